@@ -63,7 +63,7 @@ BIN = $(if $(wildcard cli/main.c),$(B)/bin/dstack) \
 TESTS = $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
 FUZZERS = $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
 
-.PHONY: all bin lib check unit lint asan fuzz cov bench vmtest install clean
+.PHONY: all bin lib check unit unit-build lint asan fuzz cov bench vmtest install clean
 all: lib bin
 lib: $(LIB_A)
 bin: $(BIN)
@@ -114,6 +114,8 @@ $(B)/test/%: tests/unit/%.c $(PROG_A) $(GUEST_A) $(LIB_A)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(PC_CFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< \
 	  $(call group,$(GUEST_A) $(PROG_A) $(LIB_A)) \
 	  $(call pc_libs,$(sort $(LIBS_GUEST) $(LIBS_HOST) cmocka))
+
+unit-build: $(TESTS)
 
 unit: $(TESTS)
 	$(Q)tests/run-unit $(TESTS)
