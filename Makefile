@@ -94,10 +94,11 @@ $(if $(CLI_C),$(eval $(call archive,cli,$(CLI_C))))
 
 group = -Wl,--start-group $(1) -Wl,--end-group
 
-$(B)/bin/dstack: $(call obj,cli/main.c) $(PROG_A) $(LIB_A)
+# Verbs as objects, not out of their archive: cli/main.c names them weakly.
+$(B)/bin/dstack: $(call obj,cli/main.c $(CLI_C)) $(PROG_A) $(LIB_A)
 	$(SAY) LINK $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) \
 	  $(call group,$(PROG_A) $(LIB_A)) $(call pc_libs,$(LIBS_HOST))
 
 # GUEST_STATIC=1 (the image's build root) links everything in.

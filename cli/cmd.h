@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verbs of the dstack command (DESIGN section 6). One file a verb; a file
+ * that is there is linked, one that is not leaves its verb saying so.
+ *
+ * A verb gets argv with its own name first and returns the exit status of
+ * the program: 0 yes, 1 no, 2 usage, 3 could not decide.
+ */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+#include "base/status.h"
+
+enum exit_code {
+	EXIT_YES = 0,
+	EXIT_NO = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNDECIDED = 3,
+};
+
+int cmd_app(int argc, char **argv);
+int cmd_contract(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_image(int argc, char **argv);
+int cmd_node(int argc, char **argv);
+int cmd_pubsub(int argc, char **argv);
+int cmd_quote(int argc, char **argv);
+int cmd_sim(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_vm(int argc, char **argv);
+int cmd_cert(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+
+/* The exit code that a status calls for: REJECTED 1, anything else not OK 3. */
+int cmd_exit(enum dstack_status st);
+/* "dstack VERB: reason" on standard error; returns cmd_exit(st). */
+int cmd_fail(const char *verb, enum dstack_status st, const struct why *why);
+/* Usage text on standard error; returns 2. */
+int cmd_usage(const char *text);
+
+#endif
