@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocking HTTP(S) requests by libcurl, for worker threads and commands:
+ * never called from an event loop. Thread-safe: each call has its own handle
+ * (connections are kept per thread).
+ *
+ * Bounded in size and time, no redirects, http and https alone. Reasons name
+ * scheme, host and port of the URL and no more, since a path may hold an API
+ * key.
+ */
+#ifndef HOST_HTTP_CLIENT_H
+#define HOST_HTTP_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/wr.h"
+
+struct http_request {
+	const char *url;
+	const char *method;       /* NULL: POST with a body, GET without */
+	const void *body;         /* borrowed; NULL: none */
+	size_t bodylen;
+	const char *content_type; /* NULL: application/json */
+	const char *const *headers; /* more lines "Name: value"; NULL-ended */
+	const char *ca_file;      /* PEM to trust instead of the system's */
+	const char *unix_socket;  /* path to connect to instead of the host */
+	size_t max;               /* bytes of answer; 0: 1 MiB */
+	unsigned timeout_ms;      /* whole exchange; 0: 20 s */
+};
+
+/*
+ * *status gets the HTTP status, out (appended to) the body, headers (may be
+ * NULL) the answer's header lines.
+ * DSTACK_E_MISSING: no answer in time, or no connection. DSTACK_E_LIMIT: the
+ * answer is larger than max. Any HTTP status is DSTACK_OK.
+ */
+DSTACK_CHECKED enum dstack_status http_do(const struct http_request *q,
+    unsigned *status, struct wr *out, struct wr *headers, struct why *why);
+
+/* "scheme://host:port" of url for messages; never NULL. */
+void http_origin(const char *url, char *out, size_t cap);
+
+#endif
