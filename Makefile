@@ -106,7 +106,7 @@ $(B)/bin/dstack-guest-%: $(B)/obj/flavour-%.o $(GUEST_A) $(LIB_A)
 	$(SAY) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(if $(GUEST_STATIC),$(filter-out -pie,$(LDFLAGS_ALL)) -static-pie,$(LDFLAGS_ALL)) -o $@ $< \
-	  $(call group,$(GUEST_A) $(LIB_A)) $(if $(GUEST_STATIC),$(shell $(PKG_CONFIG) --static --libs $(LIBS_GUEST)),$(call pc_libs,$(LIBS_GUEST)))
+	  -Wl,--whole-archive $(GUEST_A) -Wl,--no-whole-archive $(call group,$(LIB_A)) $(if $(GUEST_STATIC),$(shell $(PKG_CONFIG) --static --libs $(LIBS_GUEST)),$(call pc_libs,$(LIBS_GUEST)))
 .PRECIOUS: $(B)/obj/flavour-%.o
 
 $(B)/test/%: tests/unit/%.c $(PROG_A) $(GUEST_A) $(LIB_A)

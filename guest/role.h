@@ -39,6 +39,7 @@ bool role_may_ask(enum role a, enum role b);
  * Entry points, one a file: run until done, return the exit status. Each
  * drops what it does not need before it reads a foreign byte.
  */
+int init_main(int argc, char **argv);
 int hostlink_main(void);
 int tee_main(void);
 int keyd_main(void);
