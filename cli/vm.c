@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dstack vm: start, stop, log and probe. Nodes use host/vm.h directly. */
+#include "cli/cmd.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "host/vm.h"
+
+#define STOP_MS 3000
+
+static const char usage[] =
+    "usage: dstack vm start --image DIR --run DIR --link SOCKET --tee SOCKET\n"
+    "           --control PORT --https PORT [--disk FILE] [--memory MIB]\n"
+    "           [--vcpus N] [--accel auto|kvm|tcg|tdx] [--netcfg FILE]\n"
+    "           [--firmware FILE] [--quote-service CID:PORT] [--print]\n"
+    "       dstack vm stop --run DIR\n"
+    "       dstack vm logs --run DIR\n"
+    "       dstack vm probe";
+
+enum opt {
+	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
+	O_MEMORY, O_VCPUS, O_ACCEL, O_NETCFG, O_FIRMWARE, O_QUOTE, O_PRINT,
+};
+
+static bool
+number(const char *text, unsigned long max, unsigned long *out)
+{
+	char *end;
+
+	*out = strtoul(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' &&
+	    *out >= 1 && *out <= max;
+}
+
+static bool
+accel(const char *text, enum vm_accel *out)
+{
+	for (int a = VM_ACCEL_AUTO; a <= VM_ACCEL_TDX; a++)
+		if (strcmp(text, vm_accel_name((enum vm_accel)a)) == 0) {
+			*out = (enum vm_accel)a;
+			return true;
+		}
+	return false;
+}
+
+static bool
+options(int argc, char **argv, struct vm_config *c, bool *print)
+{
+	static const struct option lopt[] = {
+		{ "image", 1, NULL, O_IMAGE }, { "run", 1, NULL, O_RUN },
+		{ "link", 1, NULL, O_LINK }, { "tee", 1, NULL, O_TEE },
+		{ "control", 1, NULL, O_CONTROL },
+		{ "https", 1, NULL, O_HTTPS }, { "disk", 1, NULL, O_DISK },
+		{ "memory", 1, NULL, O_MEMORY }, { "vcpus", 1, NULL, O_VCPUS },
+		{ "accel", 1, NULL, O_ACCEL }, { "netcfg", 1, NULL, O_NETCFG },
+		{ "firmware", 1, NULL, O_FIRMWARE },
+		{ "quote-service", 1, NULL, O_QUOTE },
+		{ "print", 0, NULL, O_PRINT }, { NULL, 0, NULL, 0 },
+	};
+	unsigned long n = 0;
+	bool ok = true;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+		switch (o) {
+		case O_IMAGE: c->image_dir = optarg; break;
+		case O_RUN: c->run_dir = optarg; break;
+		case O_LINK: c->link_socket = optarg; break;
+		case O_TEE: c->tee_socket = optarg; break;
+		case O_DISK: c->disk = optarg; break;
+		case O_NETCFG: c->netcfg = optarg; break;
+		case O_FIRMWARE: c->firmware = optarg; break;
+		case O_QUOTE: c->quote_socket = optarg; break;
+		case O_PRINT: *print = true; break;
+		case O_ACCEL: ok = ok && accel(optarg, &c->accel); break;
+		case O_CONTROL:
+			ok = ok && number(optarg, 65535, &n);
+			c->control_port = (uint16_t)n;
+			break;
+		case O_HTTPS:
+			ok = ok && number(optarg, 65535, &n);
+			c->https_port = (uint16_t)n;
+			break;
+		case O_MEMORY:
+			ok = ok && number(optarg, 1 << 20, &n);
+			c->memory_mib = (unsigned)n;
+			break;
+		case O_VCPUS:
+			ok = ok && number(optarg, 64, &n);
+			c->vcpus = (unsigned)n;
+			break;
+		default: return false;
+		}
+	}
+	return ok && optind == argc;
+}
+
+static int
+start(const struct vm_config *c, bool print)
+{
+	struct why why = { "" };
+	struct vm vm;
+	char **argv = NULL;
+	enum dstack_status st;
+
+	if (print) {
+		struct vm_config as = *c;
+		if (as.accel == VM_ACCEL_AUTO)
+			as.accel = VM_ACCEL_TCG;
+		st = vm_argv(&as, &argv, &why);
+		if (st != DSTACK_OK)
+			return cmd_fail("vm", st, &why);
+		for (char **p = argv; *p != NULL; p++)
+			printf("%s\n", *p);
+		vm_argv_free(argv);
+		return EXIT_YES;
+	}
+	st = vm_start(c, true, &vm, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("vm", st, &why);
+	printf("started: pid %d, %s, console %s\n", (int)vm.pid,
+	    vm_accel_name(vm.accel), vm.console);
+	return EXIT_YES;
+}
+
+static int
+logs(const char *run_dir)
+{
+	char path[512], buf[8192];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/console.log", run_dir);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		struct why why;
+		return cmd_fail("vm", why_set(&why, DSTACK_E_MISSING,
+		    "%s: no console log there", path), &why);
+	}
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		(void)fwrite(buf, 1, (size_t)n, stdout);
+	return EXIT_YES;
+}
+
+int
+cmd_vm(int argc, char **argv)
+{
+	struct vm_config c = { .image_dir = NULL };
+	struct why why = { "" };
+	bool print = false, kvm = false;
+	const char *sub = argc > 1 ? argv[1] : "";
+
+	if (strcmp(sub, "probe") == 0) {
+		vm_probe_kvm(&kvm, &why);
+		printf("%s\n", kvm ? "kvm" : "tcg");
+		if (!kvm)
+			printf("no KVM: %s\n", why.text);
+		return EXIT_YES;
+	}
+	if (argc < 2 || !options(argc - 1, argv + 1, &c, &print) ||
+	    c.run_dir == NULL)
+		return cmd_usage(usage);
+	if (strcmp(sub, "start") == 0) {
+		if (c.control_port == 0 || c.https_port == 0)
+			return cmd_usage(usage);
+		return start(&c, print);
+	}
+	if (strcmp(sub, "logs") == 0)
+		return logs(c.run_dir);
+	if (strcmp(sub, "stop") == 0) {
+		struct vm vm;
+		enum dstack_status st = vm_find(c.run_dir, &vm, &why);
+		if (st != DSTACK_OK)
+			return cmd_fail("vm", st, &why);
+		vm_stop(&vm, STOP_MS);
+		return EXIT_YES;
+	}
+	return cmd_usage(usage);
+}
