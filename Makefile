@@ -35,7 +35,7 @@ LDFLAGS_ALL = $(LDHARD) $(EXTRA_LDFLAGS)
 
 # Libraries: every room links what its programs need, nothing else.
 LIBS_LIB = libcrypto nettle libsecp256k1 jansson libarchive
-LIBS_GUEST = $(LIBS_LIB) libssl libevent libseccomp
+LIBS_GUEST = $(LIBS_LIB) libssl libevent libevent_openssl libseccomp
 LIBS_HOST = $(LIBS_LIB) libssl libevent libcurl
 
 pc_cflags = $(shell $(PKG_CONFIG) --cflags $(sort $(LIBS_GUEST) $(LIBS_HOST)))
