@@ -6,6 +6,7 @@
 #   make check      units, vectors, network tests without a VM (see tests/)
 #   make lint asan fuzz cov bench vmtest install clean
 
+MAKEFLAGS += --no-builtin-rules
 B ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -101,12 +102,15 @@ $(B)/bin/dstack: $(call obj,cli/main.c $(CLI_C)) $(PROG_A) $(LIB_A)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) \
 	  $(call group,$(PROG_A) $(LIB_A)) $(call pc_libs,$(LIBS_HOST))
 
+# main.c reaches the roles by weak names; -u takes those that are there.
+ROLES_U = $(addprefix -u ,$(shell sed -n 's/^\([a-z_]*_main\)[^a-z_;]*void.$$/\1/p;s/^\(init_main\).*/\1/p' $(GUEST_C)))
+
 # GUEST_STATIC=1 (the image's build root) links everything in.
 $(B)/bin/dstack-guest-%: $(B)/obj/flavour-%.o $(GUEST_A) $(LIB_A)
 	$(SAY) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(if $(GUEST_STATIC),$(filter-out -pie,$(LDFLAGS_ALL)) -static-pie,$(LDFLAGS_ALL)) -o $@ $< \
-	  -Wl,--whole-archive $(GUEST_A) -Wl,--no-whole-archive $(call group,$(LIB_A)) $(if $(GUEST_STATIC),$(shell $(PKG_CONFIG) --static --libs $(LIBS_GUEST)),$(call pc_libs,$(LIBS_GUEST)))
+	  $(ROLES_U) $(call group,$(GUEST_A) $(LIB_A)) $(if $(GUEST_STATIC),$(shell $(PKG_CONFIG) --static --libs $(LIBS_GUEST)),$(call pc_libs,$(LIBS_GUEST)))
 .PRECIOUS: $(B)/obj/flavour-%.o
 
 $(B)/test/%: tests/unit/%.c $(PROG_A) $(GUEST_A) $(LIB_A)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's view of the chain: storage of the network's contract, proven
+ * against a header's state root. The headers and proofs come through the
+ * host, whose word decides nothing (THREATS T07, T35). One object a process.
+ */
+#ifndef GUEST_CHAIN_H
+#define GUEST_CHAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "protocol/netcfg.h"
+
+#define CHAIN_MAX_SLOTS 64 /* of one read */
+
+struct chain_head {
+	uint64_t number;
+	uint64_t timestamp; /* seconds since the epoch */
+	uint8_t hash[32];
+};
+
+struct chain {
+	int edge; /* to hostlink, borrowed */
+	struct netcfg cfg;
+	struct chain_head head; /* newest seen; number 0: none yet */
+	bool chain_id_checked;
+};
+
+void chain_open(struct chain *c, int hostlink_edge, const struct netcfg *cfg);
+
+/*
+ * The header that counts as final: netcfg's confirmations behind the newest.
+ * DSTACK_E_MISSING  the host or its RPC does not answer: try again later
+ * DSTACK_E_REJECTED the answer is of another chain, does not hash to what it
+ *                   names, or lies before one already seen
+ */
+DSTACK_CHECKED enum dstack_status chain_final(
+    struct chain *c, struct chain_head *out, struct why *why);
+
+/*
+ * Proven values of n (1..CHAIN_MAX_SLOTS) slots of the contract at the final
+ * header, which goes to head (may be NULL). The account must exist and have
+ * netcfg's code hash. Status as chain_final; values and head are written on
+ * DSTACK_OK alone.
+ */
+DSTACK_CHECKED enum dstack_status chain_read(struct chain *c,
+    const uint8_t (*slots)[32], size_t n, uint8_t (*values)[32],
+    struct chain_head *head, struct why *why);
+
+#endif

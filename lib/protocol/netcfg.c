@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/netcfg.h"
+
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/rd.h"
+#include "base/secret.h"
+
+struct line {
+	const char *key;
+	const char *value; /* borrowed, not terminated */
+	size_t len;
+};
+
+/* The next line must be "key=value"; the value goes to l. */
+static enum dstack_status
+line(struct rd *r, const char *key, struct line *l, struct why *why)
+{
+	struct rd at = *r;
+	size_t n = 0;
+	uint8_t c = 0;
+	while (rd_u8(&at, &c) == DSTACK_OK && c != '\n')
+		n++;
+	size_t keylen = strlen(key);
+	const uint8_t *p;
+	if (c != '\n' || n < keylen + 2 || rd_take(r, n, &p) != DSTACK_OK ||
+	    rd_skip(r, 1) != DSTACK_OK || memcmp(p, key, keylen) != 0 ||
+	    p[keylen] != '=')
+		return why_set(why, DSTACK_E_FORMAT,
+		    "netcfg: expected the line '%s=...'", key);
+	struct rd v = rd_over(p, n);
+	if (rd_skip(&v, keylen + 1) != DSTACK_OK ||
+	    rd_take(&v, n - keylen - 1, &p) != DSTACK_OK)
+		return DSTACK_E_FORMAT;
+	l->key = key;
+	l->value = (const char *)p;
+	l->len = n - keylen - 1;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+bad(const struct line *l, const char *want, struct why *why)
+{
+	return why_set(
+	    why, DSTACK_E_FORMAT, "netcfg: %s must be %s", l->key, want);
+}
+
+static bool
+is(const struct line *l, const char *text)
+{
+	return l->len == strlen(text) && memcmp(l->value, text, l->len) == 0;
+}
+
+static enum dstack_status
+number(struct rd *r, const char *key, uint64_t min, uint64_t max, uint64_t *out,
+    struct why *why)
+{
+	struct line l;
+	enum dstack_status st = line(r, key, &l, why);
+	if (st != DSTACK_OK)
+		return st;
+	uint64_t v = 0;
+	bool ok = l.len <= 16 && (l.value[0] != '0' || l.len == 1);
+	for (size_t i = 0; ok && i < l.len; i++) {
+		ok = l.value[i] >= '0' && l.value[i] <= '9';
+		v = v * 10 + (uint64_t)(l.value[i] - '0');
+	}
+	if (!ok || v < min || v > max)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "netcfg: %s must be a number from %llu to %llu", key,
+		    (unsigned long long)min, (unsigned long long)max);
+	*out = v;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+hex(struct rd *r, const char *key, uint8_t *out, size_t n, struct why *why)
+{
+	struct line l;
+	enum dstack_status st = line(r, key, &l, why);
+	if (st != DSTACK_OK)
+		return st;
+	bool ok = l.len == 2 + 2 * n && memcmp(l.value, "0x", 2) == 0;
+	for (size_t i = 0; ok && i < l.len; i++)
+		ok = l.value[i] < 'A' || l.value[i] > 'F';
+	if (!ok || hex_decode(l.value, l.len, out, n) != DSTACK_OK)
+		return bad(&l, "0x and lower case hex digits", why);
+	if (ct_is_zero(out, n))
+		return bad(&l, "other than zero", why);
+	return DSTACK_OK;
+}
+
+static bool
+domain_ok(const char *p, size_t n)
+{
+	if (n == 0 || n > NETCFG_DOMAIN_MAX)
+		return false;
+	char before = '.';
+	for (size_t i = 0; i < n; i++) {
+		char c = p[i];
+		bool edge = before == '.' || i + 1 == n || p[i + 1] == '.';
+		bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		if (!alnum && (c != '-' || edge) &&
+		    (c != '.' || before == '.' || i + 1 == n))
+			return false;
+		before = c;
+	}
+	return true;
+}
+
+#define MAX_CHAIN_ID ((UINT64_C(1) << 53) - 1) /* a JSON integer */
+#define MIN_HEARTBEAT 5
+#define MAX_HEARTBEAT (90u * 24 * 3600)
+
+enum dstack_status
+netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
+{
+	struct netcfg c;
+	struct line l;
+	enum dstack_status st;
+	memset(&c, 0, sizeof(c));
+	if (len > NETCFG_MAX)
+		return why_set(
+		    why, DSTACK_E_LIMIT, "netcfg is over %d bytes", NETCFG_MAX);
+	struct rd r = rd_over(text, len);
+	if ((st = line(&r, "dstack-netcfg", &l, why)) != DSTACK_OK)
+		return st;
+	if (!is(&l, "1"))
+		return bad(&l, "1 (another version is not understood)", why);
+	st = number(&r, "chain-id", 1, MAX_CHAIN_ID, &c.chain_id, why);
+	if (st != DSTACK_OK)
+		return st;
+	st = hex(&r, "contract", c.contract, sizeof(c.contract), why);
+	if (st != DSTACK_OK)
+		return st;
+	st = hex(&r, "code-hash", c.code_hash, sizeof(c.code_hash), why);
+	if (st != DSTACK_OK)
+		return st;
+	if ((st = line(&r, "view", &l, why)) != DSTACK_OK)
+		return st;
+	if (is(&l, "rpc"))
+		c.view = NETCFG_VIEW_RPC;
+	else if (is(&l, "beacon"))
+		c.view = NETCFG_VIEW_BEACON;
+	else
+		return bad(&l, "rpc or beacon", why);
+	st = number(&r, "confirmations", 0, NETCFG_MAX_CONFIRMATIONS,
+	    &c.confirmations, why);
+	if (st != DSTACK_OK)
+		return st;
+	if ((st = line(&r, "tls-domain", &l, why)) != DSTACK_OK)
+		return st;
+	if (!domain_ok(l.value, l.len))
+		return bad(&l, "a lower case host name", why);
+	memcpy(c.tls_domain, l.value, l.len);
+	st = number(
+	    &r, "heartbeat", MIN_HEARTBEAT, MAX_HEARTBEAT, &c.heartbeat, why);
+	if (st != DSTACK_OK)
+		return st;
+	if ((st = line(&r, "ct", &l, why)) != DSTACK_OK)
+		return st;
+	if (is(&l, "onchain"))
+		c.ct = NETCFG_CT_ONCHAIN;
+	else if (is(&l, "relay"))
+		c.ct = NETCFG_CT_RELAY;
+	else
+		return bad(&l, "onchain or relay", why);
+	if ((st = line(&r, "log-app", &l, why)) != DSTACK_OK)
+		return st;
+	if (!is(&l, "0") && !is(&l, "1"))
+		return bad(&l, "0 or 1", why);
+	c.log_app = l.value[0] == '1';
+	if (rd_end(&r) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "netcfg: text behind the line log-app");
+	*out = c;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+netcfg_write(const struct netcfg *cfg, struct wr *w, struct why *why)
+{
+	AUTO_WR struct wr t = wr_new(NETCFG_MAX);
+	wr_fmt(&t, "dstack-netcfg=1\nchain-id=%llu\ncontract=0x",
+	    (unsigned long long)cfg->chain_id);
+	wr_hex(&t, cfg->contract, sizeof(cfg->contract));
+	wr_str(&t, "\ncode-hash=0x");
+	wr_hex(&t, cfg->code_hash, sizeof(cfg->code_hash));
+	wr_fmt(&t,
+	    "\nview=%s\nconfirmations=%llu\ntls-domain=%.*s\n"
+	    "heartbeat=%llu\nct=%s\nlog-app=%d\n",
+	    cfg->view == NETCFG_VIEW_RPC      ? "rpc"
+	    : cfg->view == NETCFG_VIEW_BEACON ? "beacon"
+					      : "none",
+	    (unsigned long long)cfg->confirmations, NETCFG_DOMAIN_MAX,
+	    cfg->tls_domain, (unsigned long long)cfg->heartbeat,
+	    cfg->ct == NETCFG_CT_ONCHAIN ? "onchain"
+	    : cfg->ct == NETCFG_CT_RELAY ? "relay"
+					 : "none",
+	    cfg->log_app ? 1 : 0);
+	enum dstack_status st = wr_status(&t);
+	if (st != DSTACK_OK)
+		return why_set(why, st, "netcfg: too long");
+	struct netcfg back;
+	st = netcfg_parse(t.buf, t.len, &back, why);
+	if (st != DSTACK_OK)
+		return st;
+	wr_put(w, t.buf, t.len);
+	return wr_status(w);
+}
