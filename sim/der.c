@@ -107,13 +107,11 @@ der_time(struct wr *out, int64_t unix_seconds)
 	struct tm tm = { 0 };
 	char text[32] = "";
 	(void)gmtime_r(&t, &tm);
-	if (tm.tm_year < 150) {
-		(void)strftime(text, sizeof(text), "%y%m%d%H%M%SZ", &tm);
-		der_str(out, 0x17, text);
-	} else {
-		(void)strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &tm);
+	(void)strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &tm);
+	if (tm.tm_year < 150)
+		der_str(out, 0x17, text + 2); /* two digits of the year */
+	else
 		der_str(out, 0x18, text);
-	}
 }
 
 void
