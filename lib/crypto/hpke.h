@@ -19,12 +19,18 @@
 DSTACK_CHECKED enum dstack_status x25519_public(
     const struct secret32 *key, uint8_t pub[static 32]);
 
-/* out: enc(32) || ciphertext(ptlen) || tag(16), ptlen + HPKE_OVERHEAD bytes. */
+/*
+ * out: enc(32) || ciphertext(ptlen) || tag(16), ptlen + HPKE_OVERHEAD bytes.
+ * DSTACK_E_REJECTED: pub is a point that makes the shared secret zero.
+ */
 DSTACK_CHECKED enum dstack_status hpke_seal(const uint8_t pub[static 32],
     const struct secret32 *ephemeral, const void *info, size_t infolen,
     const void *aad, size_t aadlen, const void *pt, size_t ptlen, void *out);
 
-/* out: ctlen - HPKE_OVERHEAD bytes. DSTACK_E_REJECTED: does not open. */
+/*
+ * out: ctlen - HPKE_OVERHEAD bytes, all zero where it does not open.
+ * DSTACK_E_REJECTED: too short, another key, info or aad, or altered.
+ */
 DSTACK_CHECKED enum dstack_status hpke_open(const struct secret32 *key,
     const void *info, size_t infolen, const void *aad, size_t aadlen,
     const void *ct, size_t ctlen, void *out);
