@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dstack pubsub: the gossip relay, until SIGINT or SIGTERM. */
+#include "cli/cmd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "host/pubsub.h"
+
+static void
+on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)event_base_loopbreak(arg);
+}
+
+int
+cmd_pubsub(int argc, char **argv)
+{
+	const char *text = "127.0.0.1:5001";
+	struct listen_addr at;
+	struct pubsub_limits limits = pubsub_defaults();
+	struct pubsub *p = NULL;
+	struct why why = { "" };
+
+	if (argc == 3 && strcmp(argv[1], "--listen") == 0)
+		text = argv[2];
+	else if (argc != 1)
+		return cmd_usage("usage: dstack pubsub [--listen ADDR:PORT]");
+	if (listen_parse(text, &at) != DSTACK_OK)
+		return cmd_usage(
+		    "dstack pubsub: --listen takes IPV4-ADDRESS:PORT");
+	struct event_base *base = event_base_new();
+	if (base == NULL)
+		return cmd_fail("pubsub", DSTACK_E_NOMEM, NULL);
+	enum dstack_status st = pubsub_new(base, &at, &limits, &p, &why);
+	if (st != DSTACK_OK) {
+		event_base_free(base);
+		return cmd_fail("pubsub", st, &why);
+	}
+	struct event *i = evsignal_new(base, SIGINT, on_signal, base);
+	struct event *t = evsignal_new(base, SIGTERM, on_signal, base);
+	if (i != NULL && t != NULL && evsignal_add(i, NULL) == 0 &&
+	    evsignal_add(t, NULL) == 0) {
+		printf("relay on http://%s:%u\n", at.host, pubsub_port(p));
+		(void)fflush(stdout);
+		(void)event_base_dispatch(base);
+	}
+	if (i != NULL)
+		event_free(i);
+	if (t != NULL)
+		event_free(t);
+	pubsub_free(p);
+	event_base_free(base);
+	return EXIT_YES;
+}
