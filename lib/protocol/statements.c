@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/statements.h"
+
+#include <string.h>
+
+#include "crypto/hash.h"
+#include "protocol/frame.h"
+#include "protocol/layout.h"
+
+void
+stmt_bootstrap_digest(const struct stmt_bootstrap *s,
+    const struct eip712_domain *d, uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_BOOTSTRAP);
+	eip712_u64(&e, s->epoch);
+	eip712_addr(&e, s->xpub);
+	eip712_word(&e, s->seed_commit);
+	eip712_word(&e, s->policy_hash);
+	eip712_word(&e, s->anchor_hash);
+	eip712_u64(&e, s->anchor_number);
+	eip712_addr(&e, s->submitter);
+	eip712_digest(&e, d, out);
+}
+
+void
+stmt_register_digest(const struct stmt_register *s,
+    const struct eip712_domain *d, uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_REGISTER);
+	eip712_u64(&e, s->epoch);
+	eip712_addr(&e, s->node);
+	eip712_word(&e, s->enc_key_hash);
+	eip712_word(&e, s->policy_hash);
+	eip712_word(&e, s->anchor_hash);
+	eip712_u64(&e, s->anchor_number);
+	eip712_addr(&e, s->submitter);
+	eip712_word(&e, s->nonce);
+	eip712_digest(&e, d, out);
+}
+
+void
+stmt_register_tx_digest(const uint8_t request_id[static 32],
+    const uint8_t quote_hash[static 32], const struct eip712_domain *d,
+    uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_REGISTER_TX);
+	eip712_word(&e, request_id);
+	eip712_word(&e, quote_hash);
+	eip712_digest(&e, d, out);
+}
+
+void
+stmt_onboard_digest(const struct stmt_onboard *s, const struct eip712_domain *d,
+    uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_ONBOARD);
+	eip712_word(&e, s->request_id);
+	eip712_u64(&e, s->epoch);
+	eip712_word(&e, s->seed_commit);
+	eip712_word(&e, s->ct_hash);
+	eip712_word(&e, s->platform_hash);
+	eip712_u64(&e, s->tcb_status);
+	eip712_addr(&e, s->payee);
+	eip712_digest(&e, d, out);
+}
+
+void
+stmt_heartbeat_digest(const struct stmt_heartbeat *s,
+    const struct eip712_domain *d, uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_HEARTBEAT);
+	eip712_addr(&e, s->node);
+	eip712_u64(&e, s->epoch);
+	eip712_word(&e, s->anchor_hash);
+	eip712_u64(&e, s->anchor_number);
+	eip712_digest(&e, d, out);
+}
+
+void
+stmt_volume_anchor_digest(const struct stmt_volume_anchor *s,
+    const struct eip712_domain *d, uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_VOLUME_ANCHOR);
+	eip712_word(&e, s->volume_id);
+	eip712_u64(&e, s->generation);
+	eip712_word(&e, s->root);
+	eip712_u64(&e, s->epoch);
+	eip712_u64(&e, s->anchor_number);
+	eip712_word(&e, s->anchor_hash);
+	eip712_digest(&e, d, out);
+}
+
+void
+stmt_enc_key_hash(
+    uint8_t suite, const uint8_t pub[static 32], uint8_t out[static 32])
+{
+	const struct piece v[] = {{&suite, 1}, {pub, 32}};
+	keccak256v(v, 2, out); /* both of fixed length */
+}
+
+void
+stmt_platform_hash(const uint8_t ppid[static 16], const uint8_t fmspc[static 6],
+    uint8_t out[static 32])
+{
+	struct frame f = frame_begin("dstack2/ppid/v1");
+	frame_fixed(&f, ppid, 16);
+	frame_fixed(&f, fmspc, 6);
+	frame_keccak256(&f, out);
+}
+
+void
+stmt_tuple_hash(const uint8_t mrtd[static 48], const uint8_t (*rtmr)[48],
+    const uint8_t mrconfigid[static 48], uint8_t out[static 32])
+{
+	const struct piece v[] = {{mrtd, 48}, {rtmr[0], 48}, {rtmr[1], 48},
+	    {rtmr[2], 48}, {mrconfigid, 48}};
+	keccak256v(v, 5, out); /* all of fixed length */
+}
+
+/* Second half: the purpose, so that no quote serves another one. */
+static void
+report_data(
+    const uint8_t first[static 32], const char *purpose, uint8_t out[static 64])
+{
+	memcpy(out, first, 32);
+	keccak256(purpose, strlen(purpose), out + 32);
+}
+
+void
+stmt_report_register(
+    const uint8_t request_id[static 32], uint8_t out[static 64])
+{
+	report_data(request_id, "dstack2/rd/register/v1", out);
+}
+
+void
+stmt_report_bootstrap(const uint8_t digest[static 32], uint8_t out[static 64])
+{
+	report_data(digest, "dstack2/rd/bootstrap/v1", out);
+}
+
+void
+stmt_report_app(const uint8_t app_id[static 32], const void *data, size_t len,
+    uint8_t out[static 64])
+{
+	uint8_t m[64];
+	memcpy(m, app_id, 32);
+	keccak256(data, len, m + 32);
+	uint8_t h[32];
+	keccak256(m, sizeof(m), h);
+	report_data(h, "dstack2/rd/app/v1", out);
+}
+
+void
+stmt_app_data(const struct eip712_domain *d, const uint8_t app_id[static 32],
+    uint64_t epoch, const char *tag, const void *data, size_t len,
+    uint8_t out[static 32])
+{
+	/* the words of abi.encode are those of a typed struct */
+	struct eip712 e = eip712_begin(
+	    "Attest(uint256 chainId,address keyManager,bytes32 appId,"
+	    "uint64 epoch,bytes32 tagHash,bytes32 dataHash)");
+	eip712_u64(&e, d->chain_id);
+	eip712_addr(&e, d->contract);
+	eip712_word(&e, app_id);
+	eip712_u64(&e, epoch);
+	eip712_bytes(&e, tag, strlen(tag));
+	eip712_bytes(&e, data, len);
+	keccak256(e.word, (size_t)e.n * 32, out);
+}
+
+void
+stmt_attest_digest(const uint8_t app_data[static 32], uint8_t out[static 32])
+{
+	struct frame f = frame_begin("attest");
+	frame_fixed(&f, app_data, 32);
+	frame_keccak256(&f, out);
+}
+
+void
+stmt_hpke_info(const uint8_t request_id[static 32],
+    const uint8_t seed_commit[static 32],
+    uint8_t out[static STMT_HPKE_INFO_LEN])
+{
+	static const char tag[] = "dstack2/hpke/onboard/v1";
+	_Static_assert(sizeof(tag) + 64 == STMT_HPKE_INFO_LEN, "info length");
+	memcpy(out, tag, sizeof(tag)); /* with its 0x00 */
+	memcpy(out + sizeof(tag), request_id, 32);
+	memcpy(out + sizeof(tag) + 32, seed_commit, 32);
+}
+
+bool
+tag_ok(const char *tag, size_t len)
+{
+	if (len == 0 || len > TAG_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char c = tag[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || c == '.' || c == '_' ||
+			c == '-'))
+			return false;
+	}
+	return !(tag[0] == '.' && (len == 1 || (len == 2 && tag[1] == '.')));
+}

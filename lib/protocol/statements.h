@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What guests sign (EIP-712, layout.h has the type texts) and what quotes
+ * carry in report_data. Each statement is hashed from typed fields only:
+ * nobody signs a digest that came from elsewhere (hole D6).
+ *
+ * X_put and X_get are the fields in order for messages between roles: u64 as
+ * 8 bytes, addresses 20, words 32, u8 as one.
+ */
+#ifndef PROTOCOL_STATEMENTS_H
+#define PROTOCOL_STATEMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rd.h"
+#include "base/wr.h"
+#include "eth/eip712.h"
+
+#define SUITE_X25519 1 /* RFC 9180, the only suite so far */
+
+struct stmt_bootstrap {
+	uint64_t epoch;
+	uint8_t xpub[20];
+	uint8_t seed_commit[32];
+	uint8_t policy_hash[32];
+	uint8_t anchor_hash[32];
+	uint64_t anchor_number;
+	uint8_t submitter[20];
+};
+
+struct stmt_register {
+	uint64_t epoch;
+	uint8_t node[20];
+	uint8_t enc_key_hash[32];
+	uint8_t policy_hash[32];
+	uint8_t anchor_hash[32];
+	uint64_t anchor_number;
+	uint8_t submitter[20];
+	uint8_t nonce[32];
+};
+
+struct stmt_onboard {
+	uint8_t request_id[32];
+	uint64_t epoch;
+	uint8_t seed_commit[32];
+	uint8_t ct_hash[32];
+	uint8_t platform_hash[32];
+	uint8_t tcb_status; /* enum km_tcb_status */
+	uint8_t payee[20];
+};
+
+struct stmt_heartbeat {
+	uint8_t node[20];
+	uint64_t epoch;
+	uint8_t anchor_hash[32];
+	uint64_t anchor_number;
+};
+
+struct stmt_volume_anchor {
+	uint8_t volume_id[32];
+	uint64_t generation;
+	uint8_t root[32];
+	uint64_t epoch;
+	uint64_t anchor_number;
+	uint8_t anchor_hash[32];
+};
+
+void stmt_bootstrap_digest(const struct stmt_bootstrap *s,
+    const struct eip712_domain *d, uint8_t out[static 32]);
+/* The digest of Register is the requestId. */
+void stmt_register_digest(const struct stmt_register *s,
+    const struct eip712_domain *d, uint8_t out[static 32]);
+void stmt_register_tx_digest(const uint8_t request_id[static 32],
+    const uint8_t quote_hash[static 32], const struct eip712_domain *d,
+    uint8_t out[static 32]);
+void stmt_onboard_digest(const struct stmt_onboard *s,
+    const struct eip712_domain *d, uint8_t out[static 32]);
+void stmt_heartbeat_digest(const struct stmt_heartbeat *s,
+    const struct eip712_domain *d, uint8_t out[static 32]);
+void stmt_volume_anchor_digest(const struct stmt_volume_anchor *s,
+    const struct eip712_domain *d, uint8_t out[static 32]);
+
+void stmt_bootstrap_put(struct wr *w, const struct stmt_bootstrap *s);
+void stmt_register_put(struct wr *w, const struct stmt_register *s);
+void stmt_onboard_put(struct wr *w, const struct stmt_onboard *s);
+void stmt_heartbeat_put(struct wr *w, const struct stmt_heartbeat *s);
+void stmt_volume_anchor_put(struct wr *w, const struct stmt_volume_anchor *s);
+DSTACK_CHECKED enum dstack_status stmt_bootstrap_get(
+    struct rd *r, struct stmt_bootstrap *s);
+DSTACK_CHECKED enum dstack_status stmt_register_get(
+    struct rd *r, struct stmt_register *s);
+DSTACK_CHECKED enum dstack_status stmt_onboard_get(
+    struct rd *r, struct stmt_onboard *s);
+DSTACK_CHECKED enum dstack_status stmt_heartbeat_get(
+    struct rd *r, struct stmt_heartbeat *s);
+DSTACK_CHECKED enum dstack_status stmt_volume_anchor_get(
+    struct rd *r, struct stmt_volume_anchor *s);
+
+/* keccak256(suite || encPub). */
+void stmt_enc_key_hash(
+    uint8_t suite, const uint8_t pub[static 32], uint8_t out[static 32]);
+/* keccak256("dstack2/ppid/v1" || PPID || FMSPC). */
+void stmt_platform_hash(const uint8_t ppid[static 16],
+    const uint8_t fmspc[static 6], uint8_t out[static 32]);
+/* keccak256(MRTD || RTMR0 || RTMR1 || RTMR2 || MRCONFIGID). */
+void stmt_tuple_hash(const uint8_t mrtd[static 48], const uint8_t (*rtmr)[48],
+    const uint8_t mrconfigid[static 48], uint8_t out[static 32]);
+
+/* report_data, 64 bytes: a purpose's second half is its own constant. */
+void stmt_report_register(
+    const uint8_t request_id[static 32], uint8_t out[static 64]);
+void stmt_report_bootstrap(
+    const uint8_t digest[static 32], uint8_t out[static 64]);
+void stmt_report_app(const uint8_t app_id[static 32], const void *data,
+    size_t len, uint8_t out[static 64]);
+
+/*
+ * What an app attests (PROTOCOL section 7): keccak256(abi.encode(typehash,
+ * chainId, contract, appId, epoch, keccak256(tag), keccak256(data))).
+ */
+void stmt_app_data(const struct eip712_domain *d,
+    const uint8_t app_id[static 32], uint64_t epoch, const char *tag,
+    const void *data, size_t len, uint8_t out[static 32]);
+/* keccak256("attest" || appData), the digest that verify() expects. */
+void stmt_attest_digest(
+    const uint8_t app_data[static 32], uint8_t out[static 32]);
+
+/* HPKE info of an onboarding: tag || 0x00 || requestId || seedCommit. */
+#define STMT_HPKE_INFO_LEN (23 + 1 + 32 + 32)
+void stmt_hpke_info(const uint8_t request_id[static 32],
+    const uint8_t seed_commit[static 32],
+    uint8_t out[static STMT_HPKE_INFO_LEN]);
+
+/* 1..64 characters of [A-Za-z0-9._-], neither "." nor "..". */
+#define TAG_MAX 64
+bool tag_ok(const char *tag, size_t len);
+
+#endif
