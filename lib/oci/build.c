@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An archive from a list of files, the same bytes for the same list. */
+#include "oci/internal.h"
+
+#include <stdio.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "crypto/hash.h"
+
+static la_ssize_t
+to_wr(struct archive *a, void *ctx, const void *p, size_t n)
+{
+	struct wr *w = ctx;
+	wr_put(w, p, n);
+	if (wr_status(w) != DSTACK_OK) {
+		archive_set_error(a, EIO, "out of memory");
+		return -1;
+	}
+	return (la_ssize_t)n;
+}
+
+static enum dstack_status
+put(struct archive *a, const struct oci_file *f, struct why *why)
+{
+	struct archive_entry *e = archive_entry_new();
+	if (e == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	archive_entry_set_pathname(e, f->path);
+	archive_entry_set_perm(e, (__LA_MODE_T)(f->mode & 01777));
+	archive_entry_set_uid(e, 0);
+	archive_entry_set_gid(e, 0);
+	archive_entry_set_mtime(e, 0, 0);
+	archive_entry_set_size(e, 0);
+	if (f->kind == OCI_DIR) {
+		archive_entry_set_filetype(e, AE_IFDIR);
+	} else if (f->kind == OCI_SYMLINK) {
+		archive_entry_set_filetype(e, AE_IFLNK);
+		archive_entry_set_symlink(e, f->target);
+	} else {
+		archive_entry_set_filetype(e, AE_IFREG);
+		archive_entry_set_size(e, (la_int64_t)f->size);
+	}
+	enum dstack_status st = DSTACK_OK;
+	if (archive_write_header(a, e) != ARCHIVE_OK ||
+	    (f->kind == OCI_FILE && f->size != 0 &&
+		archive_write_data(a, f->data, f->size) !=
+		    (la_ssize_t)f->size))
+		st = why_set(why, DSTACK_E_FORMAT, "writing %.120s: %.100s",
+		    f->path,
+		    archive_error_string(a) != NULL ? archive_error_string(a)
+						    : "no memory");
+	archive_entry_free(e);
+	return st;
+}
+
+static enum dstack_status
+tar(const struct oci_file *files, size_t n, struct wr *out, struct why *why)
+{
+	struct archive *a = archive_write_new();
+	enum dstack_status st = DSTACK_OK;
+	if (a == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(a, 512) != ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
+	    archive_write_open(a, out, NULL, to_wr, NULL) != ARCHIVE_OK)
+		st = why_set(why, DSTACK_E_NOMEM, "no memory");
+	for (size_t i = 0; st == DSTACK_OK && i < n; i++)
+		st = put(a, &files[i], why);
+	if (st == DSTACK_OK && archive_write_close(a) != ARCHIVE_OK)
+		st = why_set(why, DSTACK_E_NOMEM, "no memory");
+	(void)archive_write_free(a);
+	return st;
+}
+
+static json_t *
+list(char *const *v, size_t n)
+{
+	json_t *j = json_array();
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(j, json_string(v[i]));
+	return j;
+}
+
+/* The Docker config object; members that say nothing are left out. */
+static json_t *
+config_json(const struct oci_config *c)
+{
+	json_t *j = json_object();
+	char port[16];
+	const struct {
+		const char *key;
+		const char *text;
+	} texts[] = { { "User", c->user }, { "WorkingDir", c->workdir },
+		{ "StopSignal", c->stopsignal } };
+	(void)snprintf(port, sizeof(port), "%u/tcp", c->port);
+	(void)json_object_set_new(j, "ExposedPorts",
+	    json_pack("{s:{}}", port));
+	(void)json_object_set_new(j, "Env", list(c->env, c->nenv));
+	if (c->nentrypoint != 0)
+		(void)json_object_set_new(
+		    j, "Entrypoint", list(c->entrypoint, c->nentrypoint));
+	if (c->ncmd != 0)
+		(void)json_object_set_new(j, "Cmd", list(c->cmd, c->ncmd));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].text != NULL && texts[i].text[0] != '\0')
+			(void)json_object_set_new(
+			    j, texts[i].key, json_string(texts[i].text));
+	}
+	if (c->nvolumes != 0) {
+		json_t *v = json_object();
+		for (size_t i = 0; i < c->nvolumes; i++)
+			(void)json_object_set_new(
+			    v, c->volumes[i], json_object());
+		(void)json_object_set_new(j, "Volumes", v);
+	}
+	return j;
+}
+
+enum dstack_status
+oci_build(const struct oci_file *files, size_t n, const struct oci_config *c,
+    const char *tag, struct wr *out, uint8_t digest[static 32],
+    struct why *why)
+{
+	AUTO_WR struct wr layer = wr_new(0);
+	uint8_t diff[32];
+	char hex[65];
+	char id[72];
+	char lname[80];
+	char cname[80];
+	enum dstack_status st = tar(files, n, &layer, why);
+	if (st != DSTACK_OK)
+		return st;
+	sha256(layer.buf, layer.len, diff);
+	hex_encode(diff, 32, hex);
+	(void)snprintf(id, sizeof(id), "sha256:%s", hex);
+	(void)snprintf(lname, sizeof(lname), "%s/layer.tar", hex);
+
+	AUTO_JSON json_t *cfg = json_pack(
+	    "{s:s, s:s, s:s, s:o, s:{s:s, s:[s]}, s:[{s:s, s:s}]}",
+	    "architecture", "amd64", "os", "linux", "created",
+	    "1970-01-01T00:00:00Z", "config", config_json(c), "rootfs", "type",
+	    "layers", "diff_ids", id, "history", "created",
+	    "1970-01-01T00:00:00Z", "created_by", "dstack app build");
+	AUTO_FREE char *text =
+	    cfg != NULL ? json_dumps(cfg, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	if (text == NULL)
+		return why_set(why, DSTACK_E_NOMEM,
+		    "image config: no memory, or a text that is not UTF-8");
+	sha256(text, strlen(text), digest);
+	hex_encode(digest, 32, hex);
+	(void)snprintf(cname, sizeof(cname), "%s.json", hex);
+
+	AUTO_JSON json_t *man =
+	    json_pack("[{s:s, s:[s], s:[s]}]", "Config", cname, "Layers", lname,
+		"RepoTags", tag != NULL ? tag : "dstack-app:latest");
+	AUTO_FREE char *mtext =
+	    man != NULL ? json_dumps(man, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	if (mtext == NULL)
+		return why_set(why, DSTACK_E_NOMEM,
+		    "manifest: no memory, or a tag that is not UTF-8");
+	const struct oci_file v[] = {
+		{ .path = cname, .kind = OCI_FILE, .mode = 0644, .data = text,
+		    .size = strlen(text) },
+		{ .path = lname, .kind = OCI_FILE, .mode = 0644,
+		    .data = layer.buf, .size = layer.len },
+		{ .path = "manifest.json", .kind = OCI_FILE, .mode = 0644,
+		    .data = mtext, .size = strlen(mtext) },
+	};
+	return tar(v, sizeof(v) / sizeof(v[0]), out, why);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of lib/oci: the archive's index and its blobs. */
+#ifndef OCI_INTERNAL_H
+#define OCI_INTERNAL_H
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <jansson.h>
+
+#include "oci/oci.h"
+
+/* One name of the archive. */
+struct blob {
+	char *name;
+	char *link; /* symlink: the name it points to; else NULL */
+	uint64_t size;
+};
+
+struct blobs {
+	const uint8_t *buf;
+	size_t len;
+	struct blob *v;
+	size_t n;
+};
+
+enum dstack_status blobs_index(
+    const void *buf, size_t len, struct blobs *b, struct why *why);
+void blobs_free(struct blobs *b);
+/* Index of a regular file of that name, one symlink followed. */
+bool blobs_find(const struct blobs *b, const char *name, size_t *at);
+/* The bytes of a small file; the caller frees. NUL follows them. */
+enum dstack_status blobs_read(const struct blobs *b, size_t at, size_t max,
+    uint8_t **out, size_t *n, struct why *why);
+
+/* A file as a stream, decompressed if it is gzip or zstd. */
+struct stream {
+	struct archive *outer;
+	struct archive *raw;
+	uint64_t in;  /* stored size */
+	uint64_t out; /* bytes delivered so far */
+	uint64_t max; /* bound on out */
+	enum dstack_status st; /* sticks */
+	const char *name;
+	struct why *why;
+};
+
+enum dstack_status stream_open(const struct blobs *b, size_t at, uint64_t max,
+    struct stream *s, struct why *why);
+/* Next piece, borrowed until the next call; *n = 0 at the end. */
+enum dstack_status stream_next(struct stream *s, const void **p, size_t *n);
+void stream_close(struct stream *s);
+
+/* Parse one JSON document; refuses doubled keys and trailing bytes. */
+enum dstack_status oci_json(const void *p, size_t n, const char *what,
+    json_t **out, struct why *why);
+/* "sha256:" and 64 lower-case hex digits. */
+bool oci_digest_text(const char *text, uint8_t out[static 32]);
+
+struct oci_image {
+	struct blobs blobs;
+	uint8_t digest[32];
+	struct oci_config config;
+	struct oci_layer layer[OCI_MAX_LAYERS];
+	size_t nlayers;
+};
+
+/* rootfs.diff_ids, os and architecture of a config document. */
+enum dstack_status oci_config_rootfs(
+    json_t *root, struct oci_image *img, struct why *why);
+enum dstack_status oci_config_take(
+    json_t *root, struct oci_config *out, struct why *why);
+
+#define AUTO_JSON OWN_CLEANUP(json_autofree)
+static inline void
+json_autofree(json_t **j)
+{
+	json_decref(*j);
+}
+
+#endif

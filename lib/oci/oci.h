@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Image archives: bytes in, verified image and root-tree plan out.
+ *
+ * Read are `docker save` (the old layout and the newer one with blobs/) and
+ * OCI archives (podman, skopeo), as plain tar with layers plain, gzip or
+ * zstd (OCI image-spec 1.1, Docker image-spec 1.2). An image's digest is the
+ * SHA-256 of its config JSON's bytes, the same in every layout; the config's
+ * rootfs.diff_ids bind the layers. Names, tags and manifests are the
+ * archive's word and decide nothing.
+ *
+ * No I/O: the archive is borrowed memory that must not change while the
+ * image lives (a sealed memfd's mapping, for one).
+ */
+#ifndef OCI_OCI_H
+#define OCI_OCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/own.h"
+#include "base/status.h"
+#include "base/wr.h"
+
+#define OCI_MAX_LAYERS 128
+#define OCI_MAX_ENTRIES 200000      /* of all layers together */
+#define OCI_MAX_ARCHIVE_ENTRIES 4096 /* of the archive itself */
+#define OCI_MAX_PATH 4095           /* bytes; a component: 255 */
+#define OCI_MAX_DEPTH 64            /* components of a path */
+#define OCI_MAX_JSON (1u << 20)     /* bytes of one JSON document */
+#define OCI_MAX_LIST 1024           /* entries of a list in the config */
+#define OCI_MAX_ID 65535            /* uid and gid of an entry */
+/* A layer may grow to RATIO times its stored size and the FREE bytes. */
+#define OCI_MAX_RATIO 100
+#define OCI_FREE_GROWTH (64u << 20)
+
+/* What the config says about running it. Texts are never NULL. */
+struct oci_config {
+	char **entrypoint, **cmd, **env, **volumes; /* each ends with NULL */
+	size_t nentrypoint, ncmd, nenv, nvolumes;
+	const char *user, *workdir, *stopsignal; /* "" where absent */
+	uint16_t port; /* first exposed TCP port, 80 where there is none */
+};
+
+struct oci_layer {
+	uint8_t diff_id[32]; /* SHA-256 of the uncompressed tar */
+	uint64_t size;       /* bytes of the uncompressed tar */
+	char *name;          /* in the archive */
+	size_t at;           /* index of that name */
+};
+
+struct oci_image;
+
+/*
+ * Find the image whose config hashes to want (32 bytes; NULL: the archive
+ * must hold exactly one) and check it whole: config, count of layers and
+ * each layer's diff_id. buf: borrowed until oci_free. max_unpacked: bound on
+ * the bytes of all layers' tars together.
+ * DSTACK_E_FORMAT    no such archive, or a broken document in it
+ * DSTACK_E_LIMIT     over a bound stated above
+ * DSTACK_E_REJECTED  content that does not match, or not for linux/amd64
+ * DSTACK_E_MISSING   the archive does not hold the image wanted
+ */
+DSTACK_CHECKED enum dstack_status oci_open(const void *buf, size_t len,
+    const uint8_t *want, uint64_t max_unpacked, struct oci_image **out,
+    struct why *why);
+void oci_free(struct oci_image *img);
+void oci_autofree(struct oci_image **img);
+#define AUTO_OCI OWN_CLEANUP(oci_autofree)
+
+/* All borrowed from the image. */
+const uint8_t *oci_digest(const struct oci_image *img);
+const struct oci_config *oci_config(const struct oci_image *img);
+const struct oci_layer *oci_layers(const struct oci_image *img, size_t *n);
+
+enum oci_kind {
+	OCI_FILE,
+	OCI_DIR,
+	OCI_SYMLINK,
+	OCI_HARDLINK,
+	OCI_REMOVE,  /* whiteout: path goes, with all below it */
+	OCI_CLEAR,   /* opaque: what lower layers put below path goes */
+	OCI_SKIPPED, /* device node, FIFO: not made; for a line in the log */
+};
+
+struct oci_entry {
+	enum oci_kind kind;
+	const char *path;   /* relative, no "." "..", no empty component; "" is
+	                       the root itself (OCI_DIR and OCI_CLEAR only) */
+	const char *target; /* symlink: as written; hardlink: as path */
+	uint32_t mode;      /* permissions and sticky; no setuid, no setgid */
+	uint32_t uid, gid;
+	int64_t mtime;
+	uint64_t size;      /* bytes of an OCI_FILE */
+	size_t layer;
+};
+
+/* Takes the tree's entries in order. Any status but DSTACK_OK ends it. */
+struct oci_sink {
+	void *ctx;
+	enum dstack_status (*entry)(
+	    void *ctx, const struct oci_entry *e, struct why *why);
+	/* Bytes of the last OCI_FILE, in order, e->size in all. */
+	enum dstack_status (*data)(
+	    void *ctx, const void *p, size_t n, struct why *why);
+	/* The last OCI_FILE is complete. */
+	enum dstack_status (*end)(void *ctx, struct why *why);
+};
+
+/*
+ * Every entry of every layer, lowest layer first; in a layer its OCI_REMOVE
+ * and OCI_CLEAR come first, since they speak of lower layers alone.
+ * DSTACK_E_REJECTED: a path that leaves the root, a hardlink without a
+ * target, a sparse file, an id over OCI_MAX_ID.
+ */
+DSTACK_CHECKED enum dstack_status oci_walk(
+    const struct oci_image *img, const struct oci_sink *sink, struct why *why);
+
+/*
+ * Bring a path of an archive to the form of struct oci_entry. out holds
+ * OCI_MAX_PATH + 1 bytes. DSTACK_E_REJECTED: ".." in it; DSTACK_E_LIMIT.
+ */
+DSTACK_CHECKED enum dstack_status oci_path(
+    const char *in, char *out, struct why *why);
+
+/* --- making archives (`dstack app build`) --- */
+
+struct oci_file {
+	const char *path;   /* form of struct oci_entry */
+	enum oci_kind kind; /* OCI_FILE, OCI_DIR or OCI_SYMLINK */
+	uint32_t mode;
+	const char *target; /* of a symlink */
+	const void *data;
+	size_t size;
+};
+
+/*
+ * An archive in the old layout of `docker save` with one layer. The same
+ * files, in the same order, with the same config give the same bytes: times
+ * and owners are zero. tag: "name:tag" for `docker load`, may be NULL.
+ */
+DSTACK_CHECKED enum dstack_status oci_build(const struct oci_file *files,
+    size_t n, const struct oci_config *config, const char *tag, struct wr *out,
+    uint8_t digest[static 32], struct why *why);
+
+/*
+ * The config's members that say how to run the image, from the JSON of a
+ * Docker config ("Entrypoint", "Env", ...). Free with oci_config_free.
+ */
+DSTACK_CHECKED enum dstack_status oci_config_parse(const void *json, size_t n,
+    struct oci_config *out, struct why *why);
+void oci_config_free(struct oci_config *c);
+
+#endif
