@@ -19,13 +19,13 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 
 #include "base/log.h"
 #include "base/own.h"
 #include "base/rd.h"
 #include "base/wr.h"
+#include "crypto/hash.h"
 #include "guest/cert.h"
 #include "guest/ipc.h"
 #include "guest/sandbox.h"
@@ -273,7 +273,7 @@ take_certificate(struct front *f, bool again)
 	if (st != DSTACK_OK || status != 200 || a.len < 8)
 		return; /* none yet, or the host is away */
 	uint8_t seen[32];
-	SHA256(a.buf, a.len, seen);
+	sha256(a.buf, a.len, seen);
 	if (!again && memcmp(seen, f->leaf_seen, sizeof(seen)) == 0)
 		return;
 	memcpy(f->leaf_seen, seen, sizeof(seen));
