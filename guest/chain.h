@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "protocol/netcfg.h"
+#include "protocol/state.h"
 
 #define CHAIN_MAX_SLOTS 64 /* of one read */
 
@@ -32,9 +33,11 @@ void chain_open(struct chain *c, int hostlink_edge, const struct netcfg *cfg);
 
 /*
  * The header that counts as final: netcfg's confirmations behind the newest.
- * DSTACK_E_MISSING  the host or its RPC does not answer: try again later
- * DSTACK_E_REJECTED the answer is of another chain, does not hash to what it
- *                   names, or lies before one already seen
+ * DSTACK_E_MISSING  the host or its RPC does not answer, or goes back behind
+ *                   a block already seen: try again later
+ * DSTACK_E_FORMAT   a header or proof that does not hold: the RPC lies or is
+ *                   broken; trying again may help, believing it does not
+ * DSTACK_E_REJECTED proven: another chain, no contract, other code. Final.
  */
 DSTACK_CHECKED enum dstack_status chain_final(
     struct chain *c, struct chain_head *out, struct why *why);
@@ -47,6 +50,22 @@ DSTACK_CHECKED enum dstack_status chain_final(
  */
 DSTACK_CHECKED enum dstack_status chain_read(struct chain *c,
     const uint8_t (*slots)[32], size_t n, uint8_t (*values)[32],
+    struct chain_head *head, struct why *why);
+
+/* Records, each read at one header; head and state may be NULL. */
+DSTACK_CHECKED enum dstack_status chain_state(struct chain *c,
+    struct state_head *out, struct chain_head *head, struct why *why);
+DSTACK_CHECKED enum dstack_status chain_epoch(struct chain *c, uint64_t epoch,
+    struct state_head *state, struct state_epoch *out, struct chain_head *head,
+    struct why *why);
+DSTACK_CHECKED enum dstack_status chain_request(struct chain *c,
+    const uint8_t request_id[static 32], struct state_request *out,
+    struct chain_head *head, struct why *why);
+/* The app to run now; DSTACK_E_BUSY: proven that there is none right now. */
+DSTACK_CHECKED enum dstack_status chain_app(struct chain *c,
+    struct state_app *out, struct chain_head *head, struct why *why);
+DSTACK_CHECKED enum dstack_status chain_volume(struct chain *c,
+    const uint8_t volume_id[static 32], struct state_volume *out,
     struct chain_head *head, struct why *why);
 
 #endif

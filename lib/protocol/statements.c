@@ -188,18 +188,3 @@ stmt_hpke_info(const uint8_t request_id[static 32],
 	memcpy(out + sizeof(tag), request_id, 32);
 	memcpy(out + sizeof(tag) + 32, seed_commit, 32);
 }
-
-bool
-tag_ok(const char *tag, size_t len)
-{
-	if (len == 0 || len > TAG_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		char c = tag[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c >= '0' && c <= '9') || c == '.' || c == '_' ||
-			c == '-'))
-			return false;
-	}
-	return !(tag[0] == '.' && (len == 1 || (len == 2 && tag[1] == '.')));
-}

@@ -10,7 +10,6 @@
 #ifndef PROTOCOL_STATEMENTS_H
 #define PROTOCOL_STATEMENTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -132,9 +131,5 @@ void stmt_attest_digest(
 void stmt_hpke_info(const uint8_t request_id[static 32],
     const uint8_t seed_commit[static 32],
     uint8_t out[static STMT_HPKE_INFO_LEN]);
-
-/* 1..64 characters of [A-Za-z0-9._-], neither "." nor "..". */
-#define TAG_MAX 64
-bool tag_ok(const char *tag, size_t len);
 
 #endif
