@@ -141,6 +141,8 @@ put_json_text(struct wr *out, const struct wr *text)
 		uint8_t c = text->buf[i];
 		if (c == '"' || c == '\\')
 			wr_fmt(out, "\\%c", c);
+		else if (c == '\n')
+			wr_str(out, "\\n");
 		else if (c < 0x20 || c > 0x7e)
 			wr_fmt(out, "\\u%04x", c);
 		else
