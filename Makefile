@@ -132,5 +132,6 @@ clean:
 	rm -rf $(B)
 
 -include Makefile.dev
+-include Makefile.contracts
 
 -include $(shell find $(B)/obj $(B)/test -name '*.d' 2>/dev/null)

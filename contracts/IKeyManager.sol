@@ -67,7 +67,7 @@ interface IKeyManager {
         bytes32 anchorHash;
     }
 
-    /// @notice One storage word; the first field is in the lowest bits.
+    /// @notice Stored as one word; the first field is in the lowest bits.
     struct Policy {
         uint32 tcbStatusMask; // bit i: TCB status i is accepted
         uint32 minTcbEvalNum; // floors: they only rise
@@ -86,7 +86,7 @@ interface IKeyManager {
         bytes32 seedCommit; // +1
         bytes32 bootstrapQuoteHash; // +2
         bytes32 policyHash; // +3
-        Policy policy; // +4
+        uint256 policy; // +4: Policy, packed
         address bootstrapper; // +5
         bytes32 tuplesHash; // +6
         bytes32 advisoriesHash; // +7
@@ -175,8 +175,7 @@ interface IKeyManager {
         returns (bool);
     function xPub() external view returns (address);
     function container() external view returns (string memory);
-    function app() external view returns (App memory);
-    function pendingApp() external view returns (App memory);
+    function app(bool latest) external view returns (App memory);
     function appliesAt() external view returns (uint64);
     function requested(bytes32 requestId)
         external
@@ -186,8 +185,7 @@ interface IKeyManager {
         external
         view
         returns (uint64 lastBeat, uint64 anchorNumber, uint64 epoch);
-    function epochRecord(uint64 epoch) external view returns (Epoch memory);
-    function requestIdOf(Register calldata r) external view returns (bytes32);
+    function requestIdOf(Register calldata) external view returns (bytes32);
 
     // Governance (owner; a timelock where the network is real)
     function openEpoch(uint64 epoch, Policy calldata p, address bootstrapper) external;
