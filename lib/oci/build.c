@@ -85,31 +85,36 @@ list(char *const *v, size_t n)
 	return j;
 }
 
-/* The Docker config object; members that say nothing are left out. */
+static void
+put_text(json_t *j, const char *key, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		(void)json_object_set_new(j, key, json_string(text));
+}
+
+static void
+put_list(json_t *j, const char *key, char *const *v, size_t n)
+{
+	if (n != 0)
+		(void)json_object_set_new(j, key, list(v, n));
+}
+
+/*
+ * The Docker config object. Order and left-out members are those of the OCI
+ * config as the usual tools write it, so that their conversions between
+ * layouts give the same bytes and with them the same digest.
+ */
 static json_t *
 config_json(const struct oci_config *c)
 {
 	json_t *j = json_object();
 	char port[16];
-	const struct {
-		const char *key;
-		const char *text;
-	} texts[] = { { "User", c->user }, { "WorkingDir", c->workdir },
-		{ "StopSignal", c->stopsignal } };
 	(void)snprintf(port, sizeof(port), "%u/tcp", c->port);
-	(void)json_object_set_new(j, "ExposedPorts",
-	    json_pack("{s:{}}", port));
-	(void)json_object_set_new(j, "Env", list(c->env, c->nenv));
-	if (c->nentrypoint != 0)
-		(void)json_object_set_new(
-		    j, "Entrypoint", list(c->entrypoint, c->nentrypoint));
-	if (c->ncmd != 0)
-		(void)json_object_set_new(j, "Cmd", list(c->cmd, c->ncmd));
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (texts[i].text != NULL && texts[i].text[0] != '\0')
-			(void)json_object_set_new(
-			    j, texts[i].key, json_string(texts[i].text));
-	}
+	put_text(j, "User", c->user);
+	(void)json_object_set_new(j, "ExposedPorts", json_pack("{s:{}}", port));
+	put_list(j, "Env", c->env, c->nenv);
+	put_list(j, "Entrypoint", c->entrypoint, c->nentrypoint);
+	put_list(j, "Cmd", c->cmd, c->ncmd);
 	if (c->nvolumes != 0) {
 		json_t *v = json_object();
 		for (size_t i = 0; i < c->nvolumes; i++)
@@ -117,6 +122,8 @@ config_json(const struct oci_config *c)
 			    v, c->volumes[i], json_object());
 		(void)json_object_set_new(j, "Volumes", v);
 	}
+	put_text(j, "WorkingDir", c->workdir);
+	put_text(j, "StopSignal", c->stopsignal);
 	return j;
 }
 
@@ -141,12 +148,12 @@ oci_build(const struct oci_file *files, size_t n, const struct oci_config *c,
 
 	AUTO_JSON json_t *cfg = json_pack(
 	    "{s:s, s:s, s:s, s:o, s:{s:s, s:[s]}, s:[{s:s, s:s}]}",
-	    "architecture", "amd64", "os", "linux", "created",
-	    "1970-01-01T00:00:00Z", "config", config_json(c), "rootfs", "type",
+	    "created", "1970-01-01T00:00:00Z", "architecture", "amd64", "os",
+	    "linux", "config", config_json(c), "rootfs", "type",
 	    "layers", "diff_ids", id, "history", "created",
 	    "1970-01-01T00:00:00Z", "created_by", "dstack app build");
 	AUTO_FREE char *text =
-	    cfg != NULL ? json_dumps(cfg, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	    cfg != NULL ? json_dumps(cfg, JSON_COMPACT) : NULL;
 	if (text == NULL)
 		return why_set(why, DSTACK_E_NOMEM,
 		    "image config: no memory, or a text that is not UTF-8");

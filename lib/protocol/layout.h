@@ -128,7 +128,7 @@ enum km_request_state {
 #define KM_SLOT_APP_PREVIOUS 9
 #define KM_SLOT_APP_LATEST 13
 #define KM_APP_ID 0
-#define KM_APP_DIGEST 1 /* SHA-256 of the image's manifest */
+#define KM_APP_DIGEST 1 /* SHA-256 of the image config JSON (Docker image ID) */
 #define KM_APP_VERSION 2 /* word, fields below */
 #define KM_APP_STOPPED_AT 15 /* bool */
 #define KM_APP_NOT_BEFORE_AT 16 /* u64, seconds */
