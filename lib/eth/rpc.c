@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eth/rpc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "crypto/hash.h"
+
+#define DEPTH_MAX 16      /* nested arrays and objects of one answer */
+#define VALUES_MAX 65536  /* elements and members of one answer */
+#define JSONRPC_ID 1
+
+static void
+drop(json_t **v)
+{
+	json_decref(*v);
+}
+#define AUTO_JSON OWN_CLEANUP(drop)
+
+enum dstack_status
+eth_rpc_request(struct wr *w, const char *method, json_t *params)
+{
+	AUTO_JSON json_t *p = params != NULL ? params : json_array();
+	AUTO_JSON json_t *req = json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc",
+	    "2.0", "id", JSONRPC_ID, "method", method, "params", p);
+	if (p == NULL || req == NULL)
+		return DSTACK_E_NOMEM;
+	AUTO_FREE char *text = json_dumps(req, JSON_COMPACT);
+	if (text == NULL)
+		return DSTACK_E_NOMEM;
+	wr_str(w, text);
+	return wr_status(w);
+}
+
+/* Depth and number of values, before a parser allocates for them. */
+static enum dstack_status
+scan(const char *p, size_t n, struct why *why)
+{
+	size_t depth = 0;
+	size_t values = 0;
+	bool in_string = false;
+	for (size_t i = 0; i < n; i++) {
+		char c = p[i];
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > DEPTH_MAX)
+				return why_set(why, DSTACK_E_LIMIT,
+				    "JSON-RPC answer nests deeper than %d",
+				    DEPTH_MAX);
+			values++;
+		} else if (c == ']' || c == '}') {
+			depth -= depth != 0;
+		} else if (c == ',') {
+			values++;
+		}
+		if (values > VALUES_MAX)
+			return why_set(why, DSTACK_E_LIMIT,
+			    "JSON-RPC answer holds more than %d values",
+			    VALUES_MAX);
+	}
+	return DSTACK_OK;
+}
+
+enum dstack_status
+eth_rpc_result(
+    const void *text, size_t len, json_t **result, struct why *why)
+{
+	json_error_t err;
+	if (len > ETH_RPC_MAX)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "JSON-RPC answer is over %u bytes", ETH_RPC_MAX);
+	if (len == 0)
+		return why_set(why, DSTACK_E_TRUNCATED,
+		    "JSON-RPC answer is empty; is the chain's node up?");
+	enum dstack_status st = scan(text, len, why);
+	if (st != DSTACK_OK)
+		return st;
+	AUTO_JSON json_t *all = json_loadb(text, len, JSON_REJECT_DUPLICATES,
+	    &err);
+	if (all == NULL)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "JSON-RPC answer is no JSON: %.100s at byte %d", err.text,
+		    err.position);
+	const char *version =
+	    json_string_value(json_object_get(all, "jsonrpc"));
+	const json_t *id = json_object_get(all, "id");
+	json_t *error = json_object_get(all, "error");
+	if (version == NULL || strcmp(version, "2.0") != 0)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "answer is not JSON-RPC 2.0");
+	if (error != NULL && !json_is_null(error)) {
+		const char *m =
+		    json_string_value(json_object_get(error, "message"));
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the chain's node answers: %.160s",
+		    m != NULL ? m : "an error without a message");
+	}
+	if (!json_is_integer(id) || json_integer_value(id) != JSONRPC_ID)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "JSON-RPC answer is for another request");
+	json_t *r = json_object_get(all, "result");
+	if (r == NULL)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "JSON-RPC answer has neither result nor error");
+	*result = json_incref(r);
+	return DSTACK_OK;
+}
+
+/* The digits behind "0x", and nothing but digits; or NULL. */
+static const char *
+digits(const json_t *v, size_t *n)
+{
+	const char *s = json_string_value(v);
+	size_t len = json_string_length(v);
+	if (s == NULL || len < 2 || s[0] != '0' || s[1] != 'x')
+		return NULL;
+	if (strspn(s + 2, "0123456789abcdefABCDEF") != len - 2)
+		return NULL;
+	*n = len - 2;
+	return s + 2;
+}
+
+/* A quantity of at most cap bytes, right-aligned into out. */
+static enum dstack_status
+quantity(const json_t *v, uint8_t *out, size_t cap)
+{
+	char even[65];
+	uint8_t b[32] = { 0 };
+	size_t n;
+	const char *d = digits(v, &n);
+	if (d == NULL || n == 0 || (d[0] == '0' && n > 1))
+		return DSTACK_E_FORMAT;
+	if (n > cap * 2)
+		return DSTACK_E_LIMIT;
+	size_t odd = n % 2;
+	size_t len = (n + odd) / 2;
+	even[0] = '0';
+	memcpy(even + odd, d, n);
+	enum dstack_status st = hex_decode(even, n + odd, b, len);
+	if (st != DSTACK_OK)
+		return st;
+	memset(out, 0, cap);
+	memcpy(out + cap - len, b, len);
+	return DSTACK_OK;
+}
+
+enum dstack_status
+eth_json_u64(const json_t *v, uint64_t *out)
+{
+	uint8_t b[8];
+	enum dstack_status st = quantity(v, b, sizeof(b));
+	if (st != DSTACK_OK)
+		return st;
+	uint64_t n = 0;
+	for (size_t i = 0; i < sizeof(b); i++)
+		n = n << 8 | b[i];
+	*out = n;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+eth_json_u256(const json_t *v, uint8_t out[static 32])
+{
+	return quantity(v, out, 32);
+}
+
+enum dstack_status
+eth_json_fixed(const json_t *v, void *out, size_t n)
+{
+	size_t len;
+	const char *d = digits(v, &len);
+	if (d == NULL || len != n * 2)
+		return DSTACK_E_FORMAT;
+	return n == 0 ? DSTACK_OK : hex_decode(d, len, out, n);
+}
+
+enum dstack_status
+eth_json_data(const json_t *v, size_t max, struct wr *out)
+{
+	size_t len;
+	size_t n;
+	const char *d = digits(v, &len);
+	if (d == NULL || len % 2 != 0)
+		return DSTACK_E_FORMAT;
+	if (len / 2 > max)
+		return DSTACK_E_LIMIT;
+	if (len == 0)
+		return wr_status(out);
+	AUTO_FREE uint8_t *b = malloc(len / 2);
+	if (b == NULL)
+		return DSTACK_E_NOMEM;
+	enum dstack_status st = hex_decode_var(d, len, b, len / 2, &n);
+	if (st != DSTACK_OK)
+		return st;
+	wr_put(out, b, n);
+	return wr_status(out);
+}
+
+json_t *
+eth_json_hex(const void *p, size_t n)
+{
+	AUTO_WR struct wr w = wr_new(0);
+	wr_str(&w, "0x");
+	wr_hex(&w, p, n);
+	if (wr_status(&w) != DSTACK_OK)
+		return NULL;
+	return json_stringn((const char *)w.buf, w.len);
+}
+
+json_t *
+eth_json_quantity(uint64_t v)
+{
+	char text[19];
+	(void)snprintf(text, sizeof(text), "0x%llx", (unsigned long long)v);
+	return json_string(text);
+}
