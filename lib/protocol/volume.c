@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/volume.h"
+
+#include <string.h>
+
+#include "base/rd.h"
+#include "base/wr.h"
+#include "crypto/hash.h"
+
+#define MAGIC "dstack2/volume/1"
+#define MAGIC_LEN 16
+#define MAC_AT (VOLUME_BLOCK - 32)
+#define SECTOR 512u
+
+void
+volume_id(const uint8_t app_id[static 32], const uint8_t submitter[static 20],
+    uint64_t index, uint8_t out[static 32])
+{
+	uint8_t n[8];
+	for (unsigned i = 0; i < 8; i++)
+		n[i] = (uint8_t)(index >> (56 - 8 * i));
+	const struct piece v[] = { { "dstack2/volume/v1", 17 }, { app_id, 32 },
+		{ submitter, 20 }, { n, 8 } };
+	keccak256v(v, 4, out);
+}
+
+/* Every field but the MAC, into exactly MAC_AT bytes. */
+static void
+put_fields(const struct volume_record *r, uint64_t generation,
+    uint8_t out[static MAC_AT])
+{
+	uint8_t *p = out;
+	memset(out, 0, MAC_AT);
+	memcpy(p, MAGIC, MAGIC_LEN);
+	memcpy(p += MAGIC_LEN, r->uuid, 16);
+	memcpy(p += 16, r->volume_id, 32);
+	p += 32;
+	const uint64_t n[] = { generation, r->device_bytes, r->data_sectors };
+	for (unsigned i = 0; i < 3; i++) {
+		for (unsigned k = 0; k < 8; k++)
+			*p++ = (uint8_t)(n[i] >> (56 - 8 * k));
+	}
+	memcpy(p, r->integrity_sb, VOLUME_INTEGRITY_SB);
+}
+
+void
+volume_root(const struct volume_record *r, uint8_t out[static 32])
+{
+	uint8_t fields[MAC_AT];
+	put_fields(r, 0, fields);
+	keccak256(fields, sizeof(fields), out);
+}
+
+void
+volume_encode(const struct volume_record *r, const struct secret32 *header_key,
+    uint8_t out[static VOLUME_BLOCK])
+{
+	put_fields(r, r->generation, out);
+	hmac_sha256(header_key->b, sizeof(header_key->b), out, MAC_AT,
+	    out + MAC_AT);
+}
+
+bool
+volume_uuid(const uint8_t block[static VOLUME_BLOCK], uint8_t uuid[static 16])
+{
+	if (memcmp(block, MAGIC, MAGIC_LEN) != 0)
+		return false;
+	memcpy(uuid, block + MAGIC_LEN, 16);
+	return true;
+}
+
+enum dstack_status
+volume_decode(const uint8_t block[static VOLUME_BLOCK],
+    const struct secret32 *header_key, struct volume_record *out)
+{
+	uint8_t mac[32];
+	hmac_sha256(header_key->b, sizeof(header_key->b), block, MAC_AT, mac);
+	if (!ct_equal(mac, block + MAC_AT, sizeof(mac)) ||
+	    memcmp(block, MAGIC, MAGIC_LEN) != 0)
+		return DSTACK_E_REJECTED;
+	struct volume_record v;
+	struct rd r = rd_over(block, MAC_AT);
+	enum dstack_status st = rd_skip(&r, MAGIC_LEN);
+	if (st == DSTACK_OK)
+		st = rd_copy(&r, v.uuid, sizeof(v.uuid));
+	if (st == DSTACK_OK)
+		st = rd_copy(&r, v.volume_id, sizeof(v.volume_id));
+	if (st == DSTACK_OK)
+		st = rd_u64be(&r, &v.generation);
+	if (st == DSTACK_OK)
+		st = rd_u64be(&r, &v.device_bytes);
+	if (st == DSTACK_OK)
+		st = rd_u64be(&r, &v.data_sectors);
+	if (st == DSTACK_OK)
+		st = rd_copy(&r, v.integrity_sb, sizeof(v.integrity_sb));
+	if (st != DSTACK_OK)
+		return st;
+	/* ours, since the MAC holds; still never trust a size blindly */
+	if (v.generation == 0 || v.device_bytes < VOLUME_MIN_BYTES ||
+	    v.device_bytes % VOLUME_BLOCK != 0 ||
+	    v.data_sectors >= v.device_bytes / SECTOR)
+		return DSTACK_E_FORMAT;
+	*out = v;
+	return DSTACK_OK;
+}
+
+enum volume_verdict
+volume_judge(const struct volume_record *record, bool blank,
+    const uint8_t id[static 32], uint64_t anchored,
+    const uint8_t root[static 32], uint64_t device_bytes, struct why *why)
+{
+	uint8_t have[32];
+
+	if (device_bytes < VOLUME_MIN_BYTES) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the disk has %llu bytes; give it at least %u",
+		    (unsigned long long)device_bytes, VOLUME_MIN_BYTES);
+		return VOLUME_REFUSE;
+	}
+	if (record == NULL && blank && anchored == 0)
+		return VOLUME_FORMAT;
+	if (record == NULL && blank) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the disk is blank but this node's volume is at generation "
+		    "%llu: put the right encrypted_container.img back",
+		    (unsigned long long)anchored);
+		return VOLUME_REFUSE;
+	}
+	if (record == NULL) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the disk holds something that is not a volume of this "
+		    "network and app: it is neither opened nor overwritten");
+		return VOLUME_REFUSE;
+	}
+	if (!ct_equal(record->volume_id, id, 32)) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the volume belongs to another node or app");
+		return VOLUME_REFUSE;
+	}
+	if (record->device_bytes > device_bytes) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the disk was cut from %llu to %llu bytes",
+		    (unsigned long long)record->device_bytes,
+		    (unsigned long long)device_bytes);
+		return VOLUME_REFUSE;
+	}
+	if (anchored == 0) {
+		if (record->generation == 1)
+			return VOLUME_ANCHOR;
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the volume was used but the chain has no anchor for it");
+		return VOLUME_REFUSE;
+	}
+	volume_root(record, have);
+	if (!ct_equal(have, root, 32)) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the volume is not the one that the chain anchors");
+		return VOLUME_REFUSE;
+	}
+	if (record->generation < anchored) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "the volume is at generation %llu, the chain at %llu: an "
+		    "older copy was put back",
+		    (unsigned long long)record->generation,
+		    (unsigned long long)anchored);
+		return VOLUME_REFUSE;
+	}
+	return VOLUME_OPEN;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "protocol/volume.h"
+
+static const struct secret32 key = { { 7 } };
+
+static struct volume_record
+sample(void)
+{
+	struct volume_record r;
+	memset(&r, 0, sizeof(r));
+	memset(r.uuid, 0xaa, sizeof(r.uuid));
+	memset(r.volume_id, 0xbb, sizeof(r.volume_id));
+	r.generation = 3;
+	r.device_bytes = 64u << 20;
+	r.data_sectors = 100000;
+	memset(r.integrity_sb, 0xcc, sizeof(r.integrity_sb));
+	return r;
+}
+
+static void
+a_record_comes_back_as_it_was(void **state)
+{
+	(void)state;
+	struct volume_record r = sample(), got;
+	uint8_t b[VOLUME_BLOCK], uuid[16];
+	volume_encode(&r, &key, b);
+	assert_true(volume_uuid(b, uuid));
+	assert_memory_equal(uuid, r.uuid, 16);
+	assert_int_equal(volume_decode(b, &key, &got), DSTACK_OK);
+	assert_memory_equal(&got, &r, sizeof(r));
+}
+
+static void
+every_changed_byte_and_another_key_are_rejected(void **state)
+{
+	(void)state;
+	struct volume_record r = sample(), got;
+	struct secret32 other = { { 8 } };
+	uint8_t b[VOLUME_BLOCK];
+	volume_encode(&r, &key, b);
+	for (size_t i = 0; i < sizeof(b); i++) {
+		b[i] ^= 1;
+		assert_int_equal(
+		    volume_decode(b, &key, &got), DSTACK_E_REJECTED);
+		b[i] ^= 1;
+	}
+	assert_int_equal(volume_decode(b, &other, &got), DSTACK_E_REJECTED);
+}
+
+static void
+impossible_sizes_are_refused_even_under_a_good_mac(void **state)
+{
+	(void)state;
+	struct volume_record got, bad[4] = { sample(), sample(), sample(),
+		sample() };
+	uint8_t b[VOLUME_BLOCK];
+	bad[0].generation = 0;
+	bad[1].device_bytes = VOLUME_MIN_BYTES - VOLUME_BLOCK;
+	bad[2].device_bytes += 1;
+	bad[3].data_sectors = bad[3].device_bytes / 512;
+	for (size_t i = 0; i < 4; i++) {
+		volume_encode(&bad[i], &key, b);
+		assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_FORMAT);
+	}
+}
+
+static void
+the_root_names_the_disk_and_not_its_generation(void **state)
+{
+	(void)state;
+	struct volume_record a = sample(), b = sample();
+	uint8_t ra[32], rb[32];
+	b.generation = 9;
+	volume_root(&a, ra);
+	volume_root(&b, rb);
+	assert_memory_equal(ra, rb, 32);
+	b.uuid[0] ^= 1;
+	volume_root(&b, rb);
+	assert_memory_not_equal(ra, rb, 32);
+}
+
+static enum volume_verdict
+judge(const struct volume_record *r, bool blank, uint64_t anchored,
+    const uint8_t *root, uint64_t bytes)
+{
+	struct why why = { "" };
+	uint8_t id[32], have[32];
+	memset(id, 0xbb, sizeof(id));
+	if (root == NULL) {
+		struct volume_record s = sample();
+		volume_root(&s, have);
+		root = have;
+	}
+	enum volume_verdict v =
+	    volume_judge(r, blank, id, anchored, root, bytes, &why);
+	assert_true((v == VOLUME_REFUSE) == (why.text[0] != '\0'));
+	return v;
+}
+
+static void
+format_only_where_the_chain_says_generation_zero(void **state)
+{
+	(void)state;
+	const uint64_t size = 64u << 20;
+	assert_int_equal(judge(NULL, true, 0, NULL, size), VOLUME_FORMAT);
+	assert_int_equal(judge(NULL, true, 1, NULL, size), VOLUME_REFUSE);
+	/* a planted file system is not overwritten and not opened */
+	assert_int_equal(judge(NULL, false, 0, NULL, size), VOLUME_REFUSE);
+	assert_int_equal(judge(NULL, false, 1, NULL, size), VOLUME_REFUSE);
+	assert_int_equal(judge(NULL, true, 0, NULL, 4096), VOLUME_REFUSE);
+}
+
+static void
+only_the_anchored_volume_at_its_generation_opens(void **state)
+{
+	(void)state;
+	const uint64_t size = 64u << 20;
+	struct volume_record r = sample();
+	uint8_t other[32] = { 1 };
+	assert_int_equal(judge(&r, false, 3, NULL, size), VOLUME_OPEN);
+	assert_int_equal(judge(&r, false, 1, NULL, size), VOLUME_OPEN);
+	assert_int_equal(judge(&r, false, 4, NULL, size), VOLUME_REFUSE);
+	assert_int_equal(judge(&r, false, 3, other, size), VOLUME_REFUSE);
+	assert_int_equal(judge(&r, false, 3, NULL, size / 2), VOLUME_REFUSE);
+	assert_int_equal(judge(&r, false, 3, NULL, size * 2), VOLUME_OPEN);
+	assert_int_equal(judge(&r, false, 0, NULL, size), VOLUME_REFUSE);
+	r.generation = 1;
+	assert_int_equal(judge(&r, false, 0, NULL, size), VOLUME_ANCHOR);
+	r.volume_id[0] ^= 1;
+	assert_int_equal(judge(&r, false, 0, NULL, size), VOLUME_REFUSE);
+	assert_int_equal(judge(&r, false, 1, NULL, size), VOLUME_REFUSE);
+}
+
+static void
+each_node_and_app_has_its_own_id(void **state)
+{
+	(void)state;
+	uint8_t app[32] = { 1 }, sub[20] = { 2 }, a[32], b[32];
+	volume_id(app, sub, 0, a);
+	volume_id(app, sub, 1, b);
+	assert_memory_not_equal(a, b, 32);
+	app[31] = 9;
+	volume_id(app, sub, 0, b);
+	assert_memory_not_equal(a, b, 32);
+	app[31] = 0;
+	sub[19] = 9;
+	volume_id(app, sub, 0, b);
+	assert_memory_not_equal(a, b, 32);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_comes_back_as_it_was),
+		cmocka_unit_test(every_changed_byte_and_another_key_are_rejected),
+		cmocka_unit_test(
+		    impossible_sizes_are_refused_even_under_a_good_mac),
+		cmocka_unit_test(the_root_names_the_disk_and_not_its_generation),
+		cmocka_unit_test(format_only_where_the_chain_says_generation_zero),
+		cmocka_unit_test(only_the_anchored_volume_at_its_generation_opens),
+		cmocka_unit_test(each_node_and_app_has_its_own_id),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
