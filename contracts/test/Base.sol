@@ -22,6 +22,15 @@ interface Vm {
     function snapshotState() external returns (uint256);
     function revertToState(uint256 id) external returns (bool);
     function cool(address target) external;
+    struct CallGas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
+    function lastCallGas() external view returns (CallGas memory);
 }
 
 /// @dev A network of one contract and the keys of those who speak to it.
