@@ -163,12 +163,12 @@ struct dcap_quote {
 	uint16_t cert_type;  /* inner certification data type */
 	const uint8_t *cert; /* PEM chain for type 5 */
 	size_t certlen;
-	size_t trailing;     /* bytes behind the quote */
-	bool trailing_zero;
+	size_t trailing;     /* zero bytes behind the quote */
+	bool reserved_zero;  /* reserved header bytes (v4, v5) */
 };
 
 /*
- * Parse buf. On DSTACK_OK *out is set; otherwise *code and why say what is
+ * Parse buf: one quote, then at most zero bytes. On DSTACK_OK *out is set; otherwise *code and why say what is
  * wrong, and the status is DSTACK_E_REJECTED. Says nothing on who made it.
  */
 DSTACK_CHECKED enum dstack_status dcap_quote_parse(const void *buf, size_t len,
@@ -254,9 +254,8 @@ DSTACK_CHECKED enum dstack_status dcap_split_signed(const char *body,
 #define DCAP_FLAG_MR_SERVICE_TD_NONZERO (1u << 8)
 #define DCAP_FLAG_TEE_TCB_SVN2_DIFFERS (1u << 9)
 #define DCAP_FLAG_SGX_DEBUG (1u << 10)
-#define DCAP_FLAG_BODY_RESERVED_NONZERO (1u << 11)
-#define DCAP_FLAG_TRAILING_BYTES (1u << 12) /* non-zero ones */
-#define DCAP_FLAGS 13
+#define DCAP_FLAG_RESERVED_NONZERO (1u << 11) /* header or SGX body */
+#define DCAP_FLAGS 12
 /* Name of flag bit i (0..DCAP_FLAGS-1), as "td_debug". */
 const char *dcap_flag_text(unsigned i);
 
@@ -313,7 +312,7 @@ struct dcap_verdict {
 
 	uint8_t report_data[64];
 	uint8_t user_data[20];
-	size_t trailing; /* bytes behind the quote */
+	size_t trailing; /* zero bytes behind the quote */
 };
 
 /*
@@ -334,7 +333,7 @@ DSTACK_CHECKED enum dstack_status dcap_root_from_cert(
  * DSTACK_OK if and only if out->code == DCAP_OK; a Revoked TCB is refused,
  * any other status is the caller's to judge (dcap_apply_policy).
  * DSTACK_E_REJECTED: out->code and out->why; fields may be partly filled.
- * DSTACK_E_NOMEM: could not decide; out->code is DCAP_REFUSED.
+ * Without memory for OpenSSL's objects a signature counts as wrong.
  */
 DSTACK_CHECKED enum dstack_status dcap_authenticate(const void *quote,
     size_t len, const struct dcap_collateral *c, int64_t now,
@@ -361,7 +360,7 @@ struct dcap_policy {
 	uint32_t allow_flags;    /* policy_flags that are tolerated */
 	uint64_t xfam_allow;     /* XFAM bits a TD may have */
 	uint32_t min_tcb_eval;   /* floor of tcbEvaluationDataNumber; 0 refuses */
-	int64_t min_tcb_date;    /* floor of tcb_date, seconds UTC */
+	int64_t min_tcb_date;    /* floor of tcb_date, seconds UTC; 0: none more */
 	uint64_t min_root_crl;   /* floors of the CRL numbers; 0 refuses */
 	uint64_t min_pck_crl;
 	/* "INTEL-SA-..." that are refused although the status is accepted */
@@ -370,7 +369,7 @@ struct dcap_policy {
 };
 
 /* XFAM bits of x87, SSE, AVX, AVX-512, PKRU, CET and AMX: what Linux uses. */
-#define DCAP_XFAM_LINUX UINT64_C(0x61be7)
+#define DCAP_XFAM_LINUX UINT64_C(0x61ae7)
 
 /*
  * May an authentic quote pass? Changes v->code to DCAP_POLICY, v->why and

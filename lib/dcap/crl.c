@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dcap/crl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dcap/x509.h"
+
+static const uint8_t oid_crl_number[] = { 0x55, 0x1d, 0x14 };
+
+/* Shorter numbers first, then by bytes: as integers. */
+static int
+compare(const void *pa, const void *pb)
+{
+	const struct der_span *a = pa, *b = pb;
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	return memcmp(a->p, b->p, a->n);
+}
+
+static enum dstack_status
+take_entry(struct rd *list, struct der_span *serial)
+{
+	struct rd entry, exts, value;
+	int64_t when;
+	enum dstack_status st = der_get(list, DER_SEQ, &entry);
+	if (st == DSTACK_OK)
+		st = der_integer(&entry, serial);
+	if (st == DSTACK_OK)
+		st = der_time(&entry, &when);
+	if (st != DSTACK_OK || rd_left(&entry) == 0)
+		return st;
+	st = der_get(&entry, DER_SEQ, &exts);
+	if (st == DSTACK_OK)
+		st = rd_end(&entry);
+	while (st == DSTACK_OK && rd_left(&exts) != 0) {
+		struct der_span oid;
+		bool critical;
+		st = x509_take_extension(&exts, &oid, &critical, &value);
+		/* a critical one could name another issuer (5.3.3) */
+		if (st == DSTACK_OK && critical)
+			st = DSTACK_E_FORMAT;
+	}
+	return st;
+}
+
+static enum dstack_status
+take_entries(struct rd *tbs, struct crl *c)
+{
+	struct rd list;
+	enum dstack_status st = der_get(tbs, DER_SEQ, &list);
+	struct rd again = list;
+	struct der_span serial;
+	size_t count = 0;
+	while (st == DSTACK_OK && rd_left(&list) != 0) {
+		st = take_entry(&list, &serial);
+		count++;
+	}
+	if (st != DSTACK_OK || count == 0)
+		return st;
+	c->serial = calloc(count, sizeof(*c->serial));
+	if (c->serial == NULL)
+		return DSTACK_E_NOMEM;
+	while (st == DSTACK_OK && c->count < count)
+		st = take_entry(&again, &c->serial[c->count++]);
+	qsort(c->serial, count, sizeof(*c->serial), compare);
+	return st;
+}
+
+static enum dstack_status
+take_extensions(struct rd *tbs, struct crl *c)
+{
+	struct rd wrap, list;
+	unsigned numbers = 0;
+	enum dstack_status st = der_get(tbs, DER_CTX0, &wrap);
+	if (st == DSTACK_OK)
+		st = der_get(&wrap, DER_SEQ, &list);
+	if (st == DSTACK_OK)
+		st = rd_end(&wrap);
+	while (st == DSTACK_OK && rd_left(&list) != 0) {
+		struct der_span oid;
+		bool critical;
+		struct rd value;
+		st = x509_take_extension(&list, &oid, &critical, &value);
+		if (st != DSTACK_OK)
+			break;
+		if (oid.n == sizeof(oid_crl_number) &&
+		    memcmp(oid.p, oid_crl_number, oid.n) == 0) {
+			st = der_u64(&value, &c->number);
+			if (st == DSTACK_OK)
+				st = rd_end(&value);
+			numbers++;
+		} else if (critical) {
+			/* a delta or an indirect CRL, or of one reason */
+			return DSTACK_E_FORMAT;
+		}
+	}
+	return st == DSTACK_OK && numbers != 1 ? DSTACK_E_FORMAT : st;
+}
+
+static enum dstack_status
+parse_tbs(struct rd *tbs, struct crl *c)
+{
+	uint64_t version;
+	struct rd in;
+	enum dstack_status st = der_u64(tbs, &version);
+	if (st == DSTACK_OK && version != 1) /* v2 */
+		st = DSTACK_E_FORMAT;
+	if (st == DSTACK_OK)
+		st = x509_take_sig_alg(tbs);
+	if (st == DSTACK_OK)
+		st = der_get_raw(tbs, DER_SEQ, &in, &c->issuer);
+	if (st == DSTACK_OK)
+		st = der_time(tbs, &c->this_update);
+	if (st == DSTACK_OK)
+		st = der_time(tbs, &c->next_update);
+	if (st == DSTACK_OK && der_is(tbs, DER_SEQ))
+		st = take_entries(tbs, c);
+	if (st == DSTACK_OK)
+		st = take_extensions(tbs, c);
+	return st == DSTACK_OK ? rd_end(tbs) : st;
+}
+
+enum dstack_status
+crl_parse(struct der_span der, struct crl *out)
+{
+	struct crl c = { .count = 0 };
+	struct rd r = rd_over(der.p, der.n), list, tbs, bits;
+	uint8_t unused;
+	if (der.n > CRL_MAX_BYTES)
+		return DSTACK_E_LIMIT;
+	enum dstack_status st = der_get(&r, DER_SEQ, &list);
+	if (st == DSTACK_OK)
+		st = rd_end(&r);
+	if (st == DSTACK_OK)
+		st = der_get_raw(&list, DER_SEQ, &tbs, &c.tbs);
+	if (st == DSTACK_OK)
+		st = parse_tbs(&tbs, &c);
+	if (st == DSTACK_OK)
+		st = x509_take_sig_alg(&list);
+	if (st == DSTACK_OK)
+		st = der_get(&list, DER_BITS, &bits);
+	if (st == DSTACK_OK)
+		st = rd_u8(&bits, &unused);
+	if (st == DSTACK_OK && unused != 0)
+		st = DSTACK_E_FORMAT;
+	if (st == DSTACK_OK)
+		st = p256_sig_from_der(&bits, c.sig);
+	if (st == DSTACK_OK)
+		st = rd_end(&list);
+	if (st != DSTACK_OK) {
+		crl_free(&c);
+		return st;
+	}
+	*out = c;
+	return DSTACK_OK;
+}
+
+void
+crl_free(struct crl *c)
+{
+	free(c->serial);
+	c->serial = NULL;
+	c->count = 0;
+}
+
+bool
+crl_signed_by(const struct crl *c, p256_key *key)
+{
+	return p256_verify(key, c->tbs.p, c->tbs.n, c->sig);
+}
+
+bool
+crl_lists(const struct crl *c, struct der_span serial)
+{
+	return c->count != 0 && bsearch(&serial, c->serial, c->count,
+	    sizeof(*c->serial), compare) != NULL;
+}

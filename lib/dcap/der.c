@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dcap/der.h"
+
+#include <string.h>
+
+#include "dcap/when.h"
+
+bool
+der_span_equal(struct der_span a, struct der_span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static enum dstack_status
+get(struct rd *r, uint8_t *tag, struct rd *in, struct der_span *raw)
+{
+	struct rd t = *r;
+	uint8_t id, first;
+	enum dstack_status st = rd_u8(&t, &id);
+	if (st == DSTACK_OK)
+		st = rd_u8(&t, &first);
+	if (st != DSTACK_OK)
+		return st;
+	if ((id & 0x1f) == 0x1f) /* tags above 30 occur in none of our forms */
+		return DSTACK_E_FORMAT;
+	size_t n = first;
+	if (first >= 0x80) {
+		unsigned count = first & 0x7f;
+		if (count == 0 || count > 4)
+			return DSTACK_E_FORMAT;
+		n = 0;
+		for (unsigned i = 0; i < count; i++) {
+			uint8_t b;
+			st = rd_u8(&t, &b);
+			if (st != DSTACK_OK)
+				return st;
+			if (i == 0 && b == 0)
+				return DSTACK_E_FORMAT;
+			n = n << 8 | b;
+		}
+		if (n < 0x80)
+			return DSTACK_E_FORMAT;
+	}
+	st = rd_sub(&t, n, in);
+	if (st != DSTACK_OK)
+		return st;
+	if (raw != NULL) {
+		size_t len = t.pos - r->pos;
+		st = rd_take(r, len, &raw->p);
+		raw->n = len;
+	}
+	*r = t;
+	*tag = id;
+	return st;
+}
+
+enum dstack_status
+der_get_raw(struct rd *r, uint8_t tag, struct rd *in, struct der_span *raw)
+{
+	struct rd t = *r;
+	uint8_t found;
+	enum dstack_status st = get(&t, &found, in, raw);
+	if (st != DSTACK_OK)
+		return st;
+	if (found != tag)
+		return DSTACK_E_FORMAT;
+	*r = t;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+der_get(struct rd *r, uint8_t tag, struct rd *in)
+{
+	return der_get_raw(r, tag, in, NULL);
+}
+
+enum dstack_status
+der_any(struct rd *r, uint8_t *tag, struct rd *in)
+{
+	return get(r, tag, in, NULL);
+}
+
+bool
+der_is(const struct rd *r, uint8_t tag)
+{
+	struct rd t = *r;
+	uint8_t b;
+	return rd_u8(&t, &b) == DSTACK_OK && b == tag;
+}
+
+enum dstack_status
+der_integer(struct rd *r, struct der_span *out)
+{
+	struct rd in;
+	enum dstack_status st = der_get(r, DER_INTEGER, &in);
+	if (st != DSTACK_OK)
+		return st;
+	if (in.len == 0 || in.len > 33)
+		return DSTACK_E_FORMAT;
+	struct der_span s = { in.buf, in.len };
+	while (s.n > 1 && s.p[0] == 0) {
+		s.p++;
+		s.n--;
+	}
+	*out = s;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+der_u64(struct rd *r, uint64_t *out)
+{
+	struct rd in;
+	enum dstack_status st = der_get(r, DER_INTEGER, &in);
+	if (st != DSTACK_OK)
+		return st;
+	uint64_t v = 0;
+	if (in.len == 0 || in.len > 9 || (in.buf[0] & 0x80) != 0 ||
+	    (in.len == 9 && in.buf[0] != 0) ||
+	    (in.len > 1 && in.buf[0] == 0 && (in.buf[1] & 0x80) == 0))
+		return DSTACK_E_FORMAT;
+	while (rd_left(&in) != 0) {
+		uint8_t b;
+		st = rd_u8(&in, &b);
+		if (st != DSTACK_OK)
+			return st;
+		v = v << 8 | b;
+	}
+	*out = v;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+der_bool(struct rd *r, bool *out)
+{
+	struct rd in;
+	uint8_t b;
+	enum dstack_status st = der_get(r, DER_BOOLEAN, &in);
+	if (st == DSTACK_OK)
+		st = rd_u8(&in, &b);
+	if (st == DSTACK_OK)
+		st = rd_end(&in);
+	if (st != DSTACK_OK)
+		return st;
+	if (b != 0 && b != 0xff)
+		return DSTACK_E_FORMAT;
+	*out = b != 0;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+der_oid(struct rd *r, struct der_span *out)
+{
+	struct rd in;
+	enum dstack_status st = der_get(r, DER_OID, &in);
+	if (st != DSTACK_OK)
+		return st;
+	if (in.len == 0)
+		return DSTACK_E_FORMAT;
+	out->p = in.buf;
+	out->n = in.len;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+der_time(struct rd *r, int64_t *out)
+{
+	struct rd t = *r;
+	uint8_t tag;
+	struct rd in;
+	enum dstack_status st = der_any(&t, &tag, &in);
+	if (st != DSTACK_OK)
+		return st;
+	char text[16] = "";
+	size_t year = tag == DER_GENTIME ? 4 : 2;
+	if ((tag != DER_GENTIME && tag != DER_UTCTIME) ||
+	    in.len != year + 11)
+		return DSTACK_E_FORMAT;
+	/* YYYYMMDDHHMMSSZ; UTCTime has two digits, 50..99 are 19xx */
+	size_t at = 0;
+	if (year == 2) {
+		bool old = in.buf[0] >= '5';
+		memcpy(text, old ? "19" : "20", 2);
+		at = 2;
+	}
+	memcpy(text + at, in.buf, in.len);
+	st = when_parse_packed(text, out);
+	if (st == DSTACK_OK)
+		*r = t;
+	return st;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dcap/pckext.h"
+
+#include <string.h>
+
+/* 1.2.840.113741.1.13.1 */
+static const uint8_t base[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01,
+	0x0d, 0x01 };
+
+/*
+ * The number behind the base OID (and, for TCB components, behind sub);
+ * 0: another OID.
+ */
+static unsigned
+last_arc(struct der_span oid, unsigned sub)
+{
+	size_t n = sizeof(base) + (sub != 0 ? 1 : 0);
+	if (oid.n != n + 1 || memcmp(oid.p, base, sizeof(base)) != 0 ||
+	    (sub != 0 && oid.p[sizeof(base)] != sub) || oid.p[n] >= 0x80)
+		return 0;
+	return oid.p[n];
+}
+
+static enum dstack_status
+octets(struct rd *r, uint8_t *out, size_t n)
+{
+	struct rd in;
+	enum dstack_status st = der_get(r, DER_OCTETS, &in);
+	if (st == DSTACK_OK)
+		st = rd_copy(&in, out, n);
+	return st == DSTACK_OK ? rd_end(&in) : st;
+}
+
+static enum dstack_status
+tcb(struct rd *r, struct pck_ext *out)
+{
+	struct rd list;
+	uint32_t seen = 0;
+	enum dstack_status st = der_get(r, DER_SEQ, &list);
+	while (st == DSTACK_OK && rd_left(&list) != 0) {
+		struct rd pair;
+		struct der_span oid;
+		uint64_t v = 0;
+		st = der_get(&list, DER_SEQ, &pair);
+		if (st == DSTACK_OK)
+			st = der_oid(&pair, &oid);
+		if (st != DSTACK_OK)
+			break;
+		unsigned arc = last_arc(oid, 2);
+		if (arc == 0 || arc > 18 || (seen & 1u << arc) != 0)
+			return DSTACK_E_FORMAT;
+		seen |= 1u << arc;
+		if (arc == 18)
+			st = octets(&pair, out->cpusvn, 16);
+		else
+			st = der_u64(&pair, &v);
+		if (st == DSTACK_OK)
+			st = rd_end(&pair);
+		if (v > (arc == 17 ? 0xffffu : 0xffu))
+			return DSTACK_E_FORMAT;
+		if (arc <= 16)
+			out->svn[arc - 1] = (uint8_t)v;
+		else if (arc == 17)
+			out->pcesvn = (uint16_t)v;
+	}
+	if (st == DSTACK_OK && seen != 0x7fffe) /* bits 1 to 18 */
+		st = DSTACK_E_FORMAT;
+	return st;
+}
+
+static enum dstack_status
+sgx_type(struct rd *r, uint8_t *out)
+{
+	struct rd in;
+	enum dstack_status st = der_get(r, DER_ENUM, &in);
+	if (st == DSTACK_OK)
+		st = rd_u8(&in, out);
+	if (st == DSTACK_OK)
+		st = rd_end(&in);
+	return st == DSTACK_OK && *out > 2 ? DSTACK_E_FORMAT : st;
+}
+
+enum dstack_status
+pck_ext_parse(struct der_span ext, struct pck_ext *out)
+{
+	struct rd r = rd_over(ext.p, ext.n), list;
+	struct pck_ext e = { .sgx_type = 0 };
+	uint32_t seen = 0;
+	enum dstack_status st = der_get(&r, DER_SEQ, &list);
+	if (st == DSTACK_OK)
+		st = rd_end(&r);
+	while (st == DSTACK_OK && rd_left(&list) != 0) {
+		struct rd pair;
+		struct der_span oid;
+		st = der_get(&list, DER_SEQ, &pair);
+		if (st == DSTACK_OK)
+			st = der_oid(&pair, &oid);
+		if (st != DSTACK_OK)
+			break;
+		unsigned arc = last_arc(oid, 0);
+		if (arc == 0 || arc > 5)
+			continue; /* platform instance, configuration */
+		if ((seen & 1u << arc) != 0)
+			return DSTACK_E_FORMAT;
+		seen |= 1u << arc;
+		if (arc == 1)
+			st = octets(&pair, e.ppid, sizeof(e.ppid));
+		else if (arc == 2)
+			st = tcb(&pair, &e);
+		else if (arc == 3)
+			st = octets(&pair, e.pceid, sizeof(e.pceid));
+		else if (arc == 4)
+			st = octets(&pair, e.fmspc, sizeof(e.fmspc));
+		else
+			st = sgx_type(&pair, &e.sgx_type);
+		if (st == DSTACK_OK)
+			st = rd_end(&pair);
+	}
+	if (st == DSTACK_OK && seen != 0x3e) /* bits 1 to 5 */
+		st = DSTACK_E_FORMAT;
+	if (st == DSTACK_OK)
+		*out = e;
+	return st;
+}

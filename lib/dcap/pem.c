@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PEM (RFC 7468, strict form) for certificates and CRLs. */
+#include "dcap/pem.h"
+
+#include <string.h>
+
+#include "dcap/x509.h"
+
+static bool
+blank(uint8_t b)
+{
+	return b == ' ' || b == '\t' || b == '\r' || b == '\n';
+}
+
+static void
+skip_blank(struct rd *r)
+{
+	struct rd t = *r;
+	uint8_t b;
+	while (rd_u8(&t, &b) == DSTACK_OK && blank(b))
+		*r = t;
+}
+
+static bool
+take_line(struct rd *r, const char *kind, const char *label)
+{
+	const char *parts[] = { "-----", kind, " ", label, "-----" };
+	struct rd t = *r;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t n = strlen(parts[i]);
+		const uint8_t *p;
+		if (rd_take(&t, n, &p) != DSTACK_OK ||
+		    memcmp(p, parts[i], n) != 0)
+			return false;
+	}
+	*r = t;
+	return true;
+}
+
+static int
+digit(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Base64 up to the next '-'; blanks between digits are skipped. */
+static enum dstack_status
+take_base64(struct rd *r, uint8_t *out, size_t cap, size_t *len)
+{
+	struct rd t = *r;
+	uint32_t acc = 0;
+	unsigned have = 0, pad = 0;
+	size_t n = 0;
+	uint8_t c;
+	for (; rd_u8(&t, &c) == DSTACK_OK && c != '-'; *r = t) {
+		if (blank(c))
+			continue;
+		int v = c == '=' ? 0 : digit(c);
+		if (c == '=')
+			pad++;
+		else if (pad != 0)
+			return DSTACK_E_FORMAT;
+		if (v < 0 || pad > 2)
+			return DSTACK_E_FORMAT;
+		acc = acc << 6 | (uint32_t)v;
+		if (++have < 4)
+			continue;
+		if (cap - n < 3)
+			return DSTACK_E_LIMIT;
+		out[n++] = (uint8_t)(acc >> 16);
+		out[n++] = (uint8_t)(acc >> 8);
+		out[n++] = (uint8_t)acc;
+		if (pad != 0) { /* the bits that are cut off must be zero */
+			n -= pad;
+			if (out[n] != 0 || out[n + pad - 1] != 0)
+				return DSTACK_E_FORMAT;
+		}
+		acc = 0;
+		have = 0;
+	}
+	*len = n;
+	return have == 0 && n != 0 ? DSTACK_OK : DSTACK_E_FORMAT;
+}
+
+enum dstack_status
+pem_take(struct rd *r, const char *label, uint8_t *out, size_t cap, size_t *len)
+{
+	struct rd t = *r;
+	skip_blank(&t);
+	if (!take_line(&t, "BEGIN", label))
+		return DSTACK_E_FORMAT;
+	enum dstack_status st = take_base64(&t, out, cap, len);
+	if (st != DSTACK_OK)
+		return st;
+	if (!take_line(&t, "END", label))
+		return DSTACK_E_FORMAT;
+	skip_blank(&t);
+	*r = t;
+	return DSTACK_OK;
+}
+
+bool
+pem_at_end(const struct rd *r)
+{
+	struct rd t = *r;
+	uint8_t b;
+	skip_blank(&t);
+	while (rd_u8(&t, &b) == DSTACK_OK)
+		if (b != 0)
+			return false;
+	return true;
+}
+
+enum dstack_status
+x509_chain_parse(
+    const void *pem, size_t len, struct x509_chain *out, struct why *why)
+{
+	size_t used = 0;
+	out->count = 0;
+	if (len > X509_MAX_PEM)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "certificate chain longer than %d bytes", X509_MAX_PEM);
+	struct rd r = rd_over(pem, len);
+	while (!pem_at_end(&r)) {
+		struct der_span der = { out->der + used, 0 };
+		if (out->count == X509_MAX_CHAIN)
+			return why_set(why, DSTACK_E_LIMIT,
+			    "more than %d certificates in the chain",
+			    X509_MAX_CHAIN);
+		enum dstack_status st = pem_take(&r, "CERTIFICATE",
+		    out->der + used, sizeof(out->der) - used, &der.n);
+		if (st != DSTACK_OK)
+			return why_set(why, DSTACK_E_FORMAT,
+			    "certificate %u of the chain is not PEM",
+			    out->count + 1);
+		if (der.n > X509_MAX_DER)
+			return why_set(why, DSTACK_E_LIMIT,
+			    "certificate %u of the chain is over %d bytes",
+			    out->count + 1, X509_MAX_DER);
+		st = x509_parse(der, &out->cert[out->count], why);
+		if (st != DSTACK_OK)
+			return why_wrap(why, st, "certificate %u of the chain",
+			    out->count + 1);
+		out->count++;
+		used += der.n;
+	}
+	if (out->count == 0)
+		return why_set(why, DSTACK_E_FORMAT, "no certificate in the chain");
+	return DSTACK_OK;
+}
