@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "guest/flavour.h"
 #include "guest/role.h"
+
+/* The one place that names a TEE driver and a trust root. */
+const struct flavour dstack_flavour = DSTACK_FLAVOUR_INIT;
 
 #pragma weak init_main
 #pragma weak hostlink_main
