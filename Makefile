@@ -39,7 +39,9 @@ LIBS_LIB = libcrypto nettle libsecp256k1 jansson libarchive
 LIBS_GUEST = $(LIBS_LIB) libssl libevent libevent_openssl libseccomp
 LIBS_HOST = $(LIBS_LIB) libssl libevent libcurl
 
-pc_cflags = $(shell $(PKG_CONFIG) --cflags $(sort $(LIBS_GUEST) $(LIBS_HOST)))
+# the build root of the image has the guest's libraries only
+LIBS_ALL = $(sort $(LIBS_GUEST) $(if $(GUEST_STATIC),,$(LIBS_HOST)))
+pc_cflags = $(shell $(PKG_CONFIG) --cflags $(LIBS_ALL))
 pc_libs = $(shell $(PKG_CONFIG) --libs $(1))
 PC_CFLAGS := $(pc_cflags)
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What init does before it starts the roles, one file a step. All of it runs
+ * as pid 1 with full rights; the only foreign bytes it reads are the kernel
+ * command line (measured) and one link answer (netcfg, checked against the
+ * measured MRCONFIGID before use).
+ */
+#ifndef GUEST_BOOT_H
+#define GUEST_BOOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define NETCFG_MAX 4096u
+
+/* proc, sys, dev, cgroup2, tmpfs for what is written; the root read-only. */
+DSTACK_CHECKED enum dstack_status boot_mounts(struct why *why);
+/* Kernel settings that close doors; those a kernel lacks are passed over. */
+void boot_sysctls(void);
+
+/*
+ * DSTACK_E_REJECTED: a word of the command line starts with "dstack." and
+ * is not known, or names another init (THREATS T27).
+ */
+DSTACK_CHECKED enum dstack_status boot_cmdline_check(
+    const char *cmdline, struct why *why);
+DSTACK_CHECKED enum dstack_status boot_cmdline(struct why *why);
+/* DSTACK_E_REJECTED: the CPU lacks RDRAND or RDSEED (THREATS T29). */
+DSTACK_CHECKED enum dstack_status boot_cpu(struct why *why);
+
+/*
+ * The virtio-serial port of that name, opened for reading and writing;
+ * waits up to wait_ms for the device. The caller closes it.
+ */
+DSTACK_CHECKED enum dstack_status boot_port(
+    const char *name, int wait_ms, int *fd, struct why *why);
+
+/* Static address of the QEMU user network; no DHCP client (THREATS T28). */
+DSTACK_CHECKED enum dstack_status boot_network(struct why *why);
+/* Listening TCP socket on "a.b.c.d:port"; the caller closes it. */
+DSTACK_CHECKED enum dstack_status boot_listen(
+    const char *address, int *fd, struct why *why);
+
+/*
+ * One framed exchange on the link: the netcfg text, at most NETCFG_MAX.
+ * Foreign until its hash was compared. *memfd: sealed, at offset 0.
+ */
+DSTACK_CHECKED enum dstack_status boot_netcfg(int link, char *text,
+    size_t cap, size_t *len, struct why *why);
+DSTACK_CHECKED enum dstack_status boot_seal(
+    const void *p, size_t n, int *memfd, struct why *why);
+
+/* Write text to a file of /proc or /sys; false: not there or refused. */
+bool boot_write(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the scripts of the image build; sourced, not run.
+
+release=trixie
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+store=${DSTACK_STORE:-${HOME:-/root}/.cache/dstack/store}
+
+die() {
+	echo "image: $*" >&2
+	exit 1
+}
+
+sum() {
+	sha256sum <"$1" | cut -d' ' -f1
+}
+
+# Where this machine gets Debian from: its own apt configuration, unless
+# DSTACK_MIRROR names the parent of debian/ and debian-security/.
+mirror() {
+	if [ -n "${DSTACK_MIRROR:-}" ]; then
+		echo "${DSTACK_MIRROR%/}/$1"
+		return
+	fi
+	local u
+	u=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
+	    /etc/apt/sources.list.d/*.sources  2>/dev/null || :; } |
+	    sed -n -e 's/^deb .*\(https\{0,1\}:[^ ]*\).*/\1/p' \
+	    -e 's/^URIs: *//p' | tr ' ' '\n' | sed 's,/*$,,' |
+	    grep -m1 "/$1\$") ||
+	    die "no mirror of $1 in apt's sources; set DSTACK_MIRROR"
+	echo "$u"
+}
+
+# Put a file into the store under its SHA-256; prints where.
+keep() {
+	local h
+	h=$(sum "$1")
+	if [ ! -f "$store/sha256/$h" ]; then
+		cp "$1" "$store/sha256/.$h.$$"
+		mv "$store/sha256/.$h.$$" "$store/sha256/$h"
+	fi
+	echo "$store/sha256/$h"
+}
+
+# Packages of a lock file: USE NAME VERSION ARCHIVE PATH SIZE SHA256 a line.
+# The file has one package a line in a fixed order of keys; a line that
+# looks otherwise is an error, not something to guess at.
+rows() {
+	sed -n '/^"packages":\[/,/^\]/p' "$1" | sed -e 1d -e '$d' | sed -E \
+	    -e 's/^\{"name":"([a-z0-9.+-]+)","use":"([a-z]+)","version":"([A-Za-z0-9.+~:-]+)","suite":"[a-z-]+","archive":"([a-z-]+)","path":"(pool\/[A-Za-z0-9.+~:%_\/-]+)","size":([0-9]+),"sha256":"([0-9a-f]{64})"\},?$/\2 \1 \3 \4 \5 \6 \7/;t' \
+	    -e 's/^/?bad /' | awk '$1=="?bad"{print "image: lock.json: bad line: " $0 >"/dev/stderr"; exit 1} {print}'
+}
