@@ -28,8 +28,11 @@ void boot_sysctls(void);
 DSTACK_CHECKED enum dstack_status boot_cmdline_check(
     const char *cmdline, struct why *why);
 DSTACK_CHECKED enum dstack_status boot_cmdline(struct why *why);
-/* DSTACK_E_REJECTED: the CPU lacks RDRAND or RDSEED (THREATS T29). */
-DSTACK_CHECKED enum dstack_status boot_cpu(struct why *why);
+/*
+ * DSTACK_E_REJECTED: the CPU lacks RDRAND, or RDSEED where that is needed
+ * (THREATS T29). Emulators of the sim flavour may have RDRAND alone.
+ */
+DSTACK_CHECKED enum dstack_status boot_cpu(bool rdseed, struct why *why);
 
 /*
  * The virtio-serial port of that name, opened for reading and writing;

@@ -49,14 +49,16 @@ boot_cmdline(struct why *why)
 }
 
 enum dstack_status
-boot_cpu(struct why *why)
+boot_cpu(bool rdseed, struct why *why)
 {
-	unsigned a = 0, b = 0, c = 0, d = 0, c1 = 0;
+	unsigned a = 0, b = 0, c = 0, d = 0;
 
-	if (__get_cpuid(1, &a, &b, &c1, &d) != 1 || (c1 & bit_RDRND) == 0 ||
-	    __get_cpuid_count(7, 0, &a, &b, &c, &d) != 1 ||
-	    (b & bit_RDSEED) == 0)
+	if (__get_cpuid(1, &a, &b, &c, &d) != 1 || (c & bit_RDRND) == 0)
 		return why_set(why, DSTACK_E_REJECTED,
-		    "the CPU has no RDRAND and RDSEED: no keys are made on it");
+		    "the CPU has no RDRAND: no keys are made on it");
+	if (rdseed && (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 1 ||
+	    (b & bit_RDSEED) == 0))
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the CPU has no RDSEED: no keys are made on it");
 	return DSTACK_OK;
 }

@@ -22,6 +22,7 @@
 #include "base/secret.h"
 #include "crypto/hash.h"
 #include "guest/boot.h"
+#include "guest/flavour.h"
 #include "guest/ipc.h"
 #include "guest/modules.h"
 #include "guest/netlink.h"
@@ -82,7 +83,7 @@ vm_boot(struct plan *p, struct why *why)
 	if (st == DSTACK_OK)
 		st = boot_cmdline(why);
 	if (st == DSTACK_OK)
-		st = boot_cpu(why);
+		st = boot_cpu(!dstack_flavour.root->simulated, why);
 	if (st != DSTACK_OK)
 		return st;
 	(void)reboot(RB_DISABLE_CAD);
