@@ -288,6 +288,8 @@ header_line(struct http_conn *c, char *line, bool *have_length)
 		*have_length = true;
 	} else if (strcasecmp(line, "transfer-encoding") == 0) {
 		return 411; /* no chunks: a body's size is known first */
+	} else if (strcasecmp(line, "origin") == 0) {
+		return 403; /* a web page in some browser on this machine */
 	}
 	return 0;
 }
@@ -459,7 +461,7 @@ http_server_new(struct event_base *base, const struct listen_addr *at,
 	}
 	s->listener = evconnlistener_new_bind(base, on_accept, s,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
-	    128, (const struct sockaddr *)&sin, sizeof(sin));
+	    1024, (const struct sockaddr *)&sin, sizeof(sin));
 	if (s->listener == NULL) {
 		int e = errno;
 		free(s);

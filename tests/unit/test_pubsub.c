@@ -261,6 +261,9 @@ bodies_over_the_cap_are_413_and_chunks_411(void **state)
 	assert_int_equal(raw(&r, "GET /other HTTP/1.1\r\n\r\n"), 404);
 	assert_int_equal(raw(&r, "GET /push HTTP/1.1\r\n\r\n"), 405);
 	assert_int_equal(raw(&r, "nonsense\r\n\r\n"), 400);
+	assert_int_equal(raw(&r, "POST /push HTTP/1.1\r\nContent-Length: 1\r\n"
+	                         "Origin: https://a.example\r\n\r\n1"),
+	    403);
 	stop(&r);
 }
 
