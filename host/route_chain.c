@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The router's paths that send to the chain and to the relay. */
+#include "host/route_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "eth/rpc.h"
+#include "host/files.h"
+#include "host/http_client.h"
+#include "host/pubsub.h"
+#include "protocol/layout.h"
+#include "protocol/link.h"
+
+#define PUSH_AGAIN_MS 15000u /* the relay keeps a message for 60 s */
+#define PUSH_RETRY_MS 1000u
+#define LOOK_BACK 5000u /* blocks, where no register of ours is known */
+
+enum dstack_status
+router_new(const struct host_config *cfg, struct rpc *rpc,
+    const char *auditing, struct router **out, struct why *why)
+{
+	struct router *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	r->cfg = cfg;
+	r->rpc = rpc;
+	r->volume = -1;
+	r->auditing = -1;
+	(void)pthread_mutex_init(&r->lock, NULL);
+	enum dstack_status st = files_open(cfg->host_volume, &r->volume, why);
+	if (st == DSTACK_OK) {
+		if (mkdir(auditing, 0755) != 0 && errno != EEXIST)
+			st = why_set(why, DSTACK_E_SYS, "%s: %s", auditing,
+			    strerror(errno));
+		else
+			st = files_open(auditing, &r->auditing, why);
+	}
+	if (st != DSTACK_OK) {
+		router_free(r);
+		return st;
+	}
+	*out = r;
+	return DSTACK_OK;
+}
+
+void
+router_free(struct router *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < ROUTE_PENDING; i++)
+		free(r->pending[i].message);
+	if (r->volume >= 0)
+		(void)close(r->volume);
+	if (r->auditing >= 0)
+		(void)close(r->auditing);
+	(void)pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static json_t *
+load(const struct route_body *in, struct route_answer *a)
+{
+	const char *text = in->p;
+	json_t *v = NULL;
+
+	if (json_depth_within(text, in->len, PUBSUB_DEPTH_MAX))
+		v = json_loadb(text, in->len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(v)) {
+		json_decref(v);
+		route_text(a, 400, "the body is no JSON object");
+		return NULL;
+	}
+	return v;
+}
+
+/* Send and wait; names the contract's error where it has one. */
+static enum dstack_status
+transact(struct router *r, const char *what, const struct wr *call,
+    struct rpc_receipt *receipt, struct why *why)
+{
+	enum dstack_status st = rpc_send(r->rpc, &r->cfg->privkey,
+	    r->cfg->chain_id, r->cfg->contract, call->buf, call->len, 0,
+	    receipt, why);
+	const char *name = st != DSTACK_OK ? km_error_name(why->text) : NULL;
+
+	if (name != NULL)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s: the contract refuses: %s", what, name);
+	json_decref(receipt->logs);
+	receipt->logs = NULL;
+	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", what);
+}
+
+static void
+answer_tx(struct route_answer *a, const struct rpc_receipt *receipt)
+{
+	route_json(
+	    a, json_pack("{s:o}", "tx", eth_json_hex(receipt->tx_hash, 32)));
+}
+
+static void
+quote_file(char *out, size_t cap, uint64_t epoch)
+{
+	(void)snprintf(out, cap, "bootstrap-quote-%llu.json",
+	    (unsigned long long)epoch);
+}
+
+static void
+save_quote(struct router *r, const json_t *v, uint64_t epoch)
+{
+	char name[64];
+	struct why why = { "" };
+	json_t *o = json_pack("{s:O,s:O}", "quote",
+	    json_object_get(v, "quote"), "collateral",
+	    json_object_get(v, "collateral"));
+	char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	quote_file(name, sizeof(name), epoch);
+	if (text == NULL ||
+	    files_put(r->auditing, name, text, strlen(text), &why) !=
+	        DSTACK_OK)
+		log_line("bootstrap quote not saved: %s", why.text);
+	free(text);
+	json_decref(o);
+}
+
+void
+route_bootstrap(
+    struct router *r, const struct route_body *in, struct route_answer *a)
+{
+	union km_statement s;
+	struct why why = { "" };
+	struct rpc_receipt receipt;
+	uint8_t hash[32];
+	AUTO_WR struct wr sig = wr_new(SECP_SIG_LEN);
+	AUTO_WR struct wr quote = wr_new(KM_QUOTE_MAX);
+	AUTO_WR struct wr call = wr_new(0);
+	json_t *v = load(in, a);
+
+	if (v == NULL)
+		return;
+	enum dstack_status st = km_from_json(
+	    KM_BOOTSTRAP, json_object_get(v, "bootstrap"), &s, &why);
+	if (st == DSTACK_OK)
+		st = km_json_bytes(
+		    v, "sig", SECP_SIG_LEN, SECP_SIG_LEN, &sig, &why);
+	if (st == DSTACK_OK)
+		st = km_json_bytes(v, "quote", 48, KM_QUOTE_MAX, &quote, &why);
+	if (st == DSTACK_OK) {
+		keccak256(quote.buf, quote.len, hash);
+		st = km_call_bootstrap(&call, &s.bootstrap, &sig, hash);
+	}
+	if (st == DSTACK_OK) {
+		/* before the transaction: joiners need it from then on */
+		save_quote(r, v, s.bootstrap.epoch);
+		st = transact(r, "bootstrap", &call, &receipt, &why);
+	}
+	json_decref(v);
+	if (st != DSTACK_OK) {
+		log_line("%s", why.text);
+		route_fail(a, st, &why);
+		return;
+	}
+	answer_tx(a, &receipt);
+}
+
+static enum dstack_status
+gossip(struct router *r, const char *message, struct why *why)
+{
+	char url[CONFIG_TEXT + 8];
+	unsigned status = 0;
+	AUTO_WR struct wr answer = wr_new(4096);
+
+	(void)snprintf(url, sizeof(url), "%s/push", r->cfg->pubsub_url);
+	struct http_request q = { .url = url,
+		.body = message,
+		.bodylen = strlen(message),
+		.max = 4096,
+		.timeout_ms = 5000 };
+	enum dstack_status st = http_do(&q, &status, &answer, NULL, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "relay");
+	if (status != 200)
+		return why_set(why, DSTACK_E_MISSING,
+		    "relay: it answered HTTP %u; check PUBSUB_URL", status);
+	return DSTACK_OK;
+}
+
+/* Take over message; the oldest entry makes room. */
+static void
+remember(struct router *r, const uint8_t id[static 32], uint64_t block,
+    char *message, bool pushed)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	struct route_pending *p = &r->pending[r->next++ % ROUTE_PENDING];
+	free(p->message);
+	memcpy(p->id, id, 32);
+	p->block = block;
+	p->message = message;
+	p->tried_ms = now_ms();
+	p->pushed_ms = pushed ? p->tried_ms : 0;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+static enum dstack_status
+register_tx(struct router *r, const json_t *v, uint8_t id[static 32],
+    struct rpc_receipt *receipt, struct why *why)
+{
+	union km_statement s;
+	uint8_t quote_hash[32];
+	AUTO_WR struct wr sig = wr_new(SECP_SIG_LEN);
+	AUTO_WR struct wr call = wr_new(0);
+	enum dstack_status st = km_from_json(
+	    KM_REGISTER, json_object_get(v, "register"), &s, why);
+
+	if (st == DSTACK_OK)
+		st = km_json_word(v, "requestId", id, why);
+	if (st == DSTACK_OK)
+		st = km_json_word(v, "quoteHash", quote_hash, why);
+	if (st == DSTACK_OK)
+		st = km_json_bytes(
+		    v, "sig", SECP_SIG_LEN, SECP_SIG_LEN, &sig, why);
+	if (st == DSTACK_OK)
+		st = km_call_register(&call, &s.reg, quote_hash, &sig);
+	if (st == DSTACK_OK)
+		st = transact(r, "register", &call, receipt, why);
+	return st;
+}
+
+void
+route_register(
+    struct router *r, const struct route_body *in, struct route_answer *a)
+{
+	uint8_t id[32];
+	struct why why = { "" };
+	struct rpc_receipt receipt;
+	json_t *v = load(in, a);
+	char *message = NULL;
+
+	if (v == NULL)
+		return;
+	enum dstack_status st = register_tx(r, v, id, &receipt, &why);
+	if (st == DSTACK_OK)
+		message = json_dumps(v, JSON_COMPACT);
+	json_decref(v);
+	if (st != DSTACK_OK || message == NULL) {
+		log_line("%s", why.text);
+		route_fail(a, st, &why);
+		return;
+	}
+	st = gossip(r, message, &why);
+	if (st != DSTACK_OK) /* tried again while the guest waits */
+		log_line("%s", why.text);
+	remember(r, id, receipt.block, message, st == DSTACK_OK);
+	answer_tx(a, &receipt);
+}
+
+void
+route_statement(struct router *r, enum km_kind kind,
+    const struct route_body *in, struct route_answer *a)
+{
+	union km_statement s;
+	struct why why = { "" };
+	struct rpc_receipt receipt;
+	AUTO_WR struct wr sig = wr_new(SECP_SIG_LEN);
+	AUTO_WR struct wr call = wr_new(0);
+	json_t *v = load(in, a);
+
+	if (v == NULL)
+		return;
+	enum dstack_status st =
+	    km_from_json(kind, json_object_get(v, km_name(kind)), &s, &why);
+	if (st == DSTACK_OK)
+		st = km_json_bytes(
+		    v, "sig", SECP_SIG_LEN, SECP_SIG_LEN, &sig, &why);
+	json_decref(v);
+	if (st == DSTACK_OK)
+		st = kind == KM_HEARTBEAT
+		    ? km_call_heartbeat(&call, &s.heartbeat, &sig)
+		    : km_call_anchor(&call, &s.anchor, &sig);
+	if (st == DSTACK_OK)
+		st = transact(r, km_name(kind), &call, &receipt, &why);
+	if (st != DSTACK_OK) {
+		log_line("%s", why.text);
+		route_fail(a, st, &why);
+		return;
+	}
+	answer_tx(a, &receipt);
+}
+
+/* The block to look from; gossips again what may have gone unheard. */
+static uint64_t
+refresh(struct router *r, const uint8_t id[static 32])
+{
+	uint64_t block = UINT64_MAX;
+	char *again = NULL;
+	struct why why = { "" };
+	uint64_t now = now_ms();
+
+	(void)pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < ROUTE_PENDING; i++) {
+		struct route_pending *p = &r->pending[i];
+		if (p->message == NULL || memcmp(p->id, id, 32) != 0)
+			continue;
+		uint64_t wait =
+		    p->pushed_ms != 0 ? PUSH_AGAIN_MS : PUSH_RETRY_MS;
+		block = p->block;
+		if (now - p->tried_ms >= wait) {
+			p->tried_ms = now;
+			p->pushed_ms = now;
+			again = strdup(p->message);
+		}
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+	if (again != NULL && gossip(r, again, &why) != DSTACK_OK) {
+		log_line("%s", why.text);
+		(void)pthread_mutex_lock(&r->lock);
+		for (size_t i = 0; i < ROUTE_PENDING; i++)
+			if (memcmp(r->pending[i].id, id, 32) == 0)
+				r->pending[i].pushed_ms = 0;
+		(void)pthread_mutex_unlock(&r->lock);
+	}
+	free(again);
+	return block;
+}
+
+static enum dstack_status
+onboarded_log(struct router *r, const uint8_t id[static 32], uint64_t from,
+    json_t **out, struct why *why)
+{
+	uint8_t topic[32];
+	json_t *logs = NULL;
+	AUTO_WR struct wr data = wr_new(KM_CT_MAX + 1024);
+
+	keccak256(KM_EV_ONBOARDED, strlen(KM_EV_ONBOARDED), topic);
+	enum dstack_status st = rpc_call(r->rpc, "eth_getLogs",
+	    json_pack("[{s:o,s:o,s:s,s:[o,o]}]", "address",
+	        eth_json_hex(r->cfg->contract, 20), "fromBlock",
+	        eth_json_quantity(from), "toBlock", "latest", "topics",
+	        eth_json_hex(topic, 32), eth_json_hex(id, 32)),
+	    &logs, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (json_array_size(logs) == 0) {
+		json_decref(logs);
+		return DSTACK_E_BUSY;
+	}
+	st = eth_json_data(
+	    json_object_get(json_array_get(logs, 0), "data"), KM_CT_MAX + 1024,
+	    &data);
+	json_decref(logs);
+	if (st != DSTACK_OK)
+		return why_set(why, DSTACK_E_MISSING,
+		    "eth_getLogs: an event without data");
+	*out = km_onboarded_json(data.buf, data.len, why);
+	return *out != NULL ? DSTACK_OK : DSTACK_E_MISSING;
+}
+
+void
+route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
+{
+	uint8_t id[32];
+	struct why why = { "" };
+	json_t *found = NULL;
+	uint64_t head = 0;
+	enum dstack_status st = DSTACK_OK;
+
+	if (hex_decode(id_text, strlen(id_text), id, 32) != DSTACK_OK) {
+		route_text(a, 400, "/onboarded/REQUESTID: 64 hex digits");
+		return;
+	}
+	uint64_t from = refresh(r, id);
+	if (from == UINT64_MAX) { /* asked before, by an earlier host */
+		st = rpc_block_number(r->rpc, &head, &why);
+		from = head > LOOK_BACK ? head - LOOK_BACK : 0;
+	}
+	if (st == DSTACK_OK)
+		st = onboarded_log(r, id, from, &found, &why);
+	if (st == DSTACK_OK)
+		route_json(a, found);
+	else if (st == DSTACK_E_BUSY)
+		route_text(a, 204, "");
+	else
+		route_fail(a, st == DSTACK_E_REJECTED ? DSTACK_E_MISSING : st,
+		    &why);
+}
+
+void
+route_bootstrap_quote(
+    struct router *r, const char *epoch, struct route_answer *a)
+{
+	char name[64];
+	struct why why = { "" };
+	AUTO_WR struct wr w = wr_new(LINK_MAX_BODY);
+	size_t n = strlen(epoch);
+
+	if (n == 0 || n > 18 || strspn(epoch, "0123456789") != n) {
+		route_text(a, 400, "/bootstrap-quote/EPOCH: a number");
+		return;
+	}
+	(void)snprintf(name, sizeof(name), "bootstrap-quote-%s.json", epoch);
+	enum dstack_status st = files_read(
+	    r->auditing, name, 0, LINK_MAX_BODY - 8, &w, &why);
+	if (st != DSTACK_OK) {
+		route_text(a, 404,
+		    "the bootstrap quote is not in the auditing folder; copy "
+		    "it from a node that has it");
+		return;
+	}
+	a->status = 200;
+	a->type = "application/json";
+	wr_put(&a->body, w.buf + 8, w.len - 8);
+}
