@@ -11,202 +11,9 @@
 
 #include <cmocka.h>
 
-#include "base/wr.h"
-#include "eth/rlp.h"
 #include "eth/trie.h"
+#include "mktrie.h"
 #include "vec.h"
-
-#define MAX_PAIRS 64
-#define MAX_NIBBLES 80
-#define DEEP 40
-
-struct pair {
-	uint8_t key[32];
-	size_t keylen;
-	uint8_t value[64];
-	size_t valuelen;
-};
-
-/* A trie's pairs, and the nodes on the way to one key, root first. */
-struct trie {
-	struct pair pair[MAX_PAIRS];
-	size_t n;
-	uint8_t root[32];
-	const uint8_t *target;
-	size_t targetlen;
-	struct wr node[DEEP]; /* as found, deepest first */
-	size_t nodes;
-};
-
-static unsigned
-nib(const uint8_t *k, size_t i)
-{
-	return i % 2 == 0 ? k[i / 2] >> 4 : k[i / 2] & 15;
-}
-
-static void
-put_path(struct wr *w, const uint8_t *key, size_t from, size_t to, bool leaf)
-{
-	uint8_t b[MAX_NIBBLES];
-	size_t n = 0;
-	unsigned flag = leaf ? 2 : 0;
-	if ((to - from) % 2 != 0)
-		b[n++] = (uint8_t)((flag + 1) << 4 | nib(key, from++));
-	else
-		b[n++] = (uint8_t)(flag << 4);
-	for (; from < to; from += 2)
-		b[n++] = (uint8_t)(nib(key, from) << 4 | nib(key, from + 1));
-	rlp_put_bytes(w, b, n);
-}
-
-static void encode(struct trie *t, struct pair **set, size_t n, size_t depth,
-    bool on_path, struct wr *out);
-
-/* A child as its parent holds it: itself, or its hash. */
-static void
-put_ref(struct trie *t, struct pair **set, size_t n, size_t depth,
-    bool on_path, struct wr *w)
-{
-	AUTO_WR struct wr child = wr_new(0);
-	encode(t, set, n, depth, on_path, &child);
-	if (child.len < 32) {
-		wr_put(w, child.buf, child.len);
-		return;
-	}
-	uint8_t h[32];
-	keccak256(child.buf, child.len, h);
-	rlp_put_bytes(w, h, 32);
-	if (on_path) {
-		t->node[t->nodes] = wr_new(0);
-		wr_put(&t->node[t->nodes++], child.buf, child.len);
-	}
-}
-
-/* Does the target go on along key's nibbles from .. to? */
-static bool
-along(const struct trie *t, const uint8_t *key, size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++) {
-		if (i >= t->targetlen * 2 || nib(t->target, i) != nib(key, i))
-			return false;
-	}
-	return true;
-}
-
-/* Pairs that share their first depth nibbles, sorted, none twice. */
-static void
-encode(struct trie *t, struct pair **set, size_t n, size_t depth, bool on_path,
-    struct wr *out)
-{
-	AUTO_WR struct wr in = wr_new(0);
-	size_t common = depth;
-	const uint8_t *k = set[0]->key;
-	if (n == 1) {
-		put_path(&in, k, depth, set[0]->keylen * 2, true);
-		rlp_put_bytes(&in, set[0]->value, set[0]->valuelen);
-		rlp_put_list(out, &in);
-		return;
-	}
-	for (;; common++) {
-		bool same = true;
-		for (size_t i = 0; i < n; i++)
-			same = same && common < set[i]->keylen * 2 &&
-			    nib(set[i]->key, common) == nib(k, common);
-		if (!same)
-			break;
-	}
-	if (common > depth) {
-		put_path(&in, k, depth, common, false);
-		put_ref(t, set, n, common,
-		    on_path && along(t, k, depth, common), &in);
-		rlp_put_list(out, &in);
-		return;
-	}
-	struct pair *here = NULL;
-	for (unsigned b = 0; b < 16; b++) {
-		struct pair *sub[MAX_PAIRS];
-		size_t m = 0;
-		for (size_t i = 0; i < n; i++) {
-			if (set[i]->keylen * 2 == depth)
-				here = set[i];
-			else if (nib(set[i]->key, depth) == b)
-				sub[m++] = set[i];
-		}
-		if (m == 0)
-			rlp_put_bytes(&in, "", 0);
-		else
-			put_ref(t, sub, m, depth + 1, on_path &&
-			    along(t, sub[0]->key, depth, depth + 1), &in);
-	}
-	rlp_put_bytes(&in, here ? here->value : NULL, here ? here->valuelen : 0);
-	rlp_put_list(out, &in);
-}
-
-static void
-free_nodes(struct trie *t)
-{
-	while (t->nodes > 0)
-		wr_free(&t->node[--t->nodes]);
-}
-
-/* Root of the trie and the proof of key. */
-static void
-prove(struct trie *t, const uint8_t *key, size_t keylen)
-{
-	struct pair *set[MAX_PAIRS];
-	AUTO_WR struct wr w = wr_new(0);
-	free_nodes(t);
-	t->target = key;
-	t->targetlen = keylen;
-	for (size_t i = 0; i < t->n; i++)
-		set[i] = &t->pair[i];
-	if (t->n == 0)
-		rlp_put_bytes(&w, "", 0);
-	else
-		encode(t, set, t->n, 0, true, &w);
-	keccak256(w.buf, w.len, t->root);
-	t->node[t->nodes] = wr_new(0);
-	wr_put(&t->node[t->nodes++], w.buf, w.len);
-}
-
-static size_t
-pieces(const struct trie *t, struct piece *p)
-{
-	for (size_t i = 0; i < t->nodes; i++) {
-		p[i].p = t->node[t->nodes - 1 - i].buf;
-		p[i].n = t->node[t->nodes - 1 - i].len;
-	}
-	return t->nodes;
-}
-
-static struct pair *
-get(struct trie *t, const uint8_t *key, size_t keylen)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->pair[i].keylen == keylen &&
-		    memcmp(t->pair[i].key, key, keylen) == 0)
-			return &t->pair[i];
-	}
-	return NULL;
-}
-
-static void
-set(struct trie *t, const void *key, size_t keylen, const void *v, size_t n)
-{
-	struct pair *p = get(t, key, keylen);
-	if (n == 0) {
-		if (p != NULL)
-			*p = t->pair[--t->n];
-		return;
-	}
-	if (p == NULL)
-		p = &t->pair[t->n++];
-	assert_true(t->n <= MAX_PAIRS);
-	memcpy(p->key, key, keylen);
-	p->keylen = keylen;
-	memcpy(p->value, v, n);
-	p->valuelen = n;
-}
 
 static enum dstack_status
 verify(const struct trie *t, const struct piece *p, size_t n, bool *found,
@@ -224,9 +31,9 @@ check_key(struct trie *t, const uint8_t *key, size_t keylen)
 	bool found;
 	const uint8_t *v = NULL;
 	size_t len = 0;
-	prove(t, key, keylen);
-	size_t n = pieces(t, p);
-	const struct pair *want = get(t, key, keylen);
+	trie_prove(t, key, keylen);
+	size_t n = trie_pieces(t, p);
+	const struct pair *want = trie_get(t, key, keylen);
 	assert_int_equal(verify(t, p, n, &found, &v, &len), DSTACK_OK);
 	assert_int_equal(found, want != NULL);
 	if (found) {
@@ -266,13 +73,13 @@ every_key_of_a_trie_proves_its_value_and_others_their_absence(void **state)
 		for (size_t i = 0; i < n; i++) {
 			keccak256(&i, sizeof(i), h);
 			/* short values make embedded nodes where keys collide */
-			set(&t, h, 32, h, 1 + i % 40);
+			trie_set(&t, h, 32, h, 1 + i % 40);
 		}
 		for (size_t i = 0; i < 2 * n + 2; i++) {
 			keccak256(&i, sizeof(i), h);
 			check_key(&t, h, 32);
 		}
-		free_nodes(&t);
+		trie_free(&t);
 	}
 }
 
@@ -286,7 +93,7 @@ short_keys_with_shared_beginnings_prove_too(void **state)
 	const char *keys[] = { "do", "dog", "doge", "horse", "dogs", "e", "eh",
 		"\x01\x23\x45", "\x01\x23\x46", "\x01\x23\x45\x67" };
 	for (size_t i = 0; i < 10; i++) {
-		set(&t, keys[i], strlen(keys[i]), "value of many bytes"
+		trie_set(&t, keys[i], strlen(keys[i]), "value of many bytes"
 		    "; longer than a hash, at times", i % 3 == 0 ? 2 : 45);
 		for (size_t j = 0; j < 10; j++)
 			check_key(&t, (const uint8_t *)keys[j],
@@ -294,7 +101,7 @@ short_keys_with_shared_beginnings_prove_too(void **state)
 		check_key(&t, (const uint8_t *)"dot", 3);
 		check_key(&t, (const uint8_t *)"", 0);
 	}
-	free_nodes(&t);
+	trie_free(&t);
 }
 
 static void
@@ -310,7 +117,7 @@ the_empty_trie_is_proven_by_no_node_or_the_empty_one(void **state)
 	const uint8_t none = 0x80;
 	const uint8_t other = 0xc0;
 	struct piece p[] = { { &none, 1 }, { &none, 1 } };
-	prove(&t, key, 32);
+	trie_prove(&t, key, 32);
 	assert_int_equal(verify(&t, p, 0, &found, &v, &n), DSTACK_OK);
 	assert_false(found);
 	assert_int_equal(verify(&t, p, 1, &found, &v, &n), DSTACK_OK);
@@ -319,7 +126,7 @@ the_empty_trie_is_proven_by_no_node_or_the_empty_one(void **state)
 	assert_int_equal(verify(&t, p, 1, &found, &v, &n), DSTACK_E_REJECTED);
 	t.root[0] ^= 1;
 	assert_int_equal(verify(&t, p, 0, &found, &v, &n), DSTACK_E_REJECTED);
-	free_nodes(&t);
+	trie_free(&t);
 }
 
 /* One node by its bytes, as the root of a proof for key 0x12. */
@@ -416,7 +223,7 @@ put_vector(struct trie *t, const char *k, const char *v, bool secure)
 		memcpy(key, h, 32);
 		n = 32;
 	}
-	set(t, key, n, value, vn);
+	trie_set(t, key, n, value, vn);
 }
 
 static void
@@ -442,7 +249,7 @@ run_vectors(const char *path, bool secure)
 		check_key(&t, (const uint8_t *)"\x12\x34", 2);
 		assert_hex(t.root, 32,
 		    json_string_value(json_object_get(c, "root")));
-		free_nodes(&t);
+		trie_free(&t);
 	}
 	json_decref(all);
 }
