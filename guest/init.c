@@ -273,7 +273,7 @@ bind_netcfg(struct init *in, struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "netcfg is not the one this VM was measured with "
 		    "(MRCONFIGID); restart it with the netcfg it gets");
-	st = extend(edge, "netcfg", in->netcfg, in->netcfg_len, why);
+	st = extend(edge, "netcfg", want, sizeof(want), why);
 	if (st == DSTACK_OK)
 		st = extend(edge, "join-ready", NULL, 0, why);
 	return st;
