@@ -20,7 +20,7 @@ static const char usage[] =
     "           [--firmware FILE] [--quote-service CID:PORT] [--print]\n"
     "       dstack vm stop --run DIR\n"
     "       dstack vm logs --run DIR\n"
-    "       dstack vm probe";
+    "       dstack vm probe [KERNEL]";
 
 enum opt {
 	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
@@ -155,7 +155,7 @@ cmd_vm(int argc, char **argv)
 	const char *sub = argc > 1 ? argv[1] : "";
 
 	if (strcmp(sub, "probe") == 0) {
-		vm_probe_kvm(&kvm, &why);
+		vm_probe_kvm(argc > 2 ? argv[2] : NULL, &kvm, &why);
 		printf("%s\n", kvm ? "kvm" : "tcg");
 		if (!kvm)
 			printf("no KVM: %s\n", why.text);

@@ -73,10 +73,12 @@ choose_accel(struct vm_config *c, struct why *why)
 {
 	struct why no = { "" };
 	bool kvm = false;
+	char kernel[512];
 
 	if (c->accel == VM_ACCEL_TCG || c->accel == VM_ACCEL_TDX)
 		return DSTACK_OK;
-	vm_probe_kvm(&kvm, &no);
+	(void)snprintf(kernel, sizeof(kernel), "%s/vmlinuz", c->image_dir);
+	vm_probe_kvm(kernel, &kvm, &no);
 	if (!kvm && c->accel == VM_ACCEL_KVM)
 		return why_set(why, DSTACK_E_MISSING, "no KVM: %s", no.text);
 	if (!kvm)

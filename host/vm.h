@@ -53,11 +53,12 @@ struct vm {
 };
 
 /*
- * May a guest run under KVM here? Starts an empty QEMU with a deadline of
- * 2 s, since a /dev/kvm may open and then hang every guest. *usable tells;
- * reason says why not (one line). Asked once a process, then remembered.
+ * May a guest run under KVM here? Runs five instructions, then, where kernel
+ * names one, boots that kernel to its panic, both with a deadline, since a
+ * /dev/kvm may open and then hang every guest. *usable tells; reason says
+ * why not (one line). Asked once a process, then remembered.
  */
-void vm_probe_kvm(bool *usable, struct why *reason);
+void vm_probe_kvm(const char *kernel, bool *usable, struct why *reason);
 
 /*
  * QEMU's arguments for config, NULL-terminated; free with vm_argv_free.

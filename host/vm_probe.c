@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does KVM run a guest here? A firmware of five instructions writes to
- * isa-debug-exit; QEMU then exits with a status nothing else gives. A
- * /dev/kvm that is there but hangs runs into the deadline.
+ * Does KVM run a guest here? Two steps, each with a deadline, since a
+ * /dev/kvm may open and then hang every guest. First a firmware of five
+ * instructions that writes to isa-debug-exit. KVM may emulate those in real
+ * mode without ever entering the guest properly, so the image's own kernel
+ * comes second: with no root to mount it panics, reboots, and QEMU exits.
  */
 #include "host/vm.h"
 
@@ -19,11 +21,43 @@
 
 #include "base/own.h"
 
-#define PROBE_MS 2000
+#define FIRMWARE_MS 2000
+#define KERNEL_MS 5000
 #define FIRMWARE_SIZE 65536
 #define RESET_VECTOR 0xfff0
 #define PROBE_VALUE 0x10
 #define PROBE_EXIT ((PROBE_VALUE << 1) | 1) /* isa-debug-exit's formula */
+#define OPTS 24
+#define OPT_LEN 512
+
+struct opts {
+	char text[OPTS][OPT_LEN];
+	char *argv[OPTS + 1];
+	int n;
+};
+
+static void
+opt(struct opts *o, const char *text)
+{
+	if (o->n >= OPTS)
+		return;
+	(void)snprintf(o->text[o->n], OPT_LEN, "%s", text);
+	o->argv[o->n] = o->text[o->n];
+	o->argv[++o->n] = NULL;
+}
+
+static void
+common(struct opts *o)
+{
+	static const char *const fixed[] = { "qemu-system-x86_64",
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display",
+		"none", "-machine", "q35,accel=kvm,usb=off,smm=off", "-cpu",
+		"host", "-m", "256M" };
+
+	o->n = 0;
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		opt(o, fixed[i]);
+}
 
 static int
 firmware(void)
@@ -41,79 +75,92 @@ firmware(void)
 }
 
 static void
-run_probe(int fd)
+run_probe(char **argv)
 {
-	char opt[][40] = { "qemu-system-x86_64", "-nodefaults",
-		"-no-user-config", "-display", "none", "-machine",
-		"pc,accel=kvm", "-m", "16M", "-device",
-		"isa-debug-exit,iobase=0xf4,iosize=0x04", "-bios", "" };
-	enum { OPTS = sizeof(opt) / sizeof(opt[0]) };
-	char *argv[OPTS + 1] = { NULL };
 	int null = open("/dev/null", O_RDWR);
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int i = 0; i < 3; i++)
 		(void)dup2(null, i);
-	(void)snprintf(opt[OPTS - 1], sizeof(opt[0]), "/proc/self/fd/%d", fd);
-	for (int i = 0; i < OPTS; i++)
-		argv[i] = opt[i];
-	(void)execve("/usr/bin/qemu-system-x86_64", argv,
-	    (char *const[]){ NULL });
+	(void)execv("/usr/bin/qemu-system-x86_64", argv);
 	_exit(127);
 }
 
+/* *status of QEMU, false when it had to be killed or did not start. */
 static bool
-probe(struct why *reason)
+timed(struct opts *o, int deadline_ms, int *status, struct why *reason)
 {
+	pid_t pid = fork();
+
+	if (pid == 0)
+		run_probe(o->argv);
+	AUTO_CLOSE int pidfd =
+	    pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int ready = -1;
+	while (pidfd >= 0 && (ready = poll(&p, 1, deadline_ms)) < 0 &&
+	    errno == EINTR)
+		;
+	if (pid > 0 && ready <= 0)
+		(void)kill(pid, SIGKILL);
+	if (pid > 0)
+		(void)waitpid(pid, status, 0);
+	if (ready > 0)
+		return true;
+	(void)why_set(reason, DSTACK_OK,
+	    "/dev/kvm opens but a guest hung for %d ms", deadline_ms);
+	return false;
+}
+
+static bool
+probe(const char *kernel, struct why *reason)
+{
+	struct opts o;
+	char bios[64];
+	int status = 0;
+
 	if (access("/dev/kvm", R_OK | W_OK) != 0) {
 		(void)why_set(reason, DSTACK_OK, "/dev/kvm: %s",
 		    strerror(errno));
 		return false;
 	}
 	AUTO_CLOSE int fw = firmware();
-	pid_t pid = fw < 0 ? -1 : fork();
-	if (pid == 0)
-		run_probe(fw);
-	AUTO_CLOSE int pidfd =
-	    pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0) {
-		(void)why_set(reason, DSTACK_OK, "the KVM probe did not "
-		    "start: %s", strerror(errno));
-		if (pid > 0) {
-			(void)kill(pid, SIGKILL);
-			(void)waitpid(pid, NULL, 0);
-		}
+	(void)snprintf(bios, sizeof(bios), "/proc/self/fd/%d", fw);
+	common(&o);
+	opt(&o, "-bios");
+	opt(&o, bios);
+	opt(&o, "-device");
+	opt(&o, "isa-debug-exit,iobase=0xf4,iosize=0x04");
+	if (!timed(&o, FIRMWARE_MS, &status, reason))
 		return false;
-	}
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int ready, status = 0;
-	do
-		ready = poll(&p, 1, PROBE_MS);
-	while (ready < 0 && errno == EINTR);
-	if (ready <= 0)
-		(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, &status, 0);
-	if (ready <= 0) {
-		(void)why_set(reason, DSTACK_OK,
-		    "/dev/kvm opens but its guest hung for %d ms", PROBE_MS);
-		return false;
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_EXIT)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_EXIT &&
+	    kernel != NULL) {
+		common(&o);
+		opt(&o, "-kernel");
+		opt(&o, kernel);
+		opt(&o, "-append");
+		opt(&o, "panic=-1 quiet");
+		if (!timed(&o, KERNEL_MS, &status, reason))
+			return false;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			return true;
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_EXIT) {
 		return true;
+	}
 	(void)why_set(reason, DSTACK_OK,
-	    "a guest under /dev/kvm did not run (status 0x%x)",
+	    "a guest under /dev/kvm did not run (QEMU ended with 0x%x)",
 	    (unsigned)status);
 	return false;
 }
 
 void
-vm_probe_kvm(bool *usable, struct why *reason)
+vm_probe_kvm(const char *kernel, bool *usable, struct why *reason)
 {
 	static enum { UNKNOWN, YES, NO } known;
 	static struct why said;
 
 	if (known == UNKNOWN)
-		known = probe(&said) ? YES : NO;
+		known = probe(kernel, &said) ? YES : NO;
 	*usable = known == YES;
 	if (reason != NULL)
 		*reason = said;
