@@ -23,14 +23,14 @@ take_entry(struct rd *list, struct der_span *serial)
 {
 	struct rd entry, exts, value;
 	int64_t when;
-	enum dstack_status st = der_get(list, DER_SEQ, &entry);
+	enum dstack_status st = der_take(list, DER_SEQ, &entry);
 	if (st == DSTACK_OK)
-		st = der_integer(&entry, serial);
+		st = der_take_integer(&entry, serial);
 	if (st == DSTACK_OK)
-		st = der_time(&entry, &when);
+		st = der_take_time(&entry, &when);
 	if (st != DSTACK_OK || rd_left(&entry) == 0)
 		return st;
-	st = der_get(&entry, DER_SEQ, &exts);
+	st = der_take(&entry, DER_SEQ, &exts);
 	if (st == DSTACK_OK)
 		st = rd_end(&entry);
 	while (st == DSTACK_OK && rd_left(&exts) != 0) {
@@ -48,7 +48,7 @@ static enum dstack_status
 take_entries(struct rd *tbs, struct crl *c)
 {
 	struct rd list;
-	enum dstack_status st = der_get(tbs, DER_SEQ, &list);
+	enum dstack_status st = der_take(tbs, DER_SEQ, &list);
 	struct rd again = list;
 	struct der_span serial;
 	size_t count = 0;
@@ -72,9 +72,9 @@ take_extensions(struct rd *tbs, struct crl *c)
 {
 	struct rd wrap, list;
 	unsigned numbers = 0;
-	enum dstack_status st = der_get(tbs, DER_CTX0, &wrap);
+	enum dstack_status st = der_take(tbs, DER_CTX0, &wrap);
 	if (st == DSTACK_OK)
-		st = der_get(&wrap, DER_SEQ, &list);
+		st = der_take(&wrap, DER_SEQ, &list);
 	if (st == DSTACK_OK)
 		st = rd_end(&wrap);
 	while (st == DSTACK_OK && rd_left(&list) != 0) {
@@ -86,7 +86,7 @@ take_extensions(struct rd *tbs, struct crl *c)
 			break;
 		if (oid.n == sizeof(oid_crl_number) &&
 		    memcmp(oid.p, oid_crl_number, oid.n) == 0) {
-			st = der_u64(&value, &c->number);
+			st = der_take_u64(&value, &c->number);
 			if (st == DSTACK_OK)
 				st = rd_end(&value);
 			numbers++;
@@ -103,17 +103,17 @@ parse_tbs(struct rd *tbs, struct crl *c)
 {
 	uint64_t version;
 	struct rd in;
-	enum dstack_status st = der_u64(tbs, &version);
+	enum dstack_status st = der_take_u64(tbs, &version);
 	if (st == DSTACK_OK && version != 1) /* v2 */
 		st = DSTACK_E_FORMAT;
 	if (st == DSTACK_OK)
 		st = x509_take_sig_alg(tbs);
 	if (st == DSTACK_OK)
-		st = der_get_raw(tbs, DER_SEQ, &in, &c->issuer);
+		st = der_take_raw(tbs, DER_SEQ, &in, &c->issuer);
 	if (st == DSTACK_OK)
-		st = der_time(tbs, &c->this_update);
+		st = der_take_time(tbs, &c->this_update);
 	if (st == DSTACK_OK)
-		st = der_time(tbs, &c->next_update);
+		st = der_take_time(tbs, &c->next_update);
 	if (st == DSTACK_OK && der_is(tbs, DER_SEQ))
 		st = take_entries(tbs, c);
 	if (st == DSTACK_OK)
@@ -129,17 +129,17 @@ crl_parse(struct der_span der, struct crl *out)
 	uint8_t unused;
 	if (der.n > CRL_MAX_BYTES)
 		return DSTACK_E_LIMIT;
-	enum dstack_status st = der_get(&r, DER_SEQ, &list);
+	enum dstack_status st = der_take(&r, DER_SEQ, &list);
 	if (st == DSTACK_OK)
 		st = rd_end(&r);
 	if (st == DSTACK_OK)
-		st = der_get_raw(&list, DER_SEQ, &tbs, &c.tbs);
+		st = der_take_raw(&list, DER_SEQ, &tbs, &c.tbs);
 	if (st == DSTACK_OK)
 		st = parse_tbs(&tbs, &c);
 	if (st == DSTACK_OK)
 		st = x509_take_sig_alg(&list);
 	if (st == DSTACK_OK)
-		st = der_get(&list, DER_BITS, &bits);
+		st = der_take(&list, DER_BITS, &bits);
 	if (st == DSTACK_OK)
 		st = rd_u8(&bits, &unused);
 	if (st == DSTACK_OK && unused != 0)

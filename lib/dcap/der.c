@@ -55,7 +55,7 @@ get(struct rd *r, uint8_t *tag, struct rd *in, struct der_span *raw)
 }
 
 enum dstack_status
-der_get_raw(struct rd *r, uint8_t tag, struct rd *in, struct der_span *raw)
+der_take_raw(struct rd *r, uint8_t tag, struct rd *in, struct der_span *raw)
 {
 	struct rd t = *r;
 	uint8_t found;
@@ -69,13 +69,13 @@ der_get_raw(struct rd *r, uint8_t tag, struct rd *in, struct der_span *raw)
 }
 
 enum dstack_status
-der_get(struct rd *r, uint8_t tag, struct rd *in)
+der_take(struct rd *r, uint8_t tag, struct rd *in)
 {
-	return der_get_raw(r, tag, in, NULL);
+	return der_take_raw(r, tag, in, NULL);
 }
 
 enum dstack_status
-der_any(struct rd *r, uint8_t *tag, struct rd *in)
+der_take_any(struct rd *r, uint8_t *tag, struct rd *in)
 {
 	return get(r, tag, in, NULL);
 }
@@ -89,10 +89,10 @@ der_is(const struct rd *r, uint8_t tag)
 }
 
 enum dstack_status
-der_integer(struct rd *r, struct der_span *out)
+der_take_integer(struct rd *r, struct der_span *out)
 {
 	struct rd in;
-	enum dstack_status st = der_get(r, DER_INTEGER, &in);
+	enum dstack_status st = der_take(r, DER_INTEGER, &in);
 	if (st != DSTACK_OK)
 		return st;
 	if (in.len == 0 || in.len > 33)
@@ -107,10 +107,10 @@ der_integer(struct rd *r, struct der_span *out)
 }
 
 enum dstack_status
-der_u64(struct rd *r, uint64_t *out)
+der_take_u64(struct rd *r, uint64_t *out)
 {
 	struct rd in;
-	enum dstack_status st = der_get(r, DER_INTEGER, &in);
+	enum dstack_status st = der_take(r, DER_INTEGER, &in);
 	if (st != DSTACK_OK)
 		return st;
 	uint64_t v = 0;
@@ -130,11 +130,11 @@ der_u64(struct rd *r, uint64_t *out)
 }
 
 enum dstack_status
-der_bool(struct rd *r, bool *out)
+der_take_bool(struct rd *r, bool *out)
 {
 	struct rd in;
 	uint8_t b;
-	enum dstack_status st = der_get(r, DER_BOOLEAN, &in);
+	enum dstack_status st = der_take(r, DER_BOOLEAN, &in);
 	if (st == DSTACK_OK)
 		st = rd_u8(&in, &b);
 	if (st == DSTACK_OK)
@@ -148,10 +148,10 @@ der_bool(struct rd *r, bool *out)
 }
 
 enum dstack_status
-der_oid(struct rd *r, struct der_span *out)
+der_take_oid(struct rd *r, struct der_span *out)
 {
 	struct rd in;
-	enum dstack_status st = der_get(r, DER_OID, &in);
+	enum dstack_status st = der_take(r, DER_OID, &in);
 	if (st != DSTACK_OK)
 		return st;
 	if (in.len == 0)
@@ -162,12 +162,12 @@ der_oid(struct rd *r, struct der_span *out)
 }
 
 enum dstack_status
-der_time(struct rd *r, int64_t *out)
+der_take_time(struct rd *r, int64_t *out)
 {
 	struct rd t = *r;
 	uint8_t tag;
 	struct rd in;
-	enum dstack_status st = der_any(&t, &tag, &in);
+	enum dstack_status st = der_take_any(&t, &tag, &in);
 	if (st != DSTACK_OK)
 		return st;
 	char text[16] = "";

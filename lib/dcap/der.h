@@ -39,26 +39,26 @@ struct der_span {
 bool der_span_equal(struct der_span a, struct der_span b);
 
 /* Next element, which must have this tag; in: its content. */
-DSTACK_CHECKED enum dstack_status der_get(
+DSTACK_CHECKED enum dstack_status der_take(
     struct rd *r, uint8_t tag, struct rd *in);
-/* As der_get, and raw: the element with tag and length. */
-DSTACK_CHECKED enum dstack_status der_get_raw(
+/* As der_take, and raw: the element with tag and length. */
+DSTACK_CHECKED enum dstack_status der_take_raw(
     struct rd *r, uint8_t tag, struct rd *in, struct der_span *raw);
 /* Next element of any tag. */
-DSTACK_CHECKED enum dstack_status der_any(
+DSTACK_CHECKED enum dstack_status der_take_any(
     struct rd *r, uint8_t *tag, struct rd *in);
 /* Does the next element have this tag? False at the end. */
 bool der_is(const struct rd *r, uint8_t tag);
 
 /* INTEGER content, 1 to 32 bytes, leading zero bytes off. */
-DSTACK_CHECKED enum dstack_status der_integer(
+DSTACK_CHECKED enum dstack_status der_take_integer(
     struct rd *r, struct der_span *out);
 /* A non-negative INTEGER of at most 64 bits. */
-DSTACK_CHECKED enum dstack_status der_u64(struct rd *r, uint64_t *out);
-DSTACK_CHECKED enum dstack_status der_bool(struct rd *r, bool *out);
+DSTACK_CHECKED enum dstack_status der_take_u64(struct rd *r, uint64_t *out);
+DSTACK_CHECKED enum dstack_status der_take_bool(struct rd *r, bool *out);
 /* OID content bytes. */
-DSTACK_CHECKED enum dstack_status der_oid(struct rd *r, struct der_span *out);
+DSTACK_CHECKED enum dstack_status der_take_oid(struct rd *r, struct der_span *out);
 /* UTCTime or GeneralizedTime in the forms of RFC 5280 4.1.2.5; seconds. */
-DSTACK_CHECKED enum dstack_status der_time(struct rd *r, int64_t *out);
+DSTACK_CHECKED enum dstack_status der_take_time(struct rd *r, int64_t *out);
 
 #endif

@@ -100,7 +100,7 @@ static enum dstack_status
 take_number(struct rd *r, uint8_t out[static 32])
 {
 	struct rd in;
-	enum dstack_status st = der_get(r, DER_INTEGER, &in);
+	enum dstack_status st = der_take(r, DER_INTEGER, &in);
 	if (st != DSTACK_OK)
 		return st;
 	if (in.len == 0 || (in.buf[0] & 0x80) != 0 ||
@@ -123,7 +123,7 @@ enum dstack_status
 p256_sig_from_der(struct rd *r, uint8_t sig[static 64])
 {
 	struct rd seq;
-	enum dstack_status st = der_get(r, DER_SEQ, &seq);
+	enum dstack_status st = der_take(r, DER_SEQ, &seq);
 	if (st == DSTACK_OK)
 		st = take_number(&seq, sig);
 	if (st == DSTACK_OK)

@@ -25,7 +25,7 @@ static enum dstack_status
 octets(struct rd *r, uint8_t *out, size_t n)
 {
 	struct rd in;
-	enum dstack_status st = der_get(r, DER_OCTETS, &in);
+	enum dstack_status st = der_take(r, DER_OCTETS, &in);
 	if (st == DSTACK_OK)
 		st = rd_copy(&in, out, n);
 	return st == DSTACK_OK ? rd_end(&in) : st;
@@ -36,14 +36,14 @@ tcb(struct rd *r, struct pck_ext *out)
 {
 	struct rd list;
 	uint32_t seen = 0;
-	enum dstack_status st = der_get(r, DER_SEQ, &list);
+	enum dstack_status st = der_take(r, DER_SEQ, &list);
 	while (st == DSTACK_OK && rd_left(&list) != 0) {
 		struct rd pair;
 		struct der_span oid;
 		uint64_t v = 0;
-		st = der_get(&list, DER_SEQ, &pair);
+		st = der_take(&list, DER_SEQ, &pair);
 		if (st == DSTACK_OK)
-			st = der_oid(&pair, &oid);
+			st = der_take_oid(&pair, &oid);
 		if (st != DSTACK_OK)
 			break;
 		unsigned arc = last_arc(oid, 2);
@@ -53,7 +53,7 @@ tcb(struct rd *r, struct pck_ext *out)
 		if (arc == 18)
 			st = octets(&pair, out->cpusvn, 16);
 		else
-			st = der_u64(&pair, &v);
+			st = der_take_u64(&pair, &v);
 		if (st == DSTACK_OK)
 			st = rd_end(&pair);
 		if (v > (arc == 17 ? 0xffffu : 0xffu))
@@ -72,7 +72,7 @@ static enum dstack_status
 sgx_type(struct rd *r, uint8_t *out)
 {
 	struct rd in;
-	enum dstack_status st = der_get(r, DER_ENUM, &in);
+	enum dstack_status st = der_take(r, DER_ENUM, &in);
 	if (st == DSTACK_OK)
 		st = rd_u8(&in, out);
 	if (st == DSTACK_OK)
@@ -86,15 +86,15 @@ pck_ext_parse(struct der_span ext, struct pck_ext *out)
 	struct rd r = rd_over(ext.p, ext.n), list;
 	struct pck_ext e = { .sgx_type = 0 };
 	uint32_t seen = 0;
-	enum dstack_status st = der_get(&r, DER_SEQ, &list);
+	enum dstack_status st = der_take(&r, DER_SEQ, &list);
 	if (st == DSTACK_OK)
 		st = rd_end(&r);
 	while (st == DSTACK_OK && rd_left(&list) != 0) {
 		struct rd pair;
 		struct der_span oid;
-		st = der_get(&list, DER_SEQ, &pair);
+		st = der_take(&list, DER_SEQ, &pair);
 		if (st == DSTACK_OK)
-			st = der_oid(&pair, &oid);
+			st = der_take_oid(&pair, &oid);
 		if (st != DSTACK_OK)
 			break;
 		unsigned arc = last_arc(oid, 0);

@@ -27,9 +27,9 @@ x509_take_sig_alg(struct rd *r)
 {
 	struct rd alg;
 	struct der_span oid;
-	enum dstack_status st = der_get(r, DER_SEQ, &alg);
+	enum dstack_status st = der_take(r, DER_SEQ, &alg);
 	if (st == DSTACK_OK)
-		st = der_oid(&alg, &oid);
+		st = der_take_oid(&alg, &oid);
 	if (st == DSTACK_OK)
 		st = rd_end(&alg); /* no parameters: RFC 5758 3.2 */
 	if (st == DSTACK_OK && !IS(oid, oid_ecdsa_sha256))
@@ -43,13 +43,13 @@ x509_take_extension(
 {
 	struct rd ext;
 	*critical = false;
-	enum dstack_status st = der_get(r, DER_SEQ, &ext);
+	enum dstack_status st = der_take(r, DER_SEQ, &ext);
 	if (st == DSTACK_OK)
-		st = der_oid(&ext, oid);
+		st = der_take_oid(&ext, oid);
 	if (st == DSTACK_OK && der_is(&ext, DER_BOOLEAN))
-		st = der_bool(&ext, critical);
+		st = der_take_bool(&ext, critical);
 	if (st == DSTACK_OK)
-		st = der_get(&ext, DER_OCTETS, value);
+		st = der_take(&ext, DER_OCTETS, value);
 	if (st == DSTACK_OK)
 		st = rd_end(&ext);
 	return st;
@@ -61,20 +61,20 @@ common_name(struct der_span name, struct der_span *cn)
 {
 	struct rd r = rd_over(name.p, name.n), seq;
 	unsigned found = 0;
-	enum dstack_status st = der_get(&r, DER_SEQ, &seq);
+	enum dstack_status st = der_take(&r, DER_SEQ, &seq);
 	while (st == DSTACK_OK && rd_left(&seq) != 0) {
 		struct rd set, pair, value;
 		struct der_span oid;
 		uint8_t tag;
-		st = der_get(&seq, DER_SET, &set);
+		st = der_take(&seq, DER_SET, &set);
 		if (st == DSTACK_OK)
-			st = der_get(&set, DER_SEQ, &pair);
+			st = der_take(&set, DER_SEQ, &pair);
 		if (st == DSTACK_OK)
 			st = rd_end(&set);
 		if (st == DSTACK_OK)
-			st = der_oid(&pair, &oid);
+			st = der_take_oid(&pair, &oid);
 		if (st == DSTACK_OK)
-			st = der_any(&pair, &tag, &value);
+			st = der_take_any(&pair, &tag, &value);
 		if (st == DSTACK_OK)
 			st = rd_end(&pair);
 		if (st == DSTACK_OK && IS(oid, oid_cn)) {
@@ -95,7 +95,7 @@ key_usage(struct rd *value, uint16_t *out)
 {
 	struct rd bits;
 	uint8_t unused, b;
-	enum dstack_status st = der_get(value, DER_BITS, &bits);
+	enum dstack_status st = der_take(value, DER_BITS, &bits);
 	if (st == DSTACK_OK)
 		st = rd_u8(&bits, &unused);
 	if (st != DSTACK_OK)
@@ -120,11 +120,11 @@ constraints(struct rd *value, struct x509_cert *c)
 {
 	struct rd seq;
 	uint64_t n;
-	enum dstack_status st = der_get(value, DER_SEQ, &seq);
+	enum dstack_status st = der_take(value, DER_SEQ, &seq);
 	if (st == DSTACK_OK && der_is(&seq, DER_BOOLEAN))
-		st = der_bool(&seq, &c->is_ca);
+		st = der_take_bool(&seq, &c->is_ca);
 	if (st == DSTACK_OK && der_is(&seq, DER_INTEGER)) {
-		st = der_u64(&seq, &n);
+		st = der_take_u64(&seq, &n);
 		if (st == DSTACK_OK && (n > 16 || !c->is_ca))
 			st = DSTACK_E_FORMAT;
 		if (st == DSTACK_OK)
@@ -143,9 +143,9 @@ extensions(struct rd *tbs, struct x509_cert *c)
 		SKEY = 32 };
 	struct rd wrap, list;
 	unsigned seen = 0;
-	enum dstack_status st = der_get(tbs, DER_CTX3, &wrap);
+	enum dstack_status st = der_take(tbs, DER_CTX3, &wrap);
 	if (st == DSTACK_OK)
-		st = der_get(&wrap, DER_SEQ, &list);
+		st = der_take(&wrap, DER_SEQ, &list);
 	if (st == DSTACK_OK)
 		st = rd_end(&wrap);
 	while (st == DSTACK_OK && rd_left(&list) != 0) {
@@ -188,33 +188,33 @@ parse_tbs(struct rd *tbs, struct x509_cert *c)
 	struct rd in, validity, spki;
 	uint64_t version;
 	const uint8_t *head;
-	enum dstack_status st = der_get(tbs, DER_CTX0, &in);
+	enum dstack_status st = der_take(tbs, DER_CTX0, &in);
 	if (st == DSTACK_OK)
-		st = der_u64(&in, &version);
+		st = der_take_u64(&in, &version);
 	if (st == DSTACK_OK)
 		st = rd_end(&in);
 	if (st == DSTACK_OK && version != 2) /* v3 */
 		st = DSTACK_E_FORMAT;
 	if (st == DSTACK_OK)
-		st = der_integer(tbs, &c->serial);
+		st = der_take_integer(tbs, &c->serial);
 	if (st == DSTACK_OK)
 		st = x509_take_sig_alg(tbs);
 	if (st == DSTACK_OK)
-		st = der_get_raw(tbs, DER_SEQ, &in, &c->issuer);
+		st = der_take_raw(tbs, DER_SEQ, &in, &c->issuer);
 	if (st == DSTACK_OK)
-		st = der_get(tbs, DER_SEQ, &validity);
+		st = der_take(tbs, DER_SEQ, &validity);
 	if (st == DSTACK_OK)
-		st = der_time(&validity, &c->not_before);
+		st = der_take_time(&validity, &c->not_before);
 	if (st == DSTACK_OK)
-		st = der_time(&validity, &c->not_after);
+		st = der_take_time(&validity, &c->not_after);
 	if (st == DSTACK_OK)
 		st = rd_end(&validity);
 	if (st == DSTACK_OK)
-		st = der_get_raw(tbs, DER_SEQ, &in, &c->subject);
+		st = der_take_raw(tbs, DER_SEQ, &in, &c->subject);
 	if (st == DSTACK_OK)
 		st = common_name(c->subject, &c->cn);
 	if (st == DSTACK_OK)
-		st = der_get(tbs, DER_SEQ, &spki);
+		st = der_take(tbs, DER_SEQ, &spki);
 	if (st == DSTACK_OK)
 		st = rd_take(&spki, sizeof(spki_head), &head);
 	if (st == DSTACK_OK && memcmp(head, spki_head, sizeof(spki_head)) != 0)
@@ -234,17 +234,17 @@ x509_parse(struct der_span der, struct x509_cert *out, struct why *why)
 	struct x509_cert c = { .der = der, .pathlen = -1 };
 	struct rd r = rd_over(der.p, der.n), cert, tbs, bits;
 	uint8_t unused;
-	enum dstack_status st = der_get(&r, DER_SEQ, &cert);
+	enum dstack_status st = der_take(&r, DER_SEQ, &cert);
 	if (st == DSTACK_OK)
 		st = rd_end(&r);
 	if (st == DSTACK_OK)
-		st = der_get_raw(&cert, DER_SEQ, &tbs, &c.tbs);
+		st = der_take_raw(&cert, DER_SEQ, &tbs, &c.tbs);
 	if (st == DSTACK_OK)
 		st = parse_tbs(&tbs, &c);
 	if (st == DSTACK_OK)
 		st = x509_take_sig_alg(&cert);
 	if (st == DSTACK_OK)
-		st = der_get(&cert, DER_BITS, &bits);
+		st = der_take(&cert, DER_BITS, &bits);
 	if (st == DSTACK_OK)
 		st = rd_u8(&bits, &unused);
 	if (st == DSTACK_OK && unused != 0)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What "dstack quote" reads: files, times, policies. */
+#ifndef CLI_QUOTE_IN_H
+#define CLI_QUOTE_IN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "dstack/dcap.h"
+
+/* Whole file ("-": standard input) of at most max bytes; caller frees. */
+DSTACK_CHECKED enum dstack_status quote_read_file(const char *path,
+    size_t max, uint8_t **out, size_t *len, struct why *why);
+/* A quote, raw or in hex (white space allowed); caller frees. */
+DSTACK_CHECKED enum dstack_status quote_read_quote(
+    const char *path, uint8_t **out, size_t *len, struct why *why);
+/* Root certificate file, DER or PEM; path NULL: Intel's. */
+DSTACK_CHECKED enum dstack_status quote_read_root(
+    const char *path, uint8_t key[64], struct why *why);
+/* Unix seconds or RFC 3339; text NULL: the clock. */
+DSTACK_CHECKED enum dstack_status quote_read_time(
+    const char *text, int64_t *out, struct why *why);
+
+struct quote_policy {
+	struct dcap_policy p; /* root_key is the caller's to set */
+	char *advisory[DCAP_MAX_ADVISORIES]; /* owned */
+};
+/*
+ * A policy file: a JSON object with exactly these members, none optional:
+ * accept_tee ["tdx", "sgx"], accept_status ["UpToDate", ...], allow_flags
+ * ["td_pks", ...], xfam_allow "0x...", min_tcb_evaluation_data_number,
+ * min_tcb_date "2024-03-13T00:00:00Z", min_root_crl_number,
+ * min_pck_crl_number, deny_advisories ["INTEL-SA-...", ...].
+ */
+DSTACK_CHECKED enum dstack_status quote_read_policy(
+    const char *path, struct quote_policy *out, struct why *why);
+void quote_policy_free(struct quote_policy *p);
+
+#endif
