@@ -57,7 +57,9 @@ put_signed(struct wr *w, const struct sim_quote *q)
 	bool td15 = q->body_type == 3 && q->version >= 5;
 	if (q->version >= 5) {
 		wr_u16le(w, q->body_type);
-		wr_u32le(w, q->body_type == 1 ? 384 : td15 ? 648 : 584);
+		wr_u32le(w, q->body_size != 0 ? q->body_size
+			: td15		      ? 648
+					      : 584);
 	}
 	if (q->tee_type == SIM_TDX)
 		put_td(w, &q->td, td15);
@@ -118,6 +120,8 @@ sim_quote_make(const struct sim_quote *q, const void *chain, size_t n,
 	AUTO_KEY EVP_PKEY *att = sim_key(q->att_key);
 	if (att == NULL || !sim_key_public(att, key))
 		return DSTACK_E_NOMEM;
+	if (q->att_key_bytes != NULL)
+		memcpy(key, q->att_key_bytes, 64);
 	st = put_certification(&cert, q, key, chain, n);
 	if (st != DSTACK_OK)
 		return st;

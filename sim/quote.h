@@ -55,6 +55,7 @@ struct sim_quote {
 	uint8_t vendor_id[16];
 	uint8_t user_data[20];
 	uint16_t body_type; /* v5: 2 TD 1.0, 3 TD 1.5 */
+	uint32_t body_size; /* v5; 0: the right one */
 	struct sim_td_report td;
 	struct sim_sgx_report sgx; /* v3 */
 	struct sim_sgx_report qe;  /* its reportdata is made, see below */
@@ -62,6 +63,7 @@ struct sim_quote {
 	uint8_t qe_auth[64];
 	size_t qe_authlen;
 	const char *att_key;    /* the key in the quote */
+	const uint8_t *att_key_bytes; /* 64; if set, in the quote in its place */
 	const char *att_signer; /* signs the quote; NULL: att_key */
 	const char *qe_signer;  /* signs the QE report: the PCK */
 	uint16_t outer_type;    /* v4, v5: 6 */
