@@ -165,3 +165,92 @@ http_do(const struct http_request *q, unsigned *status, struct wr *out,
 		    origin);
 	return DSTACK_OK;
 }
+
+struct lines {
+	struct wr part; /* of a line that has not ended */
+	void (*line)(void *arg, const char *text, size_t len);
+	void *arg;
+	const atomic_bool *stop;
+};
+
+static size_t
+take_lines(char *p, size_t size, size_t n, void *arg)
+{
+	struct lines *l = arg;
+	size_t left = size * n;
+
+	while (left > 0) {
+		const char *nl = memchr(p, '\n', left);
+		size_t k = nl != NULL ? (size_t)(nl - p) : left;
+		wr_put(&l->part, p, k);
+		if (wr_status(&l->part) != DSTACK_OK)
+			return 0;
+		if (nl != NULL) {
+			size_t max = l->part.max;
+			if (l->part.len > 0)
+				l->line(l->arg, (const char *)l->part.buf,
+				    l->part.len);
+			wr_free(&l->part);
+			l->part = wr_new(max);
+			k++;
+		}
+		p += k;
+		left -= k;
+	}
+	return size * n;
+}
+
+static int
+on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct lines *l = arg;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return atomic_load(l->stop) ? 1 : 0;
+}
+
+enum dstack_status
+http_lines(const char *url, size_t max, unsigned silent_s,
+    void (*line)(void *arg, const char *text, size_t len), void *arg,
+    const atomic_bool *stop, struct why *why)
+{
+	struct http_request q = { .url = url };
+	struct lines l = { .part = wr_new(max),
+		.line = line,
+		.arg = arg,
+		.stop = stop };
+	char origin[160];
+	long code = 0;
+	CURL *c = handle();
+
+	http_origin(url, origin, sizeof(origin));
+	if (c == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "libcurl does not start");
+	configure(c, &q, &l.part, NULL, NULL);
+	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_lines);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, &l);
+	(void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)silent_s);
+	(void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	(void)curl_easy_setopt(c, CURLOPT_XFERINFODATA, &l);
+	(void)curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
+	CURLcode rc = curl_easy_perform(c);
+	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
+	bool over = wr_status(&l.part) == DSTACK_E_LIMIT;
+	wr_free(&l.part);
+	if (atomic_load(stop))
+		return DSTACK_OK;
+	if (over)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "%s sent a line over %zu bytes", origin, max);
+	if (rc == CURLE_HTTP_RETURNED_ERROR)
+		return why_set(why, DSTACK_E_MISSING,
+		    "%s answered HTTP %ld", origin, code);
+	return why_set(why, DSTACK_E_MISSING, "%s: %s", origin,
+	    rc == CURLE_OK ? "it ended the stream" : curl_easy_strerror(rc));
+}

@@ -11,6 +11,8 @@
 #ifndef HOST_HTTP_CLIENT_H
 #define HOST_HTTP_CLIENT_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +40,16 @@ struct http_request {
  */
 DSTACK_CHECKED enum dstack_status http_do(const struct http_request *q,
     unsigned *status, struct wr *out, struct wr *headers, struct why *why);
+
+/*
+ * GET url and hand on each line of the answer, without its end, as it comes,
+ * until *stop (looked at about once a second) or the stream ends. A line
+ * longer than max ends it: DSTACK_E_LIMIT. A server that is silent for
+ * silent_s seconds counts as gone. Never DSTACK_OK but by *stop.
+ */
+DSTACK_CHECKED enum dstack_status http_lines(const char *url, size_t max,
+    unsigned silent_s, void (*line)(void *arg, const char *text, size_t len),
+    void *arg, const atomic_bool *stop, struct why *why);
 
 /* "scheme://host:port" of url for messages; never NULL. */
 void http_origin(const char *url, char *out, size_t cap);

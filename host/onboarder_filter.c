@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/onboarder.h"
+
+#include <string.h>
+
+#include <jansson.h>
+
+#include "crypto/hash.h"
+#include "host/pubsub.h"
+#include "protocol/messages.h"
+
+/* The text of the data member of a relay line. */
+static enum dstack_status
+unwrap(const char *line, size_t len, char **text, struct why *why)
+{
+	if (!json_depth_within(line, len, PUBSUB_DEPTH_MAX + 1))
+		return why_set(why, DSTACK_E_LIMIT, "nested too deep");
+	json_t *v = json_loadb(
+	    line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	bool keepalive = json_is_string(v) && json_string_length(v) == 0;
+	json_t *data = json_object_get(v, "data");
+	if (json_is_object(data))
+		*text = json_dumps(data, JSON_COMPACT);
+	json_decref(v);
+	if (keepalive)
+		return DSTACK_E_BUSY;
+	if (*text == NULL)
+		return why_set(
+		    why, DSTACK_E_FORMAT, "not {\"data\":{...}}");
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+check(const struct host_config *cfg, const struct msg_register *m,
+    struct why *why)
+{
+	struct eip712_domain d = { .chain_id = cfg->chain_id };
+	uint8_t h[32];
+
+	memcpy(d.contract, cfg->contract, 20);
+	stmt_register_digest(&m->s, &d, h);
+	if (memcmp(h, m->request_id, 32) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "requestId is not that of its fields");
+	stmt_enc_key_hash(m->suite, m->enc_pub, h);
+	if (memcmp(h, m->s.enc_key_hash, 32) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "encKeyHash is not that of encPub");
+	keccak256(m->ev.quote.buf, m->ev.quote.len, h);
+	if (memcmp(h, m->quote_hash, 32) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "quoteHash is not that of the quote");
+	return DSTACK_OK;
+}
+
+enum dstack_status
+onboarder_filter(const struct host_config *cfg, const char *line, size_t len,
+    uint8_t id[static 32], struct wr *out, struct why *why)
+{
+	AUTO_FREE char *text = NULL;
+	struct msg_register m;
+
+	if (len > PUBSUB_MESSAGE_MAX + 64)
+		return why_set(why, DSTACK_E_LIMIT, "line is too long");
+	enum dstack_status st = unwrap(line, len, &text, why);
+	if (st != DSTACK_OK)
+		return st;
+	memset(&m, 0, sizeof(m));
+	st = msg_register_parse(text, strlen(text), &m, why);
+	if (st != DSTACK_OK)
+		return st;
+	st = check(cfg, &m, why);
+	if (st == DSTACK_OK) {
+		memcpy(id, m.request_id, 32);
+		m.has_payee = true;
+		memcpy(m.payee, cfg->payee, 20);
+		msg_register_build(out, &m);
+		st = wr_status(out);
+	}
+	msg_register_free(&m);
+	return st;
+}
+
+unsigned
+onboarder_delay(const struct host_config *cfg, const uint8_t id[static 32])
+{
+	uint8_t h[32];
+	uint8_t index[4] = { (uint8_t)(cfg->index >> 24),
+		(uint8_t)(cfg->index >> 16), (uint8_t)(cfg->index >> 8),
+		(uint8_t)cfg->index };
+	const struct piece v[] = { { id, 32 }, { cfg->submitter, 20 },
+		{ index, sizeof(index) } };
+
+	keccak256v(v, 3, h);
+	return (h[0] % ONBOARDER_SLOTS) * ONBOARDER_SLOT_MS;
+}
