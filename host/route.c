@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "eth/rpc.h"
 #include "host/collateral.h"
 #include "host/files.h"
 #include "host/route_priv.h"
@@ -39,24 +38,6 @@ route_fail(struct route_answer *a, enum dstack_status st,
 		status = 409;
 	route_text(a, status,
 	    why->text[0] != '\0' ? why->text : dstack_status_text(st));
-}
-
-void
-route_json(struct route_answer *a, json_t *v)
-{
-	char *text = v != NULL ? json_dumps(v, JSON_COMPACT) : NULL;
-
-	json_decref(v);
-	if (text == NULL) {
-		route_text(a, 502, "no memory");
-		return;
-	}
-	a->status = 200;
-	a->type = type_json;
-	wr_str(&a->body, text);
-	free(text);
-	if (wr_status(&a->body) != DSTACK_OK)
-		route_text(a, 502, "answer is too large for the link");
 }
 
 /* Decimal of at most 18 digits. */
@@ -148,11 +129,13 @@ rpc_forward(
 static void
 node_get(struct router *r, struct route_answer *a)
 {
-	route_json(a,
-	    json_pack("{s:o,s:o,s:I}", "submitter",
-	        eth_json_hex(r->cfg->submitter, 20), "payee",
-	        eth_json_hex(r->cfg->payee, 20), "index",
-	        (json_int_t)r->cfg->index));
+	struct msg_node m = { .index = r->cfg->index };
+
+	memcpy(m.submitter, r->cfg->submitter, 20);
+	memcpy(m.payee, r->cfg->payee, 20);
+	a->status = 200;
+	a->type = type_json;
+	msg_node_build(&a->body, &m);
 }
 
 static void
@@ -210,9 +193,9 @@ one_part(struct router *r, const char *name, const struct route_body *in,
 	else if (strcmp(name, "register") == 0)
 		route_register(r, in, a);
 	else if (strcmp(name, "heartbeat") == 0)
-		route_statement(r, KM_HEARTBEAT, in, a);
+		route_heartbeat(r, in, a);
 	else if (strcmp(name, "anchor") == 0)
-		route_statement(r, KM_VOLUME_ANCHOR, in, a);
+		route_anchor(r, in, a);
 	else
 		not_found(a);
 }

@@ -12,10 +12,11 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "dstack/dcap.h"
 #include "eth/rpc.h"
+#include "host/collateral.h"
 #include "host/files.h"
 #include "host/http_client.h"
-#include "host/pubsub.h"
 #include "protocol/layout.h"
 #include "protocol/link.h"
 
@@ -76,22 +77,6 @@ now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static json_t *
-load(const struct route_body *in, struct route_answer *a)
-{
-	const char *text = in->p;
-	json_t *v = NULL;
-
-	if (json_depth_within(text, in->len, PUBSUB_DEPTH_MAX))
-		v = json_loadb(text, in->len, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(v)) {
-		json_decref(v);
-		route_text(a, 400, "the body is no JSON object");
-		return NULL;
-	}
-	return v;
-}
-
 /* Send and wait; names the contract's error where it has one. */
 static enum dstack_status
 transact(struct router *r, const char *what, const struct wr *call,
@@ -113,74 +98,57 @@ transact(struct router *r, const char *what, const struct wr *call,
 static void
 answer_tx(struct route_answer *a, const struct rpc_receipt *receipt)
 {
-	route_json(
-	    a, json_pack("{s:o}", "tx", eth_json_hex(receipt->tx_hash, 32)));
+	a->status = 200;
+	a->type = "application/json";
+	msg_tx_build(&a->body, receipt->tx_hash);
 }
 
 static void
-quote_file(char *out, size_t cap, uint64_t epoch)
+refused(struct route_answer *a, enum dstack_status st, const struct why *why)
 {
-	(void)snprintf(out, cap, "bootstrap-quote-%llu.json",
-	    (unsigned long long)epoch);
+	log_line("%s", why->text);
+	route_fail(a, st, why);
 }
 
+/* The whole message: joiners ask for it by epoch. */
 static void
-save_quote(struct router *r, const json_t *v, uint64_t epoch)
+save_quote(struct router *r, const struct route_body *in, uint64_t epoch)
 {
 	char name[64];
 	struct why why = { "" };
-	json_t *o = json_pack("{s:O,s:O}", "quote",
-	    json_object_get(v, "quote"), "collateral",
-	    json_object_get(v, "collateral"));
-	char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
 
-	quote_file(name, sizeof(name), epoch);
-	if (text == NULL ||
-	    files_put(r->auditing, name, text, strlen(text), &why) !=
-	        DSTACK_OK)
+	(void)snprintf(name, sizeof(name), "bootstrap-quote-%llu.json",
+	    (unsigned long long)epoch);
+	if (files_put(r->auditing, name, in->p, in->len, &why) != DSTACK_OK)
 		log_line("bootstrap quote not saved: %s", why.text);
-	free(text);
-	json_decref(o);
 }
 
 void
 route_bootstrap(
     struct router *r, const struct route_body *in, struct route_answer *a)
 {
-	union km_statement s;
+	struct msg_bootstrap m;
 	struct why why = { "" };
 	struct rpc_receipt receipt;
 	uint8_t hash[32];
-	AUTO_WR struct wr sig = wr_new(SECP_SIG_LEN);
-	AUTO_WR struct wr quote = wr_new(KM_QUOTE_MAX);
 	AUTO_WR struct wr call = wr_new(0);
-	json_t *v = load(in, a);
 
-	if (v == NULL)
-		return;
-	enum dstack_status st = km_from_json(
-	    KM_BOOTSTRAP, json_object_get(v, "bootstrap"), &s, &why);
-	if (st == DSTACK_OK)
-		st = km_json_bytes(
-		    v, "sig", SECP_SIG_LEN, SECP_SIG_LEN, &sig, &why);
-	if (st == DSTACK_OK)
-		st = km_json_bytes(v, "quote", 48, KM_QUOTE_MAX, &quote, &why);
+	memset(&m, 0, sizeof(m));
+	enum dstack_status st = msg_bootstrap_parse(in->p, in->len, &m, &why);
 	if (st == DSTACK_OK) {
-		keccak256(quote.buf, quote.len, hash);
-		st = km_call_bootstrap(&call, &s.bootstrap, &sig, hash);
+		keccak256(m.ev.quote.buf, m.ev.quote.len, hash);
+		st = km_call_bootstrap(&call, &m, hash);
 	}
 	if (st == DSTACK_OK) {
 		/* before the transaction: joiners need it from then on */
-		save_quote(r, v, s.bootstrap.epoch);
+		save_quote(r, in, m.s.epoch);
 		st = transact(r, "bootstrap", &call, &receipt, &why);
 	}
-	json_decref(v);
-	if (st != DSTACK_OK) {
-		log_line("%s", why.text);
-		route_fail(a, st, &why);
-		return;
-	}
-	answer_tx(a, &receipt);
+	msg_bootstrap_free(&m);
+	if (st != DSTACK_OK)
+		refused(a, st, &why);
+	else
+		answer_tx(a, &receipt);
 }
 
 static enum dstack_status
@@ -221,90 +189,82 @@ remember(struct router *r, const uint8_t id[static 32], uint64_t block,
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
-static enum dstack_status
-register_tx(struct router *r, const json_t *v, uint8_t id[static 32],
-    struct rpc_receipt *receipt, struct why *why)
-{
-	union km_statement s;
-	uint8_t quote_hash[32];
-	AUTO_WR struct wr sig = wr_new(SECP_SIG_LEN);
-	AUTO_WR struct wr call = wr_new(0);
-	enum dstack_status st = km_from_json(
-	    KM_REGISTER, json_object_get(v, "register"), &s, why);
-
-	if (st == DSTACK_OK)
-		st = km_json_word(v, "requestId", id, why);
-	if (st == DSTACK_OK)
-		st = km_json_word(v, "quoteHash", quote_hash, why);
-	if (st == DSTACK_OK)
-		st = km_json_bytes(
-		    v, "sig", SECP_SIG_LEN, SECP_SIG_LEN, &sig, why);
-	if (st == DSTACK_OK)
-		st = km_call_register(&call, &s.reg, quote_hash, &sig);
-	if (st == DSTACK_OK)
-		st = transact(r, "register", &call, receipt, why);
-	return st;
-}
-
 void
 route_register(
     struct router *r, const struct route_body *in, struct route_answer *a)
 {
-	uint8_t id[32];
+	struct msg_register m;
 	struct why why = { "" };
 	struct rpc_receipt receipt;
-	json_t *v = load(in, a);
-	char *message = NULL;
+	AUTO_WR struct wr call = wr_new(0);
+	AUTO_WR struct wr text = wr_new(MSG_MAX);
+	size_t len = 0;
 
-	if (v == NULL)
-		return;
-	enum dstack_status st = register_tx(r, v, id, &receipt, &why);
+	memset(&m, 0, sizeof(m));
+	enum dstack_status st = msg_register_parse(in->p, in->len, &m, &why);
 	if (st == DSTACK_OK)
-		message = json_dumps(v, JSON_COMPACT);
-	json_decref(v);
-	if (st != DSTACK_OK || message == NULL) {
-		log_line("%s", why.text);
-		route_fail(a, st, &why);
+		st = km_call_register(&call, &m);
+	if (st == DSTACK_OK)
+		st = transact(r, "register", &call, &receipt, &why);
+	if (st != DSTACK_OK) {
+		msg_register_free(&m);
+		refused(a, st, &why);
 		return;
 	}
-	st = gossip(r, message, &why);
+	/* the onboarder's host puts its own payee in */
+	m.has_payee = false;
+	msg_register_build(&text, &m);
+	wr_u8(&text, 0);
+	st = wr_status(&text);
+	if (st == DSTACK_OK)
+		st = gossip(r, (const char *)text.buf, &why);
 	if (st != DSTACK_OK) /* tried again while the guest waits */
 		log_line("%s", why.text);
-	remember(r, id, receipt.block, message, st == DSTACK_OK);
+	remember(r, m.request_id, receipt.block,
+	    (char *)wr_steal(&text, &len), st == DSTACK_OK);
+	msg_register_free(&m);
 	answer_tx(a, &receipt);
 }
 
 void
-route_statement(struct router *r, enum km_kind kind,
-    const struct route_body *in, struct route_answer *a)
+route_heartbeat(
+    struct router *r, const struct route_body *in, struct route_answer *a)
 {
-	union km_statement s;
+	struct msg_heartbeat m;
 	struct why why = { "" };
 	struct rpc_receipt receipt;
-	AUTO_WR struct wr sig = wr_new(SECP_SIG_LEN);
 	AUTO_WR struct wr call = wr_new(0);
-	json_t *v = load(in, a);
+	enum dstack_status st = msg_heartbeat_parse(in->p, in->len, &m, &why);
 
-	if (v == NULL)
-		return;
+	if (st == DSTACK_OK)
+		st = km_call_heartbeat(&call, &m);
+	if (st == DSTACK_OK)
+		st = transact(r, "heartbeat", &call, &receipt, &why);
+	if (st != DSTACK_OK)
+		refused(a, st, &why);
+	else
+		answer_tx(a, &receipt);
+}
+
+void
+route_anchor(
+    struct router *r, const struct route_body *in, struct route_answer *a)
+{
+	struct msg_volume_anchor m;
+	struct why why = { "" };
+	struct rpc_receipt receipt;
+	AUTO_WR struct wr call = wr_new(0);
 	enum dstack_status st =
-	    km_from_json(kind, json_object_get(v, km_name(kind)), &s, &why);
+	    msg_volume_anchor_parse(in->p, in->len, &m, &why);
+
 	if (st == DSTACK_OK)
-		st = km_json_bytes(
-		    v, "sig", SECP_SIG_LEN, SECP_SIG_LEN, &sig, &why);
-	json_decref(v);
+		st = km_call_anchor(&call, &m);
 	if (st == DSTACK_OK)
-		st = kind == KM_HEARTBEAT
-		    ? km_call_heartbeat(&call, &s.heartbeat, &sig)
-		    : km_call_anchor(&call, &s.anchor, &sig);
-	if (st == DSTACK_OK)
-		st = transact(r, km_name(kind), &call, &receipt, &why);
-	if (st != DSTACK_OK) {
-		log_line("%s", why.text);
-		route_fail(a, st, &why);
-		return;
-	}
-	answer_tx(a, &receipt);
+		st = transact(r, "anchor", &call, &receipt, &why);
+	if (st != DSTACK_OK)
+		refused(a, st, &why);
+	else
+		answer_tx(a, &receipt);
 }
 
 /* The block to look from; gossips again what may have gone unheard. */
@@ -345,11 +305,11 @@ refresh(struct router *r, const uint8_t id[static 32])
 
 static enum dstack_status
 onboarded_log(struct router *r, const uint8_t id[static 32], uint64_t from,
-    json_t **out, struct why *why)
+    struct msg_onboard *out, struct why *why)
 {
 	uint8_t topic[32];
 	json_t *logs = NULL;
-	AUTO_WR struct wr data = wr_new(KM_CT_MAX + 1024);
+	AUTO_WR struct wr data = wr_new(MSG_MAX_CT + 1024);
 
 	keccak256(KM_EV_ONBOARDED, strlen(KM_EV_ONBOARDED), topic);
 	enum dstack_status st = rpc_call(r->rpc, "eth_getLogs",
@@ -365,14 +325,13 @@ onboarded_log(struct router *r, const uint8_t id[static 32], uint64_t from,
 		return DSTACK_E_BUSY;
 	}
 	st = eth_json_data(
-	    json_object_get(json_array_get(logs, 0), "data"), KM_CT_MAX + 1024,
-	    &data);
+	    json_object_get(json_array_get(logs, 0), "data"),
+	    MSG_MAX_CT + 1024, &data);
 	json_decref(logs);
 	if (st != DSTACK_OK)
 		return why_set(why, DSTACK_E_MISSING,
 		    "eth_getLogs: an event without data");
-	*out = km_onboarded_json(data.buf, data.len, why);
-	return *out != NULL ? DSTACK_OK : DSTACK_E_MISSING;
+	return km_onboarded(data.buf, data.len, out, why);
 }
 
 void
@@ -380,10 +339,11 @@ route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
 {
 	uint8_t id[32];
 	struct why why = { "" };
-	json_t *found = NULL;
+	struct msg_onboard found;
 	uint64_t head = 0;
 	enum dstack_status st = DSTACK_OK;
 
+	memset(&found, 0, sizeof(found));
 	if (hex_decode(id_text, strlen(id_text), id, 32) != DSTACK_OK) {
 		route_text(a, 400, "/onboarded/REQUESTID: 64 hex digits");
 		return;
@@ -395,13 +355,45 @@ route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
 	}
 	if (st == DSTACK_OK)
 		st = onboarded_log(r, id, from, &found, &why);
-	if (st == DSTACK_OK)
-		route_json(a, found);
-	else if (st == DSTACK_E_BUSY)
+	if (st == DSTACK_OK) {
+		a->status = 200;
+		a->type = "application/json";
+		msg_onboard_build(&a->body, &found);
+	} else if (st == DSTACK_E_BUSY) {
 		route_text(a, 204, "");
-	else
-		route_fail(a, st == DSTACK_E_REJECTED ? DSTACK_E_MISSING : st,
-		    &why);
+	} else { /* all of it is the chain's doing, none the guest's */
+		route_fail(a, DSTACK_E_MISSING, &why);
+	}
+	msg_onboard_free(&found);
+}
+
+/* Collateral grows old; the quote does not. */
+static void
+renew(struct router *r, struct msg_bootstrap *m)
+{
+	struct dcap_platform p;
+	struct why why = { "" };
+	char fmspc[13];
+	AUTO_WR struct wr w = wr_new(MSG_MAX);
+	struct collateral_source s = { .sim = r->cfg->sim,
+		.url = r->cfg->pccs_url,
+		.cache_dir = r->cfg->state };
+	enum dstack_status st = dcap_quote_platform(
+	    m->ev.quote.buf, m->ev.quote.len, &p, &why);
+
+	if (st == DSTACK_OK) {
+		hex_encode(p.fmspc, 6, fmspc);
+		st = collateral_get(&s, fmspc,
+		    p.platform_ca ? "platform" : "processor", &w, &why);
+	}
+	if (st != DSTACK_OK) {
+		log_line("bootstrap quote goes out with old collateral: %s",
+		    why.text);
+		return;
+	}
+	wr_free(&m->ev.collateral);
+	m->ev.collateral = w;
+	memset(&w, 0, sizeof(w));
 }
 
 void
@@ -410,6 +402,7 @@ route_bootstrap_quote(
 {
 	char name[64];
 	struct why why = { "" };
+	struct msg_bootstrap m;
 	AUTO_WR struct wr w = wr_new(LINK_MAX_BODY);
 	size_t n = strlen(epoch);
 
@@ -417,16 +410,22 @@ route_bootstrap_quote(
 		route_text(a, 400, "/bootstrap-quote/EPOCH: a number");
 		return;
 	}
+	memset(&m, 0, sizeof(m));
 	(void)snprintf(name, sizeof(name), "bootstrap-quote-%s.json", epoch);
 	enum dstack_status st = files_read(
 	    r->auditing, name, 0, LINK_MAX_BODY - 8, &w, &why);
+	if (st == DSTACK_OK) /* behind the file's size */
+		st = msg_bootstrap_parse(w.buf + 8, w.len - 8, &m, &why);
 	if (st != DSTACK_OK) {
+		log_line("bootstrap quote of epoch %s: %s", epoch, why.text);
 		route_text(a, 404,
 		    "the bootstrap quote is not in the auditing folder; copy "
 		    "it from a node that has it");
 		return;
 	}
+	renew(r, &m);
 	a->status = 200;
 	a->type = "application/json";
-	wr_put(&a->body, w.buf + 8, w.len - 8);
+	msg_bootstrap_build(&a->body, &m);
+	msg_bootstrap_free(&m);
 }

@@ -5,8 +5,6 @@
 
 #include <pthread.h>
 
-#include <jansson.h>
-
 #include "host/kmcall.h"
 #include "host/route.h"
 
@@ -39,14 +37,15 @@ struct route_body {
 void route_text(struct route_answer *a, unsigned status, const char *text);
 void route_fail(
     struct route_answer *a, enum dstack_status st, const struct why *why);
-void route_json(struct route_answer *a, json_t *v); /* steals v */
 
 void route_bootstrap(
     struct router *r, const struct route_body *in, struct route_answer *a);
 void route_register(
     struct router *r, const struct route_body *in, struct route_answer *a);
-void route_statement(struct router *r, enum km_kind kind,
-    const struct route_body *in, struct route_answer *a);
+void route_heartbeat(
+    struct router *r, const struct route_body *in, struct route_answer *a);
+void route_anchor(
+    struct router *r, const struct route_body *in, struct route_answer *a);
 void route_onboarded(
     struct router *r, const char *id, struct route_answer *a);
 void route_bootstrap_quote(

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A verified image becomes a tree of files (THREATS T25). Every path is
+ * opened beneath the root by openat2 with no symlink on the way, so that
+ * nothing in an image can name a file outside it, whatever came before.
+ */
+#ifndef GUEST_UNPACK_H
+#define GUEST_UNPACK_H
+
+#include <stdint.h>
+
+#include "oci/oci.h"
+
+/*
+ * Unpack into the empty directory that root names. Owners are shifted by
+ * shift (the container's user namespace). *skipped: device nodes and FIFOs
+ * that were not made. DSTACK_E_REJECTED: a path that goes through a symlink,
+ * a hardlink to something that is not there.
+ */
+DSTACK_CHECKED enum dstack_status unpack_image(const struct oci_image *img,
+    int root, uint32_t shift, size_t *skipped, struct why *why);
+
+/* Descriptor of path beneath root, no symlink in it; -1 and errno. */
+int unpack_open(int root, const char *path, int flags);
+/* As a process in the container would: symlinks stay inside root. */
+int unpack_open_in_root(int root, const char *path, int flags);
+/* Directory path (form of struct oci_entry), made where missing; or -1. */
+int unpack_make_dir(int root, const char *path, uint32_t owner);
+/* Remove name in dir with all below it; that there is none is no error. */
+DSTACK_CHECKED enum dstack_status unpack_remove(int dir, const char *name);
+
+#endif
