@@ -205,8 +205,8 @@ state_app_slots(uint8_t (*slots)[32])
 	app_slots(KM_SLOT_APP_PREVIOUS, slots + STATE_APP_SLOTS / 2);
 }
 
-static enum dstack_status
-app_one(const uint8_t (*words)[32], struct state_app *a)
+enum dstack_status
+state_app_record(const uint8_t (*words)[32], struct state_app *a)
 {
 	memset(a, 0, sizeof(*a));
 	const uint8_t *w = words[KM_APP_VERSION];
@@ -242,8 +242,8 @@ state_app_decode(const uint8_t (*words)[32], uint64_t now,
 {
 	struct state_app latest;
 	struct state_app previous;
-	if (app_one(words, &latest) != DSTACK_OK ||
-	    app_one(words + STATE_APP_SLOTS / 2, &previous) != DSTACK_OK)
+	if (state_app_record(words, &latest) != DSTACK_OK ||
+	    state_app_record(words + STATE_APP_SLOTS / 2, &previous) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "the contract's app record is malformed");
 	const struct state_app *a =

@@ -96,6 +96,9 @@ struct state_app {
 /* Both records with their names: 2 * (4 + 4) slots. */
 #define STATE_APP_SLOTS 16
 void state_app_slots(uint8_t (*slots)[32]);
+/* One record out of its 8 words; DSTACK_E_FORMAT: a malformed name. */
+DSTACK_CHECKED enum dstack_status state_app_record(
+    const uint8_t (*words)[32], struct state_app *out);
 /*
  * The record to run at time now (seconds, of the proven header): LATEST from
  * its notBefore on, else PREVIOUS. DSTACK_E_MISSING: none is to be run (no
