@@ -251,6 +251,27 @@ odd_v_and_zero_parts_are_refused(void **state)
 	assert_int_equal(secp_recover(d, bad, a), DSTACK_E_REJECTED);
 }
 
+/*
+ * Points whose x is at or above the group order recover with v 29 or 30 in
+ * the library's own numbering; Ethereum's contracts know 27 and 28 alone.
+ */
+static void
+points_above_the_group_order_are_refused(void **state)
+{
+	(void)state;
+	uint8_t d[32] = { 3 };
+	uint8_t sig[SECP_SIG_LEN] = { 0 };
+	uint8_t a[20];
+	sig[63] = 1;
+	for (uint8_t r = 1; r < 20; r++) {
+		sig[31] = r;
+		sig[64] = 29;
+		assert_int_equal(secp_recover(d, sig, a), DSTACK_E_REJECTED);
+		sig[64] = 30;
+		assert_int_equal(secp_recover(d, sig, a), DSTACK_E_REJECTED);
+	}
+}
+
 static void
 addresses_of_the_public_vectors_match(void **state)
 {
@@ -284,6 +305,7 @@ main(void)
 		cmocka_unit_test(what_a_key_signs_recovers_to_its_address),
 		cmocka_unit_test(a_high_s_twin_is_refused),
 		cmocka_unit_test(odd_v_and_zero_parts_are_refused),
+		cmocka_unit_test(points_above_the_group_order_are_refused),
 		cmocka_unit_test(addresses_of_the_public_vectors_match),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

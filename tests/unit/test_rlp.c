@@ -32,6 +32,8 @@ item_of(const char *hex)
 	return st;
 }
 
+#define ZEROS28 "00000000000000000000000000000000000000000000000000000000"
+
 static void
 numbers_have_one_encoding(void **state)
 {
@@ -88,6 +90,9 @@ longer_than_needed_encodings_are_refused(void **state)
 	assert_int_equal(item_of("8180"), DSTACK_OK);
 	assert_int_equal(item_of("b801ff"), DSTACK_E_FORMAT);
 	assert_int_equal(item_of("b90001ff"), DSTACK_E_FORMAT);
+	/* 56 bytes, their length in two bytes instead of one */
+	assert_int_equal(item_of("b90038" ZEROS28 ZEROS28), DSTACK_E_FORMAT);
+	assert_int_equal(item_of("b838" ZEROS28 ZEROS28), DSTACK_OK);
 	assert_int_equal(item_of("f800"), DSTACK_E_FORMAT);
 	assert_int_equal(item_of("f90000"), DSTACK_E_FORMAT);
 }

@@ -279,10 +279,14 @@ a_header_with_any_other_field_is_refused(void **state)
 		json_object_set_new(j, name, json_string(text));
 		assert_int_equal(
 		    eth_header_from_json(j, &h, &why), DSTACK_E_REJECTED);
-		/* and one without it */
+		/* and one without it: without the last it is an older fork's */
 		json_object_del(j, name);
-		assert_int_not_equal(
-		    eth_header_from_json(j, &h, &why), DSTACK_OK);
+		enum dstack_status want = DSTACK_E_MISSING;
+		if (strcmp(name, "hash") == 0)
+			want = DSTACK_E_FORMAT;
+		else if (strcmp(name, "requestsHash") == 0)
+			want = DSTACK_E_REJECTED;
+		assert_int_equal(eth_header_from_json(j, &h, &why), want);
 		json_object_set_new(j, name, json_string("0x"));
 		assert_int_not_equal(
 		    eth_header_from_json(j, &h, &why), DSTACK_OK);
@@ -537,14 +541,50 @@ stored_values_of_another_shape_are_refused(void **state)
 		assert_int_not_equal(check(&w, p, 1, &a, values), DSTACK_OK);
 		json_decref(p);
 		world_free(&w);
+		free(v);
 	}
-	world_make(&w);
-	struct pair *acc = trie_get(&w.state, w.path, 32);
-	acc->value[acc->valuelen++] = 1; /* a byte behind the account */
-	json_t *p = world_proof(&w, 0);
-	assert_int_equal(check(&w, p, 0, &a, NULL), DSTACK_E_FORMAT);
-	json_decref(p);
-	world_free(&w);
+}
+
+static void
+accounts_of_another_shape_are_refused(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct eth_account a;
+	const struct {
+		size_t root; /* bytes */
+		size_t code;
+		bool fifth; /* item */
+		bool tail;  /* byte behind the list */
+		enum dstack_status want;
+	} shape[] = {
+		{ 32, 32, false, false, DSTACK_OK },
+		{ 31, 32, false, false, DSTACK_E_FORMAT },
+		{ 33, 32, false, false, DSTACK_E_FORMAT },
+		{ 32, 0, false, false, DSTACK_E_FORMAT },
+		{ 32, 32, true, false, DSTACK_E_FORMAT },
+		{ 32, 32, false, true, DSTACK_E_FORMAT },
+	};
+	for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+		AUTO_WR struct wr in = wr_new(0);
+		AUTO_WR struct wr acc = wr_new(0);
+		uint8_t h[40] = { 0xab };
+		rlp_put_u64(&in, 1);
+		rlp_put_u64(&in, 1);
+		rlp_put_bytes(&in, h, shape[i].root);
+		rlp_put_bytes(&in, h, shape[i].code);
+		if (shape[i].fifth)
+			rlp_put_u64(&in, 1);
+		rlp_put_list(&acc, &in);
+		if (shape[i].tail)
+			wr_u8(&acc, 1);
+		world_make(&w);
+		trie_set(&w.state, w.path, 32, acc.buf, acc.len);
+		json_t *p = world_proof(&w, 0);
+		assert_int_equal(check(&w, p, 0, &a, NULL), shape[i].want);
+		json_decref(p);
+		world_free(&w);
+	}
 }
 
 static void
@@ -627,6 +667,7 @@ main(void)
 		cmocka_unit_test(
 		    an_absent_account_is_proven_and_its_slots_are_zero),
 		cmocka_unit_test(stored_values_of_another_shape_are_refused),
+		cmocka_unit_test(accounts_of_another_shape_are_refused),
 		cmocka_unit_test(slots_follow_solidity),
 		cmocka_unit_test(the_public_block_and_proof_check_out),
 	};

@@ -154,6 +154,7 @@ nodes_that_are_not_canonical_are_refused(void **state)
 	assert_int_equal(lone("c482201205"), DSTACK_OK);
 	assert_int_equal(lone("c482211205"), DSTACK_E_FORMAT); /* pad nibble */
 	assert_int_equal(lone("c482401205"), DSTACK_E_FORMAT); /* flag */
+	assert_int_equal(lone("c482601205"), DSTACK_E_FORMAT); /* leaf-like */
 	assert_int_equal(lone("c482201280"), DSTACK_E_FORMAT); /* empty value */
 	assert_int_equal(lone("c4822012c0"), DSTACK_E_FORMAT); /* list value */
 	assert_int_equal(lone("c28005"), DSTACK_E_FORMAT);     /* no path */
@@ -165,6 +166,12 @@ nodes_that_are_not_canonical_are_refused(void **state)
 	assert_int_equal(lone("820102"), DSTACK_E_FORMAT);
 	/* an extension right under an extension */
 	assert_int_equal(lone("c611c412c22005"), DSTACK_E_FORMAT);
+	/* an extension of no nibbles, above a branch */
+	assert_int_equal(
+	    lone("d300d18080808080808080808080808080808080"), DSTACK_E_FORMAT);
+	/* a branch whose value is a list */
+	assert_int_equal(
+	    lone("d180808080808080808080808080808080c0"), DSTACK_E_FORMAT);
 	/* eighteen items */
 	assert_int_equal(
 	    lone("d2808080808080808080808080808080808080"), DSTACK_E_FORMAT);
@@ -173,6 +180,51 @@ nodes_that_are_not_canonical_are_refused(void **state)
 	    lone("d18080058080808080808080808080808080"), DSTACK_E_FORMAT);
 	assert_int_equal(
 	    lone("d18080808080808080808080808080808080"), DSTACK_OK);
+}
+
+/* A branch that holds child at nibble 1, and child's own bytes where hashed. */
+static enum dstack_status
+under_branch(const struct wr *child, bool hashed)
+{
+	AUTO_WR struct wr in = wr_new(0);
+	AUTO_WR struct wr w = wr_new(0);
+	const uint8_t key[1] = { 0x12 };
+	uint8_t h[32];
+	bool found;
+	const uint8_t *v;
+	size_t n;
+	keccak256(child->buf, child->len, h);
+	wr_u8(&in, 0x80);
+	if (hashed)
+		rlp_put_bytes(&in, h, 32);
+	else
+		wr_put(&in, child->buf, child->len);
+	for (size_t i = 2; i < 17; i++)
+		wr_u8(&in, 0x80);
+	rlp_put_list(&w, &in);
+	struct piece p[] = { { w.buf, w.len }, { child->buf, child->len } };
+	keccak256(w.buf, w.len, h);
+	return trie_verify(h, key, 1, p, hashed ? 2 : 1, &found, &v, &n);
+}
+
+static void
+short_nodes_are_embedded_and_long_ones_hashed(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n < 50; n++) {
+		AUTO_WR struct wr in = wr_new(0);
+		AUTO_WR struct wr leaf = wr_new(0);
+		uint8_t value[50];
+		memset(value, 0xee, sizeof(value));
+		rlp_put_bytes(&in, "\x32", 1); /* leaf, nibble 2 */
+		rlp_put_bytes(&in, value, n);
+		rlp_put_list(&leaf, &in);
+		bool small = leaf.len < 32;
+		assert_int_equal(under_branch(&leaf, false),
+		    small ? DSTACK_OK : DSTACK_E_FORMAT);
+		assert_int_equal(under_branch(&leaf, true),
+		    small ? DSTACK_E_REJECTED : DSTACK_OK);
+	}
 }
 
 static void
@@ -273,6 +325,7 @@ main(void)
 		cmocka_unit_test(
 		    the_empty_trie_is_proven_by_no_node_or_the_empty_one),
 		cmocka_unit_test(nodes_that_are_not_canonical_are_refused),
+		cmocka_unit_test(short_nodes_are_embedded_and_long_ones_hashed),
 		cmocka_unit_test(sizes_are_bounded),
 		cmocka_unit_test(roots_of_the_public_vectors_match_and_prove),
 	};
