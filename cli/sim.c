@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "cli/cmd.h"
 #include "sim/pki.h"
+#include "sim/service.h"
 #include "sim/teed.h"
 
 static const char usage[] =
@@ -17,6 +18,7 @@ static const char usage[] =
     "           --netcfg FILE --vcpus N --memory MB --platform-id ID\n"
     "           --listen SOCKET\n"
     "       dstack sim collateral [--at SECONDS] [--ca platform|processor]\n"
+    "       dstack sim quote-service [--listen 127.0.0.1:8080]\n"
     "A simulation for development: its keys are public, it protects nothing.";
 
 static bool
@@ -113,6 +115,28 @@ sim_collateral(int argc, char **argv)
 	return EXIT_YES;
 }
 
+static int
+sim_quote_service(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "listen", required_argument, NULL, 'l' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *address = "127.0.0.1:8080";
+	int c;
+	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+		if (c != 'l')
+			return cmd_usage(usage);
+		address = optarg;
+	}
+	if (optind != argc)
+		return cmd_usage(usage);
+	struct why why = { "" };
+	enum dstack_status st = service_run(address, &why);
+	return st == DSTACK_OK ? EXIT_YES
+			       : cmd_fail("sim quote-service", st, &why);
+}
+
 int
 cmd_sim(int argc, char **argv)
 {
@@ -122,5 +146,7 @@ cmd_sim(int argc, char **argv)
 		return sim_tee(argc - 1, argv + 1);
 	if (strcmp(argv[1], "collateral") == 0)
 		return sim_collateral(argc - 1, argv + 1);
+	if (strcmp(argv[1], "quote-service") == 0)
+		return sim_quote_service(argc - 1, argv + 1);
 	return cmd_usage(usage);
 }
