@@ -5,9 +5,13 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "base/log.h"
+#include "crypto/init.h"
 #include "guest/flavour.h"
 #include "guest/role.h"
 
@@ -70,6 +74,14 @@ main(int argc, char **argv)
 		return 2;
 	}
 	log_name(role_name(r));
+	uint8_t seed[32];
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed) ||
+	    crypto_init(seed) != DSTACK_OK) {
+		log_line("no randomness or no memory; cannot start");
+		return 1;
+	}
+	explicit_bzero(seed, sizeof(seed));
+	json_object_seed(0); /* takes its own, while files can be opened */
 	if (r == ROLE_INIT && init_main != NULL)
 		return init_main(argc, argv);
 	if (r != ROLE_INIT && mains[r] != NULL)

@@ -117,6 +117,7 @@ blake2b256_keyed(const uint8_t key[static 32], const void *p, size_t n,
 	size_t size = 32;
 	size_t got = 0;
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "BLAKE2BMAC", NULL);
+	must(mac != NULL);
 	EVP_MAC_CTX *c = EVP_MAC_CTX_new(mac);
 	must(c != NULL);
 	const OSSL_PARAM params[] = {

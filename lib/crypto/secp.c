@@ -11,7 +11,7 @@
 #include "crypto/hash.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static secp256k1_context *shared; /* written once, then only read */
+static secp256k1_context *shared; /* only secp_blind writes it later */
 
 static void
 make(void)
@@ -25,6 +25,14 @@ ctx(void)
 	if (pthread_once(&once, make) != 0 || shared == NULL)
 		abort();
 	return shared;
+}
+
+void
+secp_blind(const uint8_t seed[static 32])
+{
+	(void)ctx();
+	if (secp256k1_context_randomize(shared, seed) != 1)
+		abort();
 }
 
 static void

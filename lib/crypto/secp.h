@@ -8,6 +8,12 @@
 #include "base/secret.h"
 #include "base/status.h"
 
+/*
+ * Blind the secret arithmetic with 32 random bytes (crypto/init.h does it).
+ * Not while another thread signs. All else here may run in any thread.
+ */
+void secp_blind(const uint8_t seed[static 32]);
+
 #define SECP_SIG_LEN 65 /* r || s || v, v 27 or 28, s low */
 
 /* DSTACK_E_REJECTED: key is 0 or not below the group order. */

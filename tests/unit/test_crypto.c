@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "crypto/hash.h"
+#include "crypto/init.h"
 #include "crypto/secp.h"
 #include "vec.h"
 
@@ -204,6 +205,21 @@ what_a_key_signs_recovers_to_its_address(void **state)
 }
 
 static void
+blinding_changes_no_signature(void **state)
+{
+	(void)state;
+	struct secret32 k = key_of(KEY0);
+	uint8_t d[32] = { 3 };
+	uint8_t blind[32] = { 77 };
+	uint8_t before[SECP_SIG_LEN];
+	uint8_t after[SECP_SIG_LEN];
+	assert_int_equal(secp_sign(&k, d, NULL, before), DSTACK_OK);
+	assert_int_equal(crypto_init(blind), DSTACK_OK);
+	assert_int_equal(secp_sign(&k, d, NULL, after), DSTACK_OK);
+	assert_memory_equal(before, after, sizeof(after));
+}
+
+static void
 a_high_s_twin_is_refused(void **state)
 {
 	(void)state;
@@ -303,6 +319,7 @@ main(void)
 		cmocka_unit_test(a_key_has_its_address_in_eip55_text),
 		cmocka_unit_test(keys_outside_the_group_are_refused),
 		cmocka_unit_test(what_a_key_signs_recovers_to_its_address),
+		cmocka_unit_test(blinding_changes_no_signature),
 		cmocka_unit_test(a_high_s_twin_is_refused),
 		cmocka_unit_test(odd_v_and_zero_parts_are_refused),
 		cmocka_unit_test(points_above_the_group_order_are_refused),
