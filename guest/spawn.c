@@ -138,8 +138,9 @@ descriptors(const struct plan *p, enum role r, int log)
 	return ok;
 }
 
+/* A host may forbid a larger lock limit; keyd says so if it cannot lock. */
 static bool
-limits(enum role r)
+limits(enum role r, bool no_vm)
 {
 	const struct rlimit core = { 0, 0 };
 	const struct rlimit lock = { RLIM_INFINITY, RLIM_INFINITY };
@@ -147,7 +148,8 @@ limits(enum role r)
 
 	return setrlimit(RLIMIT_CORE, &core) == 0 &&
 	    setrlimit(RLIMIT_NOFILE, &files) == 0 &&
-	    (r != ROLE_KEYD || setrlimit(RLIMIT_MEMLOCK, &lock) == 0);
+	    (r != ROLE_KEYD || setrlimit(RLIMIT_MEMLOCK, &lock) == 0 ||
+		no_vm);
 }
 
 static bool
@@ -185,7 +187,7 @@ run(const struct plan *p, enum role r, int log)
 	(void)umask(0077);
 	if (p->no_vm)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (descriptors(p, r, log) && limits(r) && privileges(p, r))
+	if (descriptors(p, r, log) && limits(r, p->no_vm) && privileges(p, r))
 		(void)fexecve(p->self, argv, envp);
 	(void)dprintf(2, "%s: not started: %s\n", name, strerror(errno));
 	_exit(127);
