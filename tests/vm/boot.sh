@@ -21,7 +21,7 @@ until='phase boot' boot good "$vmtmp/netcfg" '' ''
 check "init checks netcfg and starts every role" "$(said 'phase boot')"
 
 sed 's/heartbeat=3600/heartbeat=3601/' "$vmtmp/netcfg" >"$vmtmp/other"
-boot netcfg "$vmtmp/other" '' ''
+boot wrong "$vmtmp/other" '' ''
 check "another netcfg than the measured one is refused" "$(said MRCONFIGID)"
 check "and the machine powers itself off" "$(yes_if test "$off" = 0)"
 
