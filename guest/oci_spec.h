@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime's config.json for one container (OCI runtime-spec 1.0): all
+ * namespaces, no capability, no new privileges, an allowlist of system calls
+ * (THREATS T38).
+ */
+#ifndef GUEST_OCI_SPEC_H
+#define GUEST_OCI_SPEC_H
+
+#include <jansson.h>
+
+#include "oci/oci.h"
+
+/* Container ids 0..65535 are these on the outside; they own the volume. */
+#define SPEC_ID_BASE 0x100000u
+#define SPEC_ID_COUNT 65536u
+
+/* Who runs and where, found out from the image's config and its tree. */
+struct spec_user {
+	uint32_t uid, gid;
+	uint32_t groups[32];
+	size_t ngroups;
+	char home[256];
+};
+
+/*
+ * "", "UID", "UID:GID", "name", "name:group": the image's USER. Names are
+ * looked up in the tree's /etc/passwd and /etc/group. root: its directory.
+ * DSTACK_E_REJECTED: a name that is not there, an id over OCI_MAX_ID.
+ */
+DSTACK_CHECKED enum dstack_status spec_user(
+    int root, const char *user, struct spec_user *out, struct why *why);
+
+struct spec {
+	const struct oci_config *config;
+	const struct spec_user *user;
+	const char *dir;      /* bundle: has root, hosts, run, host */
+	const char *data;     /* becomes /mnt/encrypted_data */
+	int userns_fd;        /* as the runtime will see them in */
+	int netns_fd;         /* /proc/self/fd */
+};
+
+/* DSTACK_E_REJECTED: the image names nothing to run. *json: caller frees. */
+DSTACK_CHECKED enum dstack_status spec_write(
+    const struct spec *s, char **json, struct why *why);
+
+/* The linux.seccomp object; NULL without memory. */
+json_t *spec_seccomp(void);
+
+/* Signal that the image asks to be stopped with ("SIGINT", "INT", "2"). */
+int spec_stop_signal(const char *text);
+
+#endif
