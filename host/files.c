@@ -81,7 +81,7 @@ static bool
 reserved(const char *name)
 {
 	static const char *const names[] = { "netcfg", "certificate.pem",
-		"app-example.tar", "host.env" };
+		"app-example.tar", "encrypted_container.img", "host.env" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

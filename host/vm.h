@@ -35,7 +35,8 @@ struct vm_config {
 	const char *firmware;    /* TDVF; TDX only */
 	const char *quote_socket; /* quote generation vsock "CID:PORT"; TDX */
 	uint16_t control_port;   /* on 127.0.0.1, to the guest's port 80 */
-	uint16_t https_port;     /* on 127.0.0.1, to the guest's port 443 */
+	const char *https_host;  /* IPv4 to listen on; default 127.0.0.1 */
+	uint16_t https_port;     /* there, to the guest's port 443 */
 	unsigned memory_mib;     /* default 256 */
 	unsigned vcpus;          /* default 1 */
 	enum vm_accel accel;

@@ -242,8 +242,10 @@ devices(struct args *a, const struct vm_config *c, const struct vm *vm,
 	arg(a, "-netdev");
 	arg(a, "user,id=net,ipv6=off,"
 	    "hostfwd=tcp:127.0.0.1:%u-10.0.2.15:80,"
-	    "hostfwd=tcp:127.0.0.1:%u-10.0.2.15:443",
-	    (unsigned)c->control_port, (unsigned)c->https_port);
+	    "hostfwd=tcp:%s:%u-10.0.2.15:443",
+	    (unsigned)c->control_port,
+	    c->https_host != NULL ? c->https_host : "127.0.0.1",
+	    (unsigned)c->https_port);
 	/* no option ROM: the guest boots no network, SeaBIOS need not scan */
 	arg(a, "-device");
 	arg(a, "virtio-net-pci,netdev=net,romfile=,mq=off");
