@@ -27,6 +27,7 @@ struct bed {
 	uint8_t root[64];
 	uint8_t report_data[64];
 	struct dcap_verdict v;
+	char *text[2]; /* edited documents, borrowed by the world */
 };
 
 struct bed_case {
@@ -88,6 +89,8 @@ bed_free(struct bed *b)
 {
 	sim_collateral_free(&b->c);
 	wr_free(&b->q);
+	free(b->text[0]);
+	free(b->text[1]);
 	free(b);
 }
 
@@ -175,14 +178,14 @@ bed_tcb_text(struct bed *b, const char *x, const char *y)
 {
 	AUTO_WR struct wr text = wr_new(0);
 	sim_tcb_info_text(&b->w.tcb, &text);
-	b->w.tcb.text = bed_edit(&text, x, y); /* kept until exit */
+	b->w.tcb.text = b->text[0] = bed_edit(&text, x, y);
 }
 static inline void
 bed_qe_text(struct bed *b, const char *x, const char *y)
 {
 	AUTO_WR struct wr text = wr_new(0);
 	sim_qe_identity_text(&b->w.qe_identity, &text);
-	b->w.qe_identity.text = bed_edit(&text, x, y);
+	b->w.qe_identity.text = b->text[1] = bed_edit(&text, x, y);
 }
 
 #endif
