@@ -208,7 +208,7 @@ put_cert_exts(struct wr *out, const struct sim_cert_spec *s)
 }
 
 static void
-put_spki(struct wr *out, const char *label)
+put_spki(struct wr *out, const char *label, const uint8_t *other)
 {
 	AUTO_WR struct wr alg = wr_new(0);
 	AUTO_WR struct wr w = wr_new(0);
@@ -218,6 +218,8 @@ put_spki(struct wr *out, const char *label)
 		out->st = DSTACK_E_NOMEM;
 		return;
 	}
+	if (other != NULL)
+		memcpy(point + 1, other, 64);
 	der_oid(&alg, "1.2.840.10045.2.1");
 	der_oid(&alg, "1.2.840.10045.3.1.7");
 	der_wrap(&w, DER_SEQ, &alg);
@@ -263,7 +265,7 @@ sim_cert_make(const struct sim_cert_spec *s, struct wr *out)
 	der_time(&validity, s->not_after);
 	der_wrap(&tbs, DER_SEQ, &validity);
 	put_name(&tbs, s->cn, s->org);
-	put_spki(&tbs, s->key);
+	put_spki(&tbs, s->key, s->point);
 	put_cert_exts(&tbs, s);
 	return seal(out, &tbs, s->signer, s->sha384, s->flip);
 }

@@ -53,6 +53,7 @@ struct sim_cert_spec {
 	const char *org; /* of subject and issuer */
 	const char *key;
 	const char *signer;
+	const uint8_t *point; /* 64; if set, the public key in its place */
 	uint8_t serial[SIM_SERIAL_MAX];
 	size_t serial_len;
 	int64_t not_before;

@@ -113,6 +113,10 @@ W(pck_aki_empty_and_signed_by_another, BAD_PCK_CHAIN,
     w->pck.aki = SIM_AKI_EMPTY; w->pck.signer = "mallory")
 W(pck_aki_absent_and_signed_by_another, BAD_PCK_CHAIN,
     w->pck.aki = SIM_AKI_NONE; w->pck.signer = "mallory")
+W(pck_key_off_the_curve, BAD_PCK_CHAIN,
+    static const uint8_t k[64] = { [31] = 1, [63] = 1 }; w->pck.point = k)
+W(ca_key_differs_from_the_crl_issuers, CRL_BAD_SIGNATURE,
+    w->ca.key = w->pck.signer = "ca/platform 2")
 W(pck_expired, EXPIRED_PCK_CHAIN, w->pck.not_after = BED_NOW - 1)
 W(pck_not_yet_valid, EXPIRED_PCK_CHAIN, w->pck.not_before = BED_NOW + 1)
 W(pck_without_the_sgx_extension, BAD_PCK_CHAIN, w->pck.sgx.present = false)

@@ -52,6 +52,25 @@ P(pck_crl_is_the_root_crl, CRL_MISSING,
 P(pck_crl_ca_under_another_root, CRL_BAD_SIGNATURE,
     w->root.key = w->root.signer = w->crl_ca.signer = "mallory";
     bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, NULL))
+P(crls_under_another_root, UNTRUSTED_PCK_CHAIN,
+    w->root.key = w->root.signer = w->crl_ca.signer = "mallory";
+    w->root_crl.signer = "mallory"; b->c.root_ca_crl.len = 0;
+    if (sim_crl_make(&w->root_crl, &b->c.root_ca_crl) != DSTACK_OK) abort();
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, NULL))
+W(crl_issuer_expired, EXPIRED_PCK_CHAIN, w->crl_ca.not_after = BED_NOW - 1)
+W(crl_issuer_not_yet_valid, EXPIRED_PCK_CHAIN,
+    w->crl_ca.not_before = BED_NOW + 1)
+P(crl_chain_root_expired, EXPIRED_PCK_CHAIN, w->root.not_after = BED_NOW - 1;
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, NULL))
+P(crl_chain_empty, BAD_PCK_CHAIN, bed_set(&b->c.pck_crl_issuer_chain, "", 0))
+P(crl_chain_of_the_ca_alone, BAD_PCK_CHAIN,
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, NULL, NULL))
+P(tcb_chain_root_expired, EXPIRED_TCB_INFO_CHAIN,
+    w->root.not_after = BED_NOW - 1;
+    bed_chain(&b->c.tcb_info_issuer_chain, &w->tcb_signer, &w->root, NULL))
+P(qe_chain_root_expired, EXPIRED_QE_IDENTITY_CHAIN,
+    w->root.not_after = BED_NOW - 1;
+    bed_chain(&b->c.qe_identity_issuer_chain, &w->qe_signer, &w->root, NULL))
 W(pck_revoked, REVOKED, bed_revoke(&w->pck_crl, &w->pck))
 W(pck_revoked_as_third_of_three, REVOKED,
     bed_revoke(&w->pck_crl, &w->ca); bed_revoke(&w->pck_crl, &w->root);
