@@ -197,7 +197,7 @@ hasher_new(enum hasher_kind kind)
 	h->c = EVP_MD_CTX_new();
 	if (h->c == NULL ||
 	    EVP_DigestInit_ex(h->c,
-	        kind == HASHER_SHA384 ? EVP_sha384() : EVP_sha256(), NULL) != 1) {
+	    kind == HASHER_SHA384 ? EVP_sha384() : EVP_sha256(), NULL) != 1) {
 		EVP_MD_CTX_free(h->c);
 		free(h);
 		return NULL;

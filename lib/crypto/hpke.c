@@ -145,8 +145,8 @@ schedule(const struct secret32 *dh, const uint8_t enc[static 32],
 		st = labeled_extract(
 		    &hpke, NULL, 0, "info_hash", info, infolen, &info_hash);
 	if (st == DSTACK_OK)
-		st = labeled_extract(&hpke, shared.b, sizeof(shared.b), "secret",
-		    NULL, 0, &prk);
+		st = labeled_extract(&hpke, shared.b, sizeof(shared.b),
+		    "secret", NULL, 0, &prk);
 	if (st != DSTACK_OK)
 		return st;
 	memcpy(context + 1, id_hash.b, 32);

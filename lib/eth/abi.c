@@ -114,7 +114,8 @@ abi_end(struct abi_enc *e, struct wr *w)
 		st = wr_status(&e->tail);
 	if (st == DSTACK_OK) {
 		for (size_t i = 0; i < e->dynamic; i++)
-			word_of(e->head.len + e->off[i], e->head.buf + e->at[i]);
+			word_of(e->head.len + e->off[i],
+			    e->head.buf + e->at[i]);
 		if (e->call)
 			wr_put(w, e->selector, 4);
 		wr_put(w, e->head.buf, e->head.len);

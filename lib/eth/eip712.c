@@ -56,8 +56,9 @@ hash_struct(const struct eip712 *s, uint8_t out[static 32])
 void
 eip712_separator(const struct eip712_domain *d, uint8_t out[static 32])
 {
-	struct eip712 s = eip712_begin("EIP712Domain(string name,string version,"
-	                               "uint256 chainId,address verifyingContract)");
+	struct eip712 s =
+	    eip712_begin("EIP712Domain(string name,string version,"
+	                 "uint256 chainId,address verifyingContract)");
 	eip712_bytes(&s, "dstack2", 7);
 	eip712_bytes(&s, "1", 1);
 	eip712_u64(&s, d->chain_id);

@@ -20,12 +20,12 @@ static const uint8_t empty_root[32] = { 0x56, 0xe8, 0x1f, 0x17, 0x1b, 0xcc,
 
 /*
  * Walk the nodes of a JSON array along keccak256(key). The proven value is
- * handed to read; a proven absence is not.
+ * handed to parse; a proven absence is not.
  */
 static enum dstack_status
 walk(const json_t *list, const uint8_t root[static 32], const uint8_t *key,
     size_t keylen, bool *found,
-    enum dstack_status (*read)(struct rd *r, void *ctx), void *ctx)
+    enum dstack_status (*parse)(struct rd *r, void *ctx), void *ctx)
 {
 	AUTO_WR struct wr bytes = wr_new(TRIE_MAX_NODES * TRIE_MAX_NODE);
 	struct piece node[TRIE_MAX_NODES];
@@ -60,7 +60,7 @@ walk(const json_t *list, const uint8_t root[static 32], const uint8_t *key,
 	if (st != DSTACK_OK || !*found)
 		return st;
 	struct rd r = rd_over(value, valuelen);
-	st = read(&r, ctx);
+	st = parse(&r, ctx);
 	return st == DSTACK_OK ? rd_end(&r) : st;
 }
 

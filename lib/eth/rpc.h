@@ -18,18 +18,25 @@
 
 #define ETH_RPC_MAX (1u << 20) /* bytes of one answer */
 
-/* {"jsonrpc":"2.0","id":1,"method":M,"params":P}; params NULL: []. Steals params. */
+/*
+ * {"jsonrpc":"2.0","id":1,"method":M,"params":P}, appended to w. params NULL:
+ * []. Steals params, also on failure.
+ */
 DSTACK_CHECKED enum dstack_status eth_rpc_request(
     struct wr *w, const char *method, json_t *params);
 
 /*
- * The result member of an answer, a new reference. DSTACK_E_REJECTED: the
- * server answered an error, whose text is in why.
+ * The result member of an answer, a new reference (json_null where the answer
+ * has null). DSTACK_E_REJECTED: the server answered an error, whose text is
+ * in why. DSTACK_E_LIMIT: too large, too deep or too many values.
  */
 DSTACK_CHECKED enum dstack_status eth_rpc_result(
     const void *text, size_t len, json_t **result, struct why *why);
 
-/* "0x" quantities without leading zeros, and data of exact or bounded length. */
+/*
+ * "0x" quantities without leading zeros, and data of exact or bounded length.
+ * v may be NULL (no such member): DSTACK_E_FORMAT, as for any other type.
+ */
 DSTACK_CHECKED enum dstack_status eth_json_u64(const json_t *v, uint64_t *out);
 DSTACK_CHECKED enum dstack_status eth_json_u256(
     const json_t *v, uint8_t out[static 32]);
@@ -49,15 +56,16 @@ struct eth_header {
 	uint8_t parent_beacon_root[32]; /* zero where the fork has none */
 };
 /*
- * Header out of an eth_getBlockByNumber result (London to Prague fields).
+ * Header out of an eth_getBlockByNumber result (fields of London to Osaka).
  * Its hash is keccak256 of the RLP of the fields; DSTACK_E_REJECTED where
- * the answer names another one.
+ * the answer names another one. DSTACK_E_MISSING: the result is null (no
+ * such block), or a field is absent that its fork has.
  */
 DSTACK_CHECKED enum dstack_status eth_header_from_json(
     const json_t *block, struct eth_header *out, struct why *why);
 
 /*
- * Check an eth_getProof result against a state root: account at addr, then
+ * Check an eth_getProof result (EIP-1186) against a state root: account at addr, then
  * each of count slots, in order. *exists false: proven that there is no such
  * account; values are then all zero. A slot proven absent has value zero.
  * DSTACK_E_REJECTED: a node is missing, wrong or of another key.

@@ -33,7 +33,8 @@ keytree_init(struct keytree *t, uint64_t chain_id,
 		{ epoch8, sizeof(epoch8) },
 	};
 	sha256v(fixed, sizeof(fixed) / sizeof(fixed[0]), salt);
-	hkdf_extract(salt, sizeof(salt), secret->b, sizeof(secret->b), t->prk.b);
+	hkdf_extract(
+	    salt, sizeof(salt), secret->b, sizeof(secret->b), t->prk.b);
 }
 
 enum dstack_status
