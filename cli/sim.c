@@ -16,7 +16,7 @@
 static const char usage[] =
     "usage: dstack sim tee --kernel FILE [--initrd FILE] --cmdline-file FILE\n"
     "           --netcfg FILE --vcpus N --memory MB --platform-id ID\n"
-    "           --listen SOCKET\n"
+    "           --listen SOCKET [--set FIELD=HEX]...\n"
     "       dstack sim collateral [--at SECONDS] [--ca platform|processor]\n"
     "       dstack sim quote-service [--listen 127.0.0.1:8080]\n"
     "A simulation for development: its keys are public, it protects nothing.";
@@ -46,6 +46,7 @@ sim_tee(int argc, char **argv)
 		{ "memory", required_argument, NULL, 'm' },
 		{ "platform-id", required_argument, NULL, 'p' },
 		{ "listen", required_argument, NULL, 'l' },
+		{ "set", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct teed_options o = { .kernel = NULL };
@@ -63,6 +64,11 @@ sim_tee(int argc, char **argv)
 		case 'm': ok = ok && number(optarg, 1u << 24, &memory); break;
 		case 'p': o.platform = optarg; break;
 		case 'l': o.listen = optarg; break;
+		case 's':
+			ok = ok && o.nset < TEED_MAX_SET;
+			if (ok)
+				o.set[o.nset++] = optarg;
+			break;
 		default: ok = false; break;
 		}
 	}

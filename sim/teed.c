@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "crypto/hash.h"
@@ -91,6 +92,42 @@ teed_init(struct teed *t, const char *platform,
 	memcpy(td->mrconfigid, m->mrconfigid, 48);
 	memcpy(td->tdattributes, m->td_attributes, 8);
 	memcpy(td->xfam, m->xfam, 8);
+}
+
+enum dstack_status
+teed_set(struct teed *t, const char *text, struct why *why)
+{
+	struct sim_td_report *td = &t->world.quote.td;
+	const struct {
+		const char *name;
+		uint8_t *p;
+		size_t n;
+	} fields[] = {
+		{ "tee-tcb-svn", td->tee_tcb_svn, 16 },
+		{ "mrseam", td->mrseam, 48 },
+		{ "mrsignerseam", td->mrsignerseam, 48 },
+		{ "seam-attributes", td->seamattributes, 8 },
+		{ "td-attributes", td->tdattributes, 8 },
+		{ "xfam", td->xfam, 8 },
+		{ "mrtd", td->mrtd, 48 },
+		{ "mrconfigid", td->mrconfigid, 48 },
+		{ "mrowner", td->mrowner, 48 },
+		{ "mrownerconfig", td->mrownerconfig, 48 },
+		{ "rtmr0", td->rtmr[0], 48 },
+		{ "rtmr1", td->rtmr[1], 48 },
+		{ "rtmr2", td->rtmr[2], 48 },
+	};
+	const char *eq = strchr(text, '=');
+	size_t n = eq != NULL ? (size_t)(eq - text) : 0;
+	for (size_t i = 0; n != 0 && i < sizeof(fields) / sizeof(fields[0]);
+	     i++)
+		if (strlen(fields[i].name) == n &&
+		    memcmp(fields[i].name, text, n) == 0 &&
+		    hex_decode(eq + 1, strlen(eq + 1), fields[i].p,
+			fields[i].n) == DSTACK_OK)
+			return DSTACK_OK;
+	return why_set(why, DSTACK_E_FORMAT,
+	    "'%s': no such field of a quote, or not its length in hex", text);
 }
 
 static void
@@ -300,6 +337,10 @@ teed_run(const struct teed_options *o, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	teed_init(&t, o->platform, &m);
+	for (size_t i = 0; i < o->nset && st == DSTACK_OK; i++)
+		st = teed_set(&t, o->set[i], why);
+	if (st != DSTACK_OK)
+		return st;
 	(void)sigemptyset(&stop);
 	(void)sigaddset(&stop, SIGTERM);
 	(void)sigaddset(&stop, SIGINT);

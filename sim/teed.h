@@ -17,6 +17,8 @@
 #include "sim/measure.h"
 #include "sim/pki.h"
 
+#define TEED_MAX_SET 8
+
 struct teed_options {
 	const char *kernel;
 	const char *initrd;       /* NULL or "": none */
@@ -24,6 +26,8 @@ struct teed_options {
 	const char *netcfg;
 	const char *platform;     /* names the simulated machine */
 	const char *listen;       /* path of the Unix socket to make, 0600 */
+	const char *set[TEED_MAX_SET]; /* see teed_set */
+	size_t nset;
 	uint32_t vcpus;
 	uint32_t memory_mib;
 };
@@ -41,6 +45,15 @@ DSTACK_CHECKED enum dstack_status teed_measure(const struct teed_options *o,
 /* A machine with these measurements; RTMR3 is zero. */
 void teed_init(struct teed *t, const char *platform,
     const struct sim_measurements *m);
+/*
+ * Overwrite one field of every quote to come, for tests that play a bad host:
+ * "td-attributes=0100001000000000". Fields: tee-tcb-svn, mrseam,
+ * mrsignerseam, seam-attributes, td-attributes, xfam, mrtd, mrconfigid,
+ * mrowner, mrownerconfig, rtmr0, rtmr1, rtmr2. DSTACK_E_FORMAT: no such
+ * field, or not its length in hex.
+ */
+DSTACK_CHECKED enum dstack_status teed_set(
+    struct teed *t, const char *text, struct why *why);
 /* Answer the rest of one request frame; appends the whole answer frame. */
 DSTACK_CHECKED enum dstack_status teed_answer(
     struct teed *t, const void *rest, size_t len, struct wr *out);
