@@ -34,6 +34,7 @@ static const struct {
     {"/file/netcfg/", false, ROLE(ROLE_INIT)},
     {"/file/certificate.pem/", false, ROLE(ROLE_TLS)},
     {"/file/", false, ROLE(ROLE_KUBERNETHES)},
+    {"/files", true, ROLE(ROLE_KUBERNETHES)},
     {"/put/request.csr", true, ROLE(ROLE_TLS)},
     {"/put/", false, ROLE(ROLE_KUBERNETHES)},
     {"/rpc", true,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,6 +88,31 @@ reserved(const char *name)
 		if (strcmp(name, names[i]) == 0)
 			return true;
 	return name[0] == '.';
+}
+
+enum dstack_status
+files_list(int dirfd, struct wr *out, struct why *why)
+{
+	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	struct dirent *e;
+
+	if (d == NULL) {
+		if (copy >= 0)
+			(void)close(copy);
+		return why_set(why, DSTACK_E_SYS, "shared folder: %s",
+		    strerror(errno));
+	}
+	while ((e = readdir(d)) != NULL && out->len < FILES_LIST_MAX) {
+		struct stat sb;
+		if (files_name_ok(e->d_name) && !reserved(e->d_name) &&
+		    fstatat(dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(sb.st_mode))
+			wr_fmt(out, "%lld %s\n", (long long)sb.st_size,
+			    e->d_name);
+	}
+	(void)closedir(d);
+	return wr_status(out);
 }
 
 static enum dstack_status

@@ -14,6 +14,7 @@
 #include "base/wr.h"
 
 #define FILES_NAME_MAX 64u
+#define FILES_LIST_MAX (128u * 1024)
 
 /* [A-Za-z0-9._-]{1,64}, and not only dots. */
 bool files_name_ok(const char *name);
@@ -29,6 +30,13 @@ DSTACK_CHECKED enum dstack_status files_open(
  */
 DSTACK_CHECKED enum dstack_status files_read(int dirfd, const char *name,
     uint64_t offset, size_t len, struct wr *out, struct why *why);
+
+/*
+ * Append a line "SIZE NAME" for each regular file that is not the host's own
+ * (those files_put refuses); no more once FILES_LIST_MAX bytes are there.
+ */
+DSTACK_CHECKED enum dstack_status files_list(
+    int dirfd, struct wr *out, struct why *why);
 
 /*
  * Write a whole file by a temporary one and rename. The names by which the

@@ -82,6 +82,18 @@ file_get(struct router *r, char **arg, struct route_answer *a)
 }
 
 static void
+file_list(struct router *r, struct route_answer *a)
+{
+	struct why why = { "" };
+
+	a->status = 200;
+	a->type = "text/plain";
+	enum dstack_status st = files_list(r->volume, &a->body, &why);
+	if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+}
+
+static void
 file_put(struct router *r, char **arg, const struct route_body *in,
     struct route_answer *a)
 {
@@ -188,6 +200,8 @@ one_part(struct router *r, const char *name, const struct route_body *in,
 		rpc_forward(r, in, a);
 	else if (strcmp(name, "node") == 0)
 		node_get(r, a);
+	else if (strcmp(name, "files") == 0)
+		file_list(r, a);
 	else if (strcmp(name, "bootstrap") == 0)
 		route_bootstrap(r, in, a);
 	else if (strcmp(name, "register") == 0)

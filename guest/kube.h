@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parts of the kubernethes role: the archive, the shared folder, the loop. */
+#ifndef GUEST_KUBE_H
+#define GUEST_KUBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "oci/oci.h"
+
+/* Milliseconds of a clock that only goes forward. */
+int64_t kube_now(void);
+
+/* --- kube_fetch.c --- */
+
+/* An archive in memory that no one can change any more. */
+struct kube_archive {
+	void *p; /* mapped; NULL: none */
+	size_t len;
+};
+void kube_archive_drop(struct kube_archive *a);
+
+/*
+ * The archive of the image with that digest from the host's folder:
+ * app-<first 16 hex digits>.tar, else app-example.tar. It is read once, into
+ * a sealed memfd of at most max bytes; idle is called between its pieces.
+ * DSTACK_E_MISSING: neither is there; DSTACK_E_LIMIT: larger than max;
+ * DSTACK_E_REJECTED: it changed while it was read.
+ */
+DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
+    const uint8_t digest[static 32], size_t max, void (*idle)(void *ctx),
+    void *ctx, struct kube_archive *out, struct why *why);
+
+/* --- kube_volume.c --- */
+
+/*
+ * The folders of the volume; *highest is raised to the version it has seen.
+ * DSTACK_E_BUSY: not open yet. DSTACK_E_REJECTED: its record is unreadable.
+ */
+DSTACK_CHECKED enum dstack_status kube_volume_use(
+    uint64_t *highest, struct why *why);
+DSTACK_CHECKED enum dstack_status kube_volume_version(
+    uint64_t v, struct why *why);
+
+/* --- kube_shared.c: /mnt/host_volume --- */
+
+/*
+ * Copy the host's files into the folder dir, which is SPEC_ID_BASE's. Files
+ * that are too large or not readable are passed over.
+ */
+void kube_shared_fill(int edge, int dir);
+/* Watch for files that the app has closed; -1: no such watch. */
+int kube_shared_watch(const char *path);
+/* Give the host what the watch reports. */
+void kube_shared_events(int watch, int dir, int edge);
+/* May the app write the host's file of that name? */
+bool kube_shared_name(const char *name);
+
+#endif
