@@ -10,11 +10,13 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 other="$tmp/another place"
 mkdir -p "$other"
+# shellcheck disable=SC2046 # none or one word
 tar -c Makefile Makefile.dev build_vm.sh lib guest image \
 	$([ ! -d include ] || echo include) | tar -x -C "$other" -m
 cd "$other" || exit 1
 umask 077
 # -n: a network namespace with nothing in it; everything is in the store
+# shellcheck disable=SC2046 # none or one word
 TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANG=tr_TR.UTF-8 DSTACK_MIRROR=http://0 \
 	unshare $([ "$(id -u)" = 0 ] || echo -Ur) -n \
 	./build_vm.sh "$tmp/out" >"$tmp/log" 2>&1 || {
