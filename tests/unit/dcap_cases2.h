@@ -65,6 +65,34 @@ P(crl_chain_root_expired, EXPIRED_PCK_CHAIN, w->root.not_after = BED_NOW - 1;
 P(crl_chain_empty, BAD_PCK_CHAIN, bed_set(&b->c.pck_crl_issuer_chain, "", 0))
 P(crl_chain_of_the_ca_alone, BAD_PCK_CHAIN,
     bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, NULL, NULL))
+P(crl_chain_root_signature_bit, BAD_PCK_CHAIN, w->root.flip = true;
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, NULL))
+P(tcb_chain_root_signature_bit, BAD_TCB_INFO_CHAIN, w->root.flip = true;
+    bed_chain(&b->c.tcb_info_issuer_chain, &w->tcb_signer, &w->root, NULL))
+P(qe_chain_root_signature_bit, BAD_QE_IDENTITY_CHAIN, w->root.flip = true;
+    bed_chain(&b->c.qe_identity_issuer_chain, &w->qe_signer, &w->root, NULL))
+P(crl_chain_in_reverse, BAD_PCK_CHAIN,
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->root, &w->crl_ca, NULL))
+P(crl_chain_is_the_tcb_chain, BAD_PCK_CHAIN,
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->tcb_signer, &w->root, NULL))
+P(crl_chain_with_three_certificates, BAD_PCK_CHAIN,
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, &w->root))
+P(crl_chain_of_a_broken_certificate, BAD_PCK_CHAIN,
+    struct wr *x = &b->c.pck_crl_issuer_chain; x->buf[100] = '*')
+P(crl_chain_root_key_off_the_curve, BAD_PCK_CHAIN,
+    static const uint8_t k[64] = { [31] = 1, [63] = 1 }; w->root.point = k;
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, NULL))
+P(crl_chain_ca_key_off_the_curve, BAD_PCK_CHAIN,
+    static const uint8_t k[64] = { [31] = 1, [63] = 1 }; w->crl_ca.point = k;
+    bed_chain(&b->c.pck_crl_issuer_chain, &w->crl_ca, &w->root, NULL))
+P(tcb_signer_key_off_the_curve, BAD_TCB_INFO_SIGNATURE,
+    static const uint8_t k[64] = { [31] = 1, [63] = 1 };
+    w->tcb_signer.point = k;
+    bed_chain(&b->c.tcb_info_issuer_chain, &w->tcb_signer, &w->root, NULL))
+P(qe_signer_key_off_the_curve, BAD_QE_IDENTITY_SIGNATURE,
+    static const uint8_t k[64] = { [31] = 1, [63] = 1 };
+    w->qe_signer.point = k;
+    bed_chain(&b->c.qe_identity_issuer_chain, &w->qe_signer, &w->root, NULL))
 P(tcb_chain_root_expired, EXPIRED_TCB_INFO_CHAIN,
     w->root.not_after = BED_NOW - 1;
     bed_chain(&b->c.tcb_info_issuer_chain, &w->tcb_signer, &w->root, NULL))
@@ -229,6 +257,33 @@ W(sgx_quote_with_tdx_tcb_info, TCB_INFO_MISMATCH, sim_world_sgx(w);
 W(sgx_quote_with_td_qe_identity, QE_IDENTITY_MISMATCH, sim_world_sgx(w);
     memcpy(w->quote.sgx.reportdata, b->report_data, 64);
     w->qe_identity.id = "TD_QE")
+
+W(sgx_quote_in_debug_mode_of_its_qe, QE_IDENTITY_MISMATCH, sim_world_sgx(w);
+    memcpy(w->quote.sgx.reportdata, b->report_data, 64);
+    w->quote.qe.attributes[0] |= 2)
+W(sgx_quote_signed_by_another_key, BAD_QUOTE_SIGNATURE, sim_world_sgx(w);
+    memcpy(w->quote.sgx.reportdata, b->report_data, 64);
+    w->quote.att_signer = "mallory")
+W(sgx_component_below_every_level, TCB_NOT_SUPPORTED, sim_world_sgx(w);
+    memcpy(w->quote.sgx.reportdata, b->report_data, 64);
+    w->pck.sgx.svn[3] = 0)
+W(sgx_pck_revoked, REVOKED, sim_world_sgx(w);
+    memcpy(w->quote.sgx.reportdata, b->report_data, 64);
+    bed_revoke(&w->pck_crl, &w->pck))
+W(sgx_level_revoked, TCB_REVOKED, sim_world_sgx(w);
+    memcpy(w->quote.sgx.reportdata, b->report_data, 64);
+    w->tcb.level[0].status = "Revoked")
+
+/* ---- TD 1.5: the present TCB counts as well as the one at launch */
+W(td15_present_tcb_below_every_level, TCB_NOT_SUPPORTED, w->quote.version = 5;
+    w->quote.body_type = 3; w->quote.td.tee_tcb_svn2[2] = 0;
+    w->tcb.level[1].tdx[2] = 2)
+W(td15_launch_tcb_below_every_level, TCB_NOT_SUPPORTED, w->quote.version = 5;
+    w->quote.body_type = 3; w->quote.td.tee_tcb_svn[2] = 0;
+    w->tcb.level[1].tdx[2] = 2)
+W(td15_quote_signed_without_its_last_fields, BAD_QUOTE_SIGNATURE,
+    w->quote.version = 5; w->quote.body_type = 3;
+    w->quote.att_signer = "mallory")
 
 /* ---- What must pass, and with which status */
 OK(plain_tdx_v4, UP_TO_DATE, (void)w)
