@@ -133,8 +133,12 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 	if (e == NULL || e->from != from || e->len != n)
 		return refuse(why, "no such event for this role, or its data "
 		    "has another length");
-	if (e->needs != s->phase)
-		return refuse(why, "event out of order");
+	if (s->phase > e->needs)
+		return refuse(why, "this event has been; reboot");
+	if (s->phase < e->needs) {
+		(void)refuse(why, "an event before this one is missing");
+		return IPC_LATER;
+	}
 	if (e->leads == TEE_NETCFG && !ct_equal(data, s->mrconfigid, 48))
 		return refuse(why, "netcfg is not the one that was measured "
 		    "(MRCONFIGID)");

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -276,20 +277,23 @@ client_accept(int listener, struct client *clients)
 static enum dstack_status
 listen_on(const char *path, int *out, struct why *why)
 {
+	static const char new[] = ".new";
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(a.sun_path))
+	size_t n = strlen(path);
+	if (n + sizeof(new) > sizeof(a.sun_path))
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s: too long for a socket's name", path);
-	memcpy(a.sun_path, path, strlen(path));
-	struct stat sb;
-	if (lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode))
-		(void)unlink(path); /* left by one that was killed */
+	memcpy(a.sun_path, path, n);
+	memcpy(a.sun_path + n, new, sizeof(new));
+	(void)unlink(a.sun_path); /* left by one that was killed */
 	AUTO_CLOSE int fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t old = umask(0177);
 	int rc = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&a, sizeof(a));
 	(void)umask(old);
-	if (rc != 0 || listen(fd, MAX_CLIENTS) != 0)
+	/* a socket that is there is one that listens */
+	if (rc != 0 || listen(fd, MAX_CLIENTS) != 0 ||
+	    rename(a.sun_path, path) != 0)
 		return why_set(why, DSTACK_E_SYS, "%s: %s", path,
 		    strerror(errno));
 	*out = take_fd(&fd);
