@@ -16,6 +16,7 @@
 #define ARGV_MAX 80
 #define CMDLINE_MAX 1024
 #define NETCFG_MAX 4096
+#define QBOOT "/usr/share/qemu/qboot.rom"
 
 struct args {
 	char *v[ARGV_MAX + 1];
@@ -151,6 +152,16 @@ tdx_object(struct args *a, const struct vm_config *c, struct why *why)
 	return st;
 }
 
+/* Without a TEE the firmware is not what anyone trusts: take the fast one. */
+static void
+fast_firmware(struct args *a)
+{
+	if (access(QBOOT, R_OK) != 0)
+		return;
+	arg(a, "-bios");
+	arg(a, "%s", QBOOT);
+}
+
 static enum dstack_status
 machine(struct args *a, const struct vm_config *c, struct why *why)
 {
@@ -166,12 +177,14 @@ machine(struct args *a, const struct vm_config *c, struct why *why)
 		arg(a, "q35,accel=kvm,usb=off,smm=off,vmport=off,hpet=off");
 		arg(a, "-cpu");
 		arg(a, "host");
+		fast_firmware(a);
 		return DSTACK_OK;
 	case VM_ACCEL_TCG:
 		/* la57=off: five-level tables only cost under TCG */
 		arg(a, "q35,accel=tcg,usb=off,smm=off,vmport=off,hpet=off");
 		arg(a, "-cpu");
 		arg(a, "max,la57=off");
+		fast_firmware(a);
 		return DSTACK_OK;
 	case VM_ACCEL_AUTO:
 		break;
