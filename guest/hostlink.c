@@ -36,6 +36,7 @@ static const struct {
     {"/file/", false, ROLE(ROLE_KUBERNETHES)},
     {"/files", true, ROLE(ROLE_KUBERNETHES)},
     {"/put/request.csr", true, ROLE(ROLE_TLS)},
+    {"/put/tls-attestation.json", true, ROLE(ROLE_TLS)},
     {"/put/", false, ROLE(ROLE_KUBERNETHES)},
     {"/rpc", true,
 	ROLE(ROLE_REPLICATOOR) | ROLE(ROLE_VERIFIER) | ROLE(ROLE_VOLUME) |

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parts of the guest-service role: the control plane towards the host, and
+ * one app plane for each container. They share an event loop and nothing
+ * else: no route leads from one to the other (THREATS T05, T12, T33).
+ */
+#ifndef GUEST_SERVICE_H
+#define GUEST_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include "base/status.h"
+#include "protocol/layout.h"
+
+#define SERVICE_SLOTS 2
+#define SERVICE_HEADERS_MAX (8u * 1024)
+#define SERVICE_TIMEOUT_S 20
+
+/* What a container is to the app plane. */
+struct service_app {
+	bool used;
+	uint8_t app_id[32];
+	char name[KM_APP_NAME_MAX + 1];
+	uint8_t digest[32];
+	uint64_t version;
+	struct evhttp *tcp;
+	struct evhttp *local;
+};
+
+struct service {
+	struct event_base *base;
+	struct service_app app[SERVICE_SLOTS];
+	char app_state[128]; /* kubernethes' words */
+	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
+	struct evhttp *control;
+	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */
+	struct event *verdict;
+};
+
+/* --- service_control.c --- */
+DSTACK_CHECKED enum dstack_status service_control_start(
+    struct service *s, int listener, struct why *why);
+
+/* --- service_app.c --- */
+
+/* Serve a container's two listeners (taken over) under its app id. */
+DSTACK_CHECKED enum dstack_status service_app_listen(struct service *s,
+    int slot, int tcp, int local, struct why *why);
+void service_app_gone(struct service *s, int slot);
+
+/* The slot of a listener bound to 10.88.slot.1, or -1. */
+int service_slot_of(int tcp);
+
+/* Plain text answer of one line. */
+void service_text(struct evhttp_request *req, int code, const char *text);
+
+#endif
