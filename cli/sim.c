@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack sim: the simulated TEE's three programs. */
+/* dstack sim: the simulated TEE's programs, and its quotes by hand. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -7,8 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "base/own.h"
 #include "cli/cmd.h"
+#include "sim/der.h"
 #include "sim/pki.h"
 #include "sim/service.h"
 #include "sim/teed.h"
@@ -18,6 +20,9 @@ static const char usage[] =
     "           --netcfg FILE --vcpus N --memory MB --platform-id ID\n"
     "           --listen SOCKET [--set FIELD=HEX]...\n"
     "       dstack sim collateral [--at SECONDS] [--ca platform|processor]\n"
+    "       dstack sim root\n"
+    "       dstack sim quote [--report-data HEX] [--platform-id ID]\n"
+    "           [--set FIELD=HEX]...\n"
     "       dstack sim quote-service [--listen 127.0.0.1:8080]\n"
     "A simulation for development: its keys are public, it protects nothing.";
 
@@ -83,6 +88,22 @@ sim_tee(int argc, char **argv)
 	return st == DSTACK_OK ? EXIT_YES : cmd_fail("sim tee", st, &why);
 }
 
+/* Everything to standard output, or one line of what went wrong. */
+static int
+put(enum dstack_status st, const struct wr *out, const char *verb)
+{
+	struct why why = { "no memory" };
+	if (st == DSTACK_OK)
+		st = wr_status(out);
+	if (st != DSTACK_OK)
+		return cmd_fail(verb, st, &why);
+	if (fwrite(out->buf, 1, out->len, stdout) == out->len &&
+	    fflush(stdout) == 0)
+		return EXIT_YES;
+	(void)why_set(&why, DSTACK_E_SYS, "output: %s", strerror(errno));
+	return cmd_fail(verb, DSTACK_E_SYS, &why);
+}
+
 static int
 sim_collateral(int argc, char **argv)
 {
@@ -107,18 +128,68 @@ sim_collateral(int argc, char **argv)
 		return cmd_usage(usage);
 	AUTO_WR struct wr out = wr_new(0);
 	enum dstack_status st = sim_collateral_json((int64_t)at, ca, &out);
-	struct why why = { "no memory" };
-	if (st != DSTACK_OK)
-		return cmd_fail("sim collateral", st, &why);
 	wr_str(&out, "\n");
-	if (wr_status(&out) != DSTACK_OK ||
-	    fwrite(out.buf, 1, out.len, stdout) != out.len ||
-	    fflush(stdout) != 0) {
-		(void)why_set(&why, DSTACK_E_SYS, "output: %s",
-		    strerror(errno));
-		return cmd_fail("sim collateral", DSTACK_E_SYS, &why);
+	return put(st, &out, "sim collateral");
+}
+
+/* The simulator's root certificate, for "dstack quote verify --root". */
+static int
+sim_root(int argc)
+{
+	if (argc != 1)
+		return cmd_usage(usage);
+	struct sim_world w;
+	AUTO_WR struct wr der = wr_new(0);
+	AUTO_WR struct wr out = wr_new(0);
+	sim_world_init(&w, "", SIM_CA_PLATFORM, 0);
+	enum dstack_status st = sim_cert_make(&w.root, &der);
+	if (st == DSTACK_OK)
+		pem_put(&out, "CERTIFICATE", der.buf, der.len);
+	return put(st, &out, "sim root");
+}
+
+/* One quote of a VM that measures as nothing, but for what --set says. */
+static int
+sim_quote_once(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "report-data", required_argument, NULL, 'd' },
+		{ "platform-id", required_argument, NULL, 'p' },
+		{ "set", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *set[TEED_MAX_SET];
+	size_t nset = 0;
+	const char *platform = "";
+	uint8_t data[64] = { 0 };
+	bool ok = true;
+	int c;
+	while (ok && (c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+		if (c == 'd')
+			ok = hex_decode(optarg, strlen(optarg), data, 64) ==
+			    DSTACK_OK;
+		else if (c == 'p')
+			platform = optarg;
+		else if (c == 's' && nset < TEED_MAX_SET)
+			set[nset++] = optarg;
+		else
+			ok = false;
 	}
-	return EXIT_YES;
+	if (!ok || optind != argc)
+		return cmd_usage(usage);
+	struct teed t;
+	struct why why = { "" };
+	struct sim_measurements m = { .td_attributes = { [3] = 0x10 },
+		.xfam = { 0xe7, 0x02, 0x06 } };
+	AUTO_WR struct wr out = wr_new(0);
+	enum dstack_status st = DSTACK_OK;
+	teed_init(&t, platform, &m);
+	memcpy(t.world.quote.td.reportdata, data, 64);
+	for (size_t i = 0; i < nset && st == DSTACK_OK; i++)
+		st = teed_set(&t, set[i], &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("sim quote", st, &why);
+	return put(sim_world_quote(&t.world, &out), &out, "sim quote");
 }
 
 static int
@@ -152,6 +223,10 @@ cmd_sim(int argc, char **argv)
 		return sim_tee(argc - 1, argv + 1);
 	if (strcmp(argv[1], "collateral") == 0)
 		return sim_collateral(argc - 1, argv + 1);
+	if (strcmp(argv[1], "root") == 0)
+		return sim_root(argc - 1);
+	if (strcmp(argv[1], "quote") == 0)
+		return sim_quote_once(argc - 1, argv + 1);
 	if (strcmp(argv[1], "quote-service") == 0)
 		return sim_quote_service(argc - 1, argv + 1);
 	return cmd_usage(usage);
