@@ -37,42 +37,58 @@ take_line(struct rd *r, const char *kind, const char *label)
 	return true;
 }
 
-static int
-digit(uint8_t c)
+/* 0..63 a digit's value, 64 '=', 65 white space, 66 none of these. */
+static uint8_t
+kind_of(uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
+		return (uint8_t)(c - 'A');
 	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
+		return (uint8_t)(c - 'a' + 26);
 	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+		return (uint8_t)(c - '0' + 52);
+	if (c == '+' || c == '/')
+		return c == '+' ? 62 : 63;
+	return c == '=' ? 64 : blank(c) ? 65 : 66;
 }
 
-/* Base64 up to the next '-'; blanks between digits are skipped. */
+/* The bytes before the next '-'. */
+static enum dstack_status
+take_body(struct rd *r, const uint8_t **p, size_t *n)
+{
+	struct rd t = *r;
+	const uint8_t *all;
+	size_t left = rd_left(&t);
+	enum dstack_status st = rd_take(&t, left, &all);
+	if (st != DSTACK_OK)
+		return st;
+	const uint8_t *dash = memchr(all, '-', left);
+	*n = dash != NULL ? (size_t)(dash - all) : left;
+	return rd_take(r, *n, p);
+}
+
+/* Base64 up to the next '-'; white space between digits is skipped. */
 static enum dstack_status
 take_base64(struct rd *r, uint8_t *out, size_t cap, size_t *len)
 {
-	struct rd t = *r;
+	const uint8_t *p;
 	uint32_t acc = 0;
 	unsigned have = 0, pad = 0;
-	size_t n = 0;
-	uint8_t c;
-	for (; rd_u8(&t, &c) == DSTACK_OK && c != '-'; *r = t) {
-		if (blank(c))
+	size_t n = 0, size;
+	enum dstack_status st = take_body(r, &p, &size);
+	if (st != DSTACK_OK)
+		return st;
+	if (cap < size / 4 * 3 + 3)
+		return DSTACK_E_LIMIT;
+	for (size_t i = 0; i < size; i++) {
+		uint8_t v = kind_of(p[i]);
+		if (v == 65)
 			continue;
-		int v = c == '=' ? 0 : digit(c);
-		if (c == '=')
-			pad++;
-		else if (pad != 0)
+		if (v == 66 || (v == 64 && ++pad > 2) || (v < 64 && pad != 0))
 			return DSTACK_E_FORMAT;
-		if (v < 0 || pad > 2)
-			return DSTACK_E_FORMAT;
-		acc = acc << 6 | (uint32_t)v;
+		acc = acc << 6 | (v & 0x3fu);
 		if (++have < 4)
 			continue;
-		if (cap - n < 3)
-			return DSTACK_E_LIMIT;
 		out[n++] = (uint8_t)(acc >> 16);
 		out[n++] = (uint8_t)(acc >> 8);
 		out[n++] = (uint8_t)acc;
