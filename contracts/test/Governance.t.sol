@@ -305,6 +305,10 @@ contract GovernanceTest is Base {
         vm.stopPrank();
     }
 
+    function testThereIsNoVersionZeroToStop() public {
+        refuse(PAUSER, abi.encodeCall(km.stopApp, (0)), IKeyManager.BadApp.selector);
+    }
+
     function testT44NoAppBeforeItsNotice() public {
         km = new KeyManager(OWNER, PAUSER, 3600, false, false);
         refuse(

@@ -2,7 +2,7 @@
 // Is every check of KeyManager.sol held by a test? Takes out one check, one
 // operand of one, one modifier or one assignment at a time, in a copy, and
 // runs forge. Names each that no test noticed.
-//   node contracts/test/mutate.mjs [FROM [TO]]     (about 4 s each)
+//   node contracts/test/mutate.mjs [list | FROM [TO]]   (about 4 s each)
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -60,6 +60,10 @@ fs.symlinkSync(path.join(top, "tools"), path.join(work, "tools"));
 const forge = path.join(top, "tools/node_modules/@foundry-rs/forge-linux-amd64/bin/forge");
 const env = { ...process.env, FOUNDRY_CONFIG: path.join(work, "contracts/foundry.toml") };
 
+if (process.argv[2] === "list") {
+	mutants.forEach((m, i) => console.log(`${i} line ${m.line} ${m.what}`));
+	process.exit(0);
+}
 const [from, to] = [Number(process.argv[2] ?? 0), Number(process.argv[3] ?? mutants.length)];
 let survived = 0, dead = 0, broken = 0;
 for (const [i, m] of mutants.entries()) {
