@@ -38,7 +38,7 @@ struct http_server {
 	http_handler handler;
 	void *arg;
 	unsigned conns;
-	LIST_HEAD(, http_conn) list;
+	LIST_HEAD(http_conn_list, http_conn) list;
 };
 
 static void

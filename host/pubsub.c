@@ -38,7 +38,7 @@ struct pubsub {
 	size_t bytes;
 	unsigned count;
 	uint64_t seq; /* of the next message */
-	LIST_HEAD(, subscriber) subs;
+	LIST_HEAD(subscriber_list, subscriber) subs;
 	unsigned nsubs;
 };
 

@@ -37,7 +37,7 @@ struct service {
 	struct http_server *http;
 	struct evconnlistener *listener;
 	struct event_base *base;
-	LIST_HEAD(, link) links;
+	LIST_HEAD(link_list, link) links;
 	unsigned nlinks;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 };
