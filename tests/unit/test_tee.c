@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -303,6 +305,70 @@ the_tdx_driver_refuses_clearly_where_the_device_is_absent(void **state)
 }
 
 static void
+put_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* The driver takes an entry that is there, so plain files can play one. */
+static void
+quotes_come_from_configfs_only_if_tdx_provides_them(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/tsm.XXXXXX";
+	char entry[32];
+	const struct tdx_paths p = { .device = "none", .rtmr3 = "rtmr3",
+		.tsm = "." };
+	const struct tdx_paths none = { .tsm = "./nothing" };
+	struct why why = { "" };
+	uint8_t rd[64];
+	uint8_t rtmr3[48];
+	memset(rd, 'r', sizeof(rd));
+	AUTO_WR struct wr out = wr_new(0);
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(tdx_tsm_quote(&none, rd, &out, &why),
+	    DSTACK_E_MISSING);
+	(void)snprintf(entry, sizeof(entry), "dstack-%ld", (long)getpid());
+	assert_int_equal(mkdir(entry, 0700), 0);
+	assert_int_equal(chdir(entry), 0);
+	put_file("inblob", "");
+	put_file("generation", "1\n");
+	put_file("outblob", "a quote");
+	put_file("provider", "sev_guest\n");
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(tdx_tsm_quote(&p, rd, &out, &why), DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "sev_guest"));
+	assert_int_equal(chdir(entry), 0);
+	put_file("provider", "tdx_guest\n");
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(tdx_tsm_quote(&p, rd, &out, &why), DSTACK_OK);
+	assert_int_equal(out.len, 7);
+	assert_memory_equal(out.buf, "a quote", 7);
+	assert_int_equal(chdir(entry), 0);
+	put_file("outblob", "");
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(tdx_tsm_quote(&p, rd, &out, &why), DSTACK_E_SYS);
+	/* a register that reads as other than 48 bytes is none */
+	put_file("rtmr3", "");
+	assert_int_equal(tdx_extend(&p, rd, rtmr3, &why), DSTACK_OK);
+	assert_memory_equal(rtmr3, rd, 48);
+	put_file("rtmr3",
+	    "0123456789012345678901234567890123456789012345678");
+	assert_int_equal(tdx_extend(&p, rd, rtmr3, &why), DSTACK_E_FORMAT);
+	assert_int_equal(unlink("rtmr3"), 0);
+	assert_int_equal(chdir(entry), 0);
+	assert_int_equal(unlink("inblob") | unlink("generation") |
+	    unlink("outblob") | unlink("provider"), 0);
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(rmdir(entry), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
 a_tdreport_whose_own_hash_does_not_fit_is_refused(void **state)
 {
 	(void)state;
@@ -373,6 +439,8 @@ main(void)
 		    a_device_that_extends_to_another_value_is_refused),
 		cmocka_unit_test(
 		    the_tdx_driver_refuses_clearly_where_the_device_is_absent),
+		cmocka_unit_test(
+		    quotes_come_from_configfs_only_if_tdx_provides_them),
 		cmocka_unit_test(
 		    a_tdreport_whose_own_hash_does_not_fit_is_refused),
 		cmocka_unit_test(qgs_answers_are_bounded_and_exact),
