@@ -81,6 +81,7 @@ one(struct tree *t, int dir, const char *name, char *path)
 {
 	struct oci_file f = { .path = path };
 	void *data = NULL;
+	char *target = NULL;
 	struct stat s;
 	enum dstack_status st = DSTACK_OK;
 	if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) != 0)
@@ -99,7 +100,10 @@ one(struct tree *t, int dir, const char *name, char *path)
 		to[n > 0 ? n : 0] = '\0';
 		f.kind = OCI_SYMLINK;
 		f.mode = 0777;
-		f.target = strdup(to);
+		target = strdup(to);
+		f.target = target;
+		if (target == NULL)
+			st = why_set(t->why, DSTACK_E_NOMEM, "no memory");
 	} else {
 		st = why_set(t->why, DSTACK_E_REJECTED,
 		    "%.150s: no file, folder or link", path);
@@ -114,6 +118,7 @@ one(struct tree *t, int dir, const char *name, char *path)
 	}
 	if (st != DSTACK_OK) {
 		free(path);
+		free(target);
 		free(data);
 		return st;
 	}

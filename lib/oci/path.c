@@ -6,7 +6,7 @@
 enum dstack_status
 oci_path(const char *in, char *out, struct why *why)
 {
-	char tmp[OCI_MAX_PATH + 1];
+	char tmp[OCI_MAX_PATH + 1] = "";
 	size_t len = 0;
 	size_t depth = 0;
 	const char *p = in;
