@@ -330,7 +330,7 @@ an_archive_that_does_not_match_leaves_the_old_one_serving(void **state)
 }
 
 static void
-a_new_version_serves_before_the_old_one_goes(void **state)
+promise_19_a_new_version_serves_before_the_old_one_goes(void **state)
 {
 	(void)state;
 	if (!can)
@@ -445,7 +445,7 @@ main(void)
 		cmocka_unit_test(the_app_starts_when_the_volume_is_there),
 		cmocka_unit_test(
 		    an_archive_that_does_not_match_leaves_the_old_one_serving),
-		cmocka_unit_test(a_new_version_serves_before_the_old_one_goes),
+		cmocka_unit_test(promise_19_a_new_version_serves_before_the_old_one_goes),
 		cmocka_unit_test(an_older_version_is_not_taken_again),
 		cmocka_unit_test(an_app_that_ends_is_started_again),
 		cmocka_unit_test(no_app_named_means_none_runs),
