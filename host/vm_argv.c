@@ -143,9 +143,6 @@ tdx_object(struct args *a, const struct vm_config *c, struct why *why)
 	    "\"mrconfigid\":\"%s\",\"quote-generation-socket\":"
 	    "{\"type\":\"vsock\",\"cid\":\"%u\",\"port\":\"%u\"}}", b64, cid,
 	    vport);
-	AUTO_FREE char *fw = escaped(c->firmware);
-	if (fw == NULL)
-		return DSTACK_E_NOMEM;
 	st = need_file(c->firmware, "firmware", why);
 	arg(a, "-bios");
 	arg(a, "%s", c->firmware);
@@ -212,12 +209,8 @@ image(struct args *a, const struct vm_config *c, struct why *why)
 		st = need_file(path, "image: run build_vm.sh;", why);
 		if (st != DSTACK_OK)
 			return st;
-		/* -initrd splits at a comma, and takes it doubled */
-		AUTO_FREE char *e = escaped(path);
-		if (e == NULL)
-			return DSTACK_E_NOMEM;
 		arg(a, "%s", parts[i].opt);
-		arg(a, "%s", i == 1 ? e : path);
+		arg(a, "%s", path);
 	}
 	if (snprintf(path, sizeof(path), "%s/cmdline", c->image_dir) >=
 	    (int)sizeof(path))

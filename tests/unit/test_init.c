@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* init's checks and the roles' descriptors; see guest/boot.h, guest/spawn.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guest/boot.h"
+#include "guest/spawn.h"
+#include "guest/supervise.h"
+#include "protocol/link.h"
+
+static void
+the_image_s_own_command_line_passes(void **state)
+{
+	(void)state;
+	struct why why;
+	assert_int_equal(boot_cmdline_check("console=ttyS0 quiet panic=-1 "
+					    "module.sig_enforce=1\n",
+			     &why),
+	    DSTACK_OK);
+	assert_int_equal(boot_cmdline_check("", &why), DSTACK_OK);
+}
+
+static void
+a_command_line_word_that_changes_init_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "dstack.x=1", "quiet dstack.debug",
+		"init=/bin/sh", "quiet rdinit=/bin/sh", "a\trd.break",
+		"systemd.unit=rescue", "module_blacklist=dm_crypt" };
+	struct why why;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+		    boot_cmdline_check(bad[i], &why), DSTACK_E_REJECTED);
+	/* only at the start of a word */
+	assert_int_equal(
+	    boot_cmdline_check("foo=dstack.x noinit=1", &why), DSTACK_OK);
+}
+
+/* Feed one answer, read netcfg back. */
+static enum dstack_status
+netcfg_with(uint16_t status, uint32_t id, uint64_t size, const char *text,
+    size_t n, char *out, size_t *len)
+{
+	int pair[2];
+	struct why why;
+	AUTO_WR struct wr body = wr_new(0), w = wr_new(0);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	wr_u64be(&body, size);
+	wr_put(&body, text, n);
+	link_put_answer(&w, id, status, body.buf, body.len);
+	assert_int_equal(write(pair[1], w.buf, w.len), (ssize_t)w.len);
+	assert_int_equal(shutdown(pair[1], SHUT_WR), 0);
+	enum dstack_status st =
+	    boot_netcfg(pair[0], out, NETCFG_MAX + 1, len, &why);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	return st;
+}
+
+static void
+netcfg_is_taken_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	char out[NETCFG_MAX + 1], big[NETCFG_MAX + 1];
+	size_t len;
+
+	assert_int_equal(netcfg_with(200, 1, 3, "a=1", 3, out, &len), DSTACK_OK);
+	assert_int_equal(len, 3);
+	assert_string_equal(out, "a=1");
+	/* cut short, empty, another id, an error, longer than allowed */
+	assert_int_not_equal(
+	    netcfg_with(200, 1, 4, "a=1", 3, out, &len), DSTACK_OK);
+	assert_int_not_equal(
+	    netcfg_with(200, 1, 0, "", 0, out, &len), DSTACK_OK);
+	assert_int_not_equal(
+	    netcfg_with(200, 2, 3, "a=1", 3, out, &len), DSTACK_OK);
+	assert_int_equal(
+	    netcfg_with(404, 1, 3, "a=1", 3, out, &len), DSTACK_E_MISSING);
+	memset(big, 'a', sizeof(big));
+	assert_int_not_equal(netcfg_with(200, 1, sizeof(big), big, sizeof(big),
+				 out, &len),
+	    DSTACK_OK);
+}
+
+static void
+a_sealed_netcfg_cannot_be_changed(void **state)
+{
+	(void)state;
+	struct why why;
+	int fd = -1;
+	char c;
+
+	assert_int_equal(boot_seal("a=1\n", 4, &fd, &why), DSTACK_OK);
+	assert_int_equal(pwrite(fd, "b", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(read(fd, &c, 1), 1);
+	assert_int_equal(c, 'a');
+	(void)close(fd);
+}
+
+static void
+only_roles_that_may_talk_have_an_edge(void **state)
+{
+	(void)state;
+	static struct plan p;
+	struct why why;
+
+	plan_init(&p);
+	assert_int_equal(plan_edges(&p, &why), DSTACK_OK);
+	for (int a = 0; a < ROLE_COUNT; a++) {
+		for (int b = 0; b < ROLE_COUNT; b++) {
+			bool may = a != b &&
+			    (role_may_ask((enum role)a, (enum role)b) ||
+				role_may_ask((enum role)b, (enum role)a));
+			assert_int_equal(p.edge[a][b] >= 0, may);
+			/* above every descriptor a role is born with */
+			if (may)
+				assert_true(p.edge[a][b] > FD_EDGE + ROLE_COUNT);
+			if (may)
+				assert_int_equal(fcntl(p.edge[a][b], F_GETFD),
+				    FD_CLOEXEC);
+		}
+	}
+	assert_int_equal(p.edge[ROLE_KUBERNETHES][ROLE_KEYD], -1);
+	assert_int_equal(p.edge[ROLE_TLS][ROLE_TEE], -1);
+	plan_close(&p);
+	assert_int_equal(p.edge[ROLE_HOSTLINK][ROLE_TLS], -1);
+	assert_true(p.edge[ROLE_INIT][ROLE_KEYD] >= 0);
+	for (int r = 1; r < ROLE_COUNT; r++)
+		(void)close(p.edge[ROLE_INIT][r]);
+}
+
+static void
+the_host_learns_of_listed_phases_only(void **state)
+{
+	(void)state;
+	assert_true(watch_phase_known("onboarded"));
+	assert_false(watch_phase_known("secret=1"));
+	assert_false(watch_phase_known(""));
+}
+
+static void
+an_address_to_listen_on_is_ip_and_port(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "", "80", "127.0.0.1", "127.0.0.1:",
+		"127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:80x",
+		"localhost:80", "127.0.0.1.1.1.1.1.1:80" };
+	struct why why;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+		    boot_listen(bad[i], &fd, &why), DSTACK_E_FORMAT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_image_s_own_command_line_passes),
+		cmocka_unit_test(
+		    a_command_line_word_that_changes_init_is_refused),
+		cmocka_unit_test(netcfg_is_taken_whole_or_not_at_all),
+		cmocka_unit_test(a_sealed_netcfg_cannot_be_changed),
+		cmocka_unit_test(only_roles_that_may_talk_have_an_edge),
+		cmocka_unit_test(the_host_learns_of_listed_phases_only),
+		cmocka_unit_test(an_address_to_listen_on_is_ip_and_port),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
