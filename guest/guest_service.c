@@ -7,7 +7,9 @@
 #include "guest/service.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,6 +34,8 @@ struct role_state {
 	struct service s;
 	struct chain chain;
 	struct event *beat;
+	uint64_t sent_anchor; /* of the last heartbeat we signed; 0: none */
+	uint64_t sent_at;     /* when, CLOCK_BOOTTIME seconds */
 	bool said;
 };
 
@@ -120,6 +124,40 @@ on_kubernethes(evutil_socket_t fd, short what, void *arg)
 
 /* --- heartbeats (THREATS T20) -------------------------------------------- */
 
+static uint64_t
+boottime(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+/*
+ * Is our last heartbeat on the chain by our own view? Then that view is newer
+ * than the moment we signed it: nobody is showing us an old chain.
+ */
+static enum dstack_status
+check_beat(struct role_state *g, const uint8_t node[static 20], struct why *why)
+{
+	uint8_t slot[1][32], word[1][32];
+	struct state_beat beat;
+	struct chain_head head;
+	if (g->sent_anchor == 0)
+		return DSTACK_OK;
+	state_beat_slot(node, slot[0]);
+	enum dstack_status st = chain_read(
+	    &g->chain, (const uint8_t (*)[32])slot, 1, word, &head, why);
+	if (st != DSTACK_OK)
+		return st;
+	state_beat_decode(word[0], &beat);
+	if (beat.anchor_number < g->sent_anchor)
+		return DSTACK_OK;
+	g->s.last_beat = beat.time;
+	if (g->sent_at > g->s.live_at)
+		g->s.live_at = g->sent_at;
+	return DSTACK_OK;
+}
+
 static enum dstack_status
 heartbeat(struct role_state *g, struct why *why)
 {
@@ -141,7 +179,9 @@ heartbeat(struct role_state *g, struct why *why)
 	    rd_copy(&r, skip, sizeof(skip)) != DSTACK_OK ||
 	    rd_copy(&r, m.s.node, 20) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
-	st = chain_final(&g->chain, &head, why);
+	st = check_beat(g, m.s.node, why);
+	if (st == DSTACK_OK)
+		st = chain_final(&g->chain, &head, why);
 	if (st != DSTACK_OK)
 		return st;
 	m.s.anchor_number = head.number;
@@ -157,11 +197,11 @@ heartbeat(struct role_state *g, struct why *why)
 	msg_heartbeat_build(&body, &m);
 	if ((st = wr_status(&body)) != DSTACK_OK)
 		return st;
+	g->sent_anchor = head.number;
+	g->sent_at = boottime();
 	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body.buf,
 	    body.len, &answer, why);
-	if (st == DSTACK_OK)
-		g->s.last_beat = head.timestamp;
-	return st;
+	return st != DSTACK_OK ? st : check_beat(g, m.s.node, why);
 }
 
 static void
@@ -208,6 +248,8 @@ run(struct role_state *g, struct why *why)
 	enum dstack_status st = open_chain(g, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* a node that joins proves its own fresh request after this moment */
+	g->s.live_at = boottime();
 	(void)snprintf(g->s.app_state, sizeof(g->s.app_state), "none");
 	g->s.base = event_base_new();
 	if (g->s.base == NULL)
