@@ -175,6 +175,12 @@ W(tcb_info_status_in_other_letters, MALFORMED_COLLATERAL,
 W(tcb_info_date_broken, MALFORMED_COLLATERAL,
     w->tcb.level[0].date = "2025-13-01T00:00:00Z")
 
+W(tcb_info_with_no_level, MALFORMED_COLLATERAL, w->tcb.nlevels = 0)
+W(tcb_info_advisories_as_text, MALFORMED_COLLATERAL,
+    bed_tcb_text(b, "[\"INTEL-SA-99999\"]", "\"INTEL-SA-99999\""))
+W(tcb_info_advisory_as_number, MALFORMED_COLLATERAL,
+    bed_tcb_text(b, "[\"INTEL-SA-99999\"]", "[99999]"))
+
 /* ---- TCB levels: the platform one below, in one component each */
 W(sgx_component_1_below_every_level, TCB_NOT_SUPPORTED, w->pck.sgx.svn[0] = 0)
 W(sgx_component_8_below_every_level, TCB_NOT_SUPPORTED, w->pck.sgx.svn[7] = 0)
@@ -213,6 +219,13 @@ W(module_0_mrsigner_differs, TDX_MODULE_MISMATCH,
     w->quote.td.tee_tcb_svn[1] = 0; w->quote.td.mrsignerseam[0] = 1)
 W(module_0_of_another_signer, TDX_MODULE_MISMATCH,
     w->quote.td.tee_tcb_svn[1] = 0; w->tcb.own.mrsigner[0] = 1)
+W(module_identity_wants_an_attribute, TDX_MODULE_MISMATCH,
+    w->tcb.module[0].attributes[0] = 1)
+W(module_0_identity_wants_an_attribute, TDX_MODULE_MISMATCH,
+    w->quote.td.tee_tcb_svn[1] = 0; w->tcb.own.attributes[7] = 1)
+W(module_level_with_a_platforms_status, MALFORMED_COLLATERAL,
+    w->tcb.module[0].level[0].status = "SWHardeningNeeded")
+W(module_without_levels, MALFORMED_COLLATERAL, w->tcb.module[0].nlevels = 0)
 W(module_svn_below_every_level, TCB_NOT_SUPPORTED,
     w->quote.td.tee_tcb_svn[0] = 1)
 W(module_level_revoked, TCB_REVOKED,
@@ -238,6 +251,9 @@ W(qe_identity_without_mrsigner, MALFORMED_COLLATERAL,
     bed_qe_text(b, "\"mrsigner\"", "\"signer\""))
 W(qe_identity_without_levels, MALFORMED_COLLATERAL,
     bed_qe_text(b, "\"tcbLevels\"", "\"levels\""))
+W(qe_identity_with_no_level, MALFORMED_COLLATERAL, w->qe_identity.nlevels = 0)
+W(qe_identity_level_with_a_platforms_status, MALFORMED_COLLATERAL,
+    w->qe_identity.level[1].status = "ConfigurationNeeded")
 W(qe_identity_short_mask, MALFORMED_COLLATERAL,
     bed_qe_text(b, "\"miscselectMask\":\"FFFFFFFF\"",
 	"\"miscselectMask\":\"FFFFFF\""))
@@ -281,6 +297,12 @@ W(td15_present_tcb_below_every_level, TCB_NOT_SUPPORTED, w->quote.version = 5;
 W(td15_launch_tcb_below_every_level, TCB_NOT_SUPPORTED, w->quote.version = 5;
     w->quote.body_type = 3; w->quote.td.tee_tcb_svn[2] = 0;
     w->tcb.level[1].tdx[2] = 2)
+W(td15_present_level_revoked, TCB_REVOKED, w->quote.version = 5;
+    w->quote.body_type = 3; w->quote.td.tee_tcb_svn2[2] = 0;
+    w->tcb.level[1].status = "Revoked")
+W(td15_launch_level_revoked, TCB_REVOKED, w->quote.version = 5;
+    w->quote.body_type = 3; w->quote.td.tee_tcb_svn[2] = 0;
+    w->tcb.level[1].status = "Revoked")
 W(td15_quote_signed_without_its_last_fields, BAD_QUOTE_SIGNATURE,
     w->quote.version = 5; w->quote.body_type = 3;
     w->quote.att_signer = "mallory")

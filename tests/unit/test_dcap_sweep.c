@@ -214,6 +214,24 @@ a_zeroed_policy_and_another_tee_are_refused(void **state)
 }
 
 static void
+a_policy_never_turns_a_no_into_a_yes(void **state)
+{
+	(void)state;
+	struct bed *b = bed_new();
+	struct dcap_policy p = policy(b);
+	assert_int_equal(judge(b, &p), DCAP_OK);
+	for (int code = 0; code < DCAP_CODES; code++) {
+		struct dcap_verdict v = b->v;
+		v.code = (enum dcap_code)code;
+		enum dstack_status st = dcap_apply_policy(&v, &p);
+		assert_int_equal(st, code == DCAP_OK ? DSTACK_OK
+						     : DSTACK_E_REJECTED);
+		assert_int_equal(v.code, code);
+	}
+	bed_free(b);
+}
+
+static void
 a_sim_quote_fails_under_intels_root(void **state)
 {
 	(void)state;
@@ -346,6 +364,7 @@ main(void)
 		cmocka_unit_test(a_zeroed_policy_and_another_tee_are_refused),
 		cmocka_unit_test(
 		    without_collateral_or_a_quote_nothing_is_genuine),
+		cmocka_unit_test(a_policy_never_turns_a_no_into_a_yes),
 		cmocka_unit_test(a_sim_quote_fails_under_intels_root),
 		cmocka_unit_test(no_flipped_bit_changes_what_a_quote_claims),
 	};
