@@ -37,7 +37,7 @@ may_ask(enum role r, unsigned op)
 	}
 }
 
-/* The seven kinds of request behind ACTIVATE, whole. */
+/* The requests behind ACTIVATE, whole; empty for any other op. */
 static void
 request(struct wr *q, unsigned op, const struct node *n)
 {
