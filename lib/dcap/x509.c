@@ -26,7 +26,7 @@ enum dstack_status
 x509_take_sig_alg(struct rd *r)
 {
 	struct rd alg;
-	struct der_span oid;
+	struct der_span oid = { NULL, 0 };
 	enum dstack_status st = der_take(r, DER_SEQ, &alg);
 	if (st == DSTACK_OK)
 		st = der_take_oid(&alg, &oid);
@@ -64,7 +64,7 @@ common_name(struct der_span name, struct der_span *cn)
 	enum dstack_status st = der_take(&r, DER_SEQ, &seq);
 	while (st == DSTACK_OK && rd_left(&seq) != 0) {
 		struct rd set, pair, value;
-		struct der_span oid;
+		struct der_span oid = { NULL, 0 };
 		uint8_t tag;
 		st = der_take(&seq, DER_SET, &set);
 		if (st == DSTACK_OK)
@@ -186,7 +186,7 @@ static enum dstack_status
 parse_tbs(struct rd *tbs, struct x509_cert *c)
 {
 	struct rd in, validity, spki;
-	uint64_t version;
+	uint64_t version = 0;
 	const uint8_t *head;
 	enum dstack_status st = der_take(tbs, DER_CTX0, &in);
 	if (st == DSTACK_OK)
