@@ -12,7 +12,16 @@ struct load {
 	struct dcap_collateral *c;
 	enum dcap_code code;
 	struct why *why;
+	p256_key *like; /* owned; saves the other keys their curve */
 };
+
+static p256_key *
+key_of(struct load *l, const uint8_t xy[static 64])
+{
+	if (l->like == NULL)
+		l->like = p256_new(dcap_intel_root, NULL);
+	return p256_new(xy, l->like);
+}
 
 /* Refuse with this class; keeps "no memory" apart from "no". */
 static enum dstack_status
@@ -81,7 +90,7 @@ issuer_chain(struct load *l, struct dcap_bytes pem, const char *cn,
 	if (st != DSTACK_OK)
 		return refuse(l, code, st, part);
 	if (!known(root, as_root) || !known(leaf, as)) {
-		AUTO_P256 p256_key *key = p256_new(root->key, NULL);
+		AUTO_P256 p256_key *key = key_of(l, root->key);
 		if (key == NULL)
 			return refuse_text(l, code, part, "bad root key");
 		if (!known(root, as_root) && !x509_signed_by(root, key))
@@ -162,8 +171,8 @@ pck_part(struct load *l, const struct dcap_pieces *in)
 	    &c->pck_root);
 	if (st != DSTACK_OK)
 		return st;
-	AUTO_P256 p256_key *root = p256_new(c->pck_root.cert.key, NULL);
-	c->pck_ca_key = p256_new(c->pck_ca.cert.key, NULL);
+	AUTO_P256 p256_key *root = key_of(l, c->pck_root.cert.key);
+	c->pck_ca_key = key_of(l, c->pck_ca.cert.key);
 	if (root == NULL || c->pck_ca_key == NULL)
 		return refuse_text(l, DCAP_BAD_PCK_CHAIN,
 		    "pck_crl_issuer_chain", "bad public key");
@@ -177,15 +186,15 @@ pck_part(struct load *l, const struct dcap_pieces *in)
 
 /* Is sig (raw or hex) the signer's over text, byte for byte? */
 static bool
-document_signed(const struct kept_cert *signer, struct dcap_bytes text,
-    struct dcap_bytes sig)
+document_signed(struct load *l, const struct kept_cert *signer,
+    struct dcap_bytes text, struct dcap_bytes sig)
 {
 	uint8_t raw[64];
 	if (sig.n == 64)
 		memcpy(raw, sig.p, 64);
 	else if (sig.n != 128 || hex_decode(sig.p, 128, raw, 64) != DSTACK_OK)
 		return false;
-	AUTO_P256 p256_key *key = p256_new(signer->cert.key, NULL);
+	AUTO_P256 p256_key *key = key_of(l, signer->cert.key);
 	return key != NULL && p256_verify(key, text.p, text.n, raw);
 }
 
@@ -199,7 +208,7 @@ tcb_part(struct load *l, const struct dcap_pieces *in)
 	    &c->pck_root, &c->tcb_signer, &c->tcb_root);
 	if (st != DSTACK_OK)
 		return st;
-	if (!document_signed(&c->tcb_signer, in->tcb_info,
+	if (!document_signed(l, &c->tcb_signer, in->tcb_info,
 	    in->tcb_info_signature))
 		return refuse_text(l, DCAP_BAD_TCB_INFO_SIGNATURE, "tcb_info",
 		    "its signature is wrong");
@@ -219,7 +228,7 @@ qe_part(struct load *l, const struct dcap_pieces *in)
 	    &c->qe_signer, &c->qe_root);
 	if (st != DSTACK_OK)
 		return st;
-	if (!document_signed(&c->qe_signer, in->qe_identity,
+	if (!document_signed(l, &c->qe_signer, in->qe_identity,
 	    in->qe_identity_signature))
 		return refuse_text(l, DCAP_BAD_QE_IDENTITY_SIGNATURE,
 		    "qe_identity", "its signature is wrong");
@@ -234,7 +243,7 @@ dcap_collateral_from_pieces(const struct dcap_pieces *in,
 {
 	struct why local;
 	struct load l = { calloc(1, sizeof(*l.c)), DCAP_REFUSED,
-		why != NULL ? why : &local };
+		why != NULL ? why : &local, NULL };
 	*code = DCAP_REFUSED;
 	if (l.c == NULL)
 		return why_set(l.why, DSTACK_E_NOMEM, "out of memory");
@@ -243,6 +252,7 @@ dcap_collateral_from_pieces(const struct dcap_pieces *in,
 		st = tcb_part(&l, in);
 	if (st == DSTACK_OK)
 		st = qe_part(&l, in);
+	p256_free(l.like);
 	if (st != DSTACK_OK) {
 		*code = l.code;
 		dcap_collateral_free(l.c);
