@@ -11,7 +11,7 @@ no(struct why *why, enum dcap_code code, const char *text)
 }
 
 enum dcap_code
-chain_parse(const struct dcap_quote *q, struct pck_chain *p, struct why *why)
+pck_chain_parse(const struct dcap_quote *q, struct pck_chain *p, struct why *why)
 {
 	if (q->cert_type != 5) {
 		(void)why_set(why, DSTACK_E_REJECTED,
@@ -73,7 +73,7 @@ signatures(const struct pck_chain *p, const struct dcap_collateral *c,
 }
 
 enum dcap_code
-chain_check(const struct pck_chain *p, const struct dcap_collateral *c,
+pck_chain_check(const struct pck_chain *p, const struct dcap_collateral *c,
     int64_t now, const uint8_t root_key[static 64], struct why *why)
 {
 	if (!ct_equal(p->root->key, root_key, 64))
@@ -177,7 +177,7 @@ revocation(const struct dcap_collateral *c, const struct pck_chain *p,
 }
 
 enum dcap_code
-chain_check_collateral(const struct dcap_collateral *c,
+pck_chain_check_collateral(const struct dcap_collateral *c,
     const struct pck_chain *p, int64_t now, const uint8_t root_key[static 64],
     struct why *why)
 {

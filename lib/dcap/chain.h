@@ -14,17 +14,17 @@ struct pck_chain {
 };
 
 /* Type 5, three certificates, SGX extension: form only. */
-enum dcap_code chain_parse(const struct dcap_quote *q, struct pck_chain *out,
+enum dcap_code pck_chain_parse(const struct dcap_quote *q, struct pck_chain *out,
     struct why *why);
 /*
  * Names, constraints, root key, signatures, validity. c: certificates that
  * its load has checked need no second check; may be NULL.
  */
-enum dcap_code chain_check(const struct pck_chain *p,
+enum dcap_code pck_chain_check(const struct pck_chain *p,
     const struct dcap_collateral *c, int64_t now,
     const uint8_t root_key[static 64], struct why *why);
 /* Root keys, times and revocation of collateral, and of p by it. */
-enum dcap_code chain_check_collateral(const struct dcap_collateral *c,
+enum dcap_code pck_chain_check_collateral(const struct dcap_collateral *c,
     const struct pck_chain *p, int64_t now, const uint8_t root_key[static 64],
     struct why *why);
 

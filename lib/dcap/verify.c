@@ -165,13 +165,13 @@ judge(const struct dcap_quote *q, struct pck_chain *p,
     const struct dcap_collateral *c, int64_t now, const uint8_t *root_key,
     const uint8_t *report_data, struct dcap_verdict *v)
 {
-	enum dcap_code code = chain_parse(q, p, &v->why);
+	enum dcap_code code = pck_chain_parse(q, p, &v->why);
 	if (code != DCAP_OK)
 		return code;
 	fill_pck(p, v);
-	code = chain_check(p, c, now, root_key, &v->why);
+	code = pck_chain_check(p, c, now, root_key, &v->why);
 	if (code == DCAP_OK)
-		code = chain_check_collateral(c, p, now, root_key, &v->why);
+		code = pck_chain_check_collateral(c, p, now, root_key, &v->why);
 	if (code == DCAP_OK)
 		code = documents_fit(c, q, &p->ext, v);
 	if (code == DCAP_OK)
@@ -234,13 +234,13 @@ dcap_inspect(const void *quote, size_t len, int64_t now,
 	if (dcap_quote_parse(quote, len, &q, code, &v->why) != DSTACK_OK)
 		return DSTACK_E_REJECTED;
 	fill_quote(&q, v);
-	*code = chain_parse(&q, &p, &v->why);
+	*code = pck_chain_parse(&q, &p, &v->why);
 	if (*code != DCAP_OK)
 		return DSTACK_E_REJECTED;
 	fill_pck(&p, v);
 	enum dcap_code sig = quote_signatures(&q, &p, NULL, v);
 	*signatures = sig == DCAP_OK;
-	*code = chain_check(&p, NULL, now, root_key, &chain_why);
+	*code = pck_chain_check(&p, NULL, now, root_key, &chain_why);
 	*chain = *code == DCAP_OK;
 	if (!*chain) {
 		v->why = chain_why;
@@ -282,7 +282,7 @@ dcap_quote_platform(const void *quote, size_t len, struct dcap_platform *out,
 	enum dstack_status st = dcap_quote_parse(quote, len, &q, &code, why);
 	if (st != DSTACK_OK)
 		return st;
-	if (chain_parse(&q, &p, why) != DCAP_OK)
+	if (pck_chain_parse(&q, &p, why) != DCAP_OK)
 		return DSTACK_E_REJECTED;
 	memcpy(out->fmspc, p.ext.fmspc, 6);
 	out->platform_ca = p.platform_ca;

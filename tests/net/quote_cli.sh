@@ -1,0 +1,74 @@
+#!/bin/sh
+# dstack quote: exit codes and the JSON form that scripts rely on.
+set -eu
+cd "$(dirname "$0")/../.."
+bin=${B:-build}/bin/dstack
+d=$(mktemp -d)
+trap 'rm -rf "$d"' EXIT
+seed=fuzz/corpus
+quote=$seed/quote/tdx4 collateral=$seed/collateral/tdx4 root=$seed/x509/root
+at=1800000000
+
+# expect NAME EXIT PATTERN ARGS...: the output must hold the pattern
+expect() {
+	name=$1 want=$2 pattern=$3
+	shift 3
+	rc=0
+	"$bin" quote "$@" >"$d/out" 2>&1 || rc=$?
+	if [ "$rc" -ne "$want" ] || ! grep -q -- "$pattern" "$d/out"; then
+		echo "$name: exit $rc, expected $want with '$pattern':"
+		cat "$d/out"
+		exit 1
+	fi
+	echo "ok $name"
+}
+verify() { # NAME EXIT PATTERN [MORE...] on the good quote
+	n=$1 e=$2 p=$3
+	shift 3
+	expect "$n" "$e" "$p" verify "$quote" --collateral "$collateral" \
+		--root "$root" --at $at --json "$@"
+}
+
+verify "genuine quote is yes" 0 '{"ok":true,"code":"ok",.*"tee":"tdx","version":4,.*"tcb_status":"UpToDate"'
+verify "policy_flags is a list" 0 '"policy_flags":\[\]'
+zeros=$(printf '%0128d' 0)
+verify "report_data that fits" 0 '"ok":true' --report-data "$zeros"
+verify "report_data that differs" 1 '"code":"report_data_mismatch"' --report-data "1${zeros#0}"
+verify "report_data that is short" 2 'not 64 bytes' --report-data 00
+expect "Intel's root by default" 1 'untrusted_pck_chain' verify "$quote" --collateral "$collateral" --at $at
+expect "RFC 3339 time" 0 'ok: yes' verify "$quote" --collateral "$collateral" --root "$root" --at 2027-01-15T10:00:00+02:00
+expect "time that is none" 2 'neither Unix seconds' verify "$quote" --collateral "$collateral" --at yesterday
+expect "late time" 1 '"code":"crl_expired"' verify "$quote" --collateral "$collateral" --root "$root" --at 1900000000 --json
+expect "no collateral" 2 'usage:' verify "$quote"
+expect "missing collateral file" 3 'No such file' verify "$quote" --collateral "$d/none"
+expect "missing quote file" 3 'No such file' verify "$d/none" --collateral "$collateral"
+expect "collateral that is no JSON" 1 'malformed_collateral' verify "$quote" --collateral "$quote" --json
+expect "unknown option" 2 'usage:' verify "$quote" --colateral x
+expect "unknown verb" 2 'usage:' judge "$quote"
+
+od -An -v -tx1 "$quote" >"$d/hex"
+expect "quote in hex" 0 '"ok":true' verify "$d/hex" --collateral "$collateral" --root "$root" --at $at --json
+head -c 1000 "$quote" >"$d/cut"
+expect "quote cut short" 1 '"code":"malformed_quote"' verify "$d/cut" --collateral "$collateral" --root "$root" --at $at --json
+expect "show gives no verdict" 0 'no verdict' show "$quote" --at $at --root "$root"
+expect "show says what holds" 0 '"signature_valid":true,"chain_valid":true' show "$quote" --at $at --root "$root" --json
+expect "show names a foreign root" 0 '"signature_valid":true,"chain_valid":false' show "$quote" --at $at --json
+expect "show of no quote" 1 'malformed_quote' show "$d/cut"
+
+policy() {
+	cat >"$d/policy" <<-EOF
+		{"accept_tee":["tdx"],"accept_status":["$1"],"allow_flags":[],"xfam_allow":"0x061ae7",
+		"min_tcb_evaluation_data_number":1,"min_tcb_date":"2024-01-01T00:00:00Z",
+		"min_root_crl_number":1,"min_pck_crl_number":1,"deny_advisories":[]$2}
+	EOF
+}
+policy UpToDate ""
+verify "policy that accepts" 0 '"ok":true' --policy "$d/policy"
+policy OutOfDate ""
+verify "policy that refuses" 1 '"code":"policy"' --policy "$d/policy"
+policy Fine ""
+verify "policy with an unknown status" 3 "'Fine' in accept_status" --policy "$d/policy"
+policy UpToDate ',"more":1'
+verify "policy with an unknown member" 3 'not known' --policy "$d/policy"
+echo '{}' >"$d/policy"
+verify "policy with nothing" 3 'accept_tee' --policy "$d/policy"
