@@ -129,9 +129,11 @@ put_sgx_tcb(struct wr *out, const struct sim_sgx_ext *x)
 	char sub[8];
 	for (unsigned i = 0; i < 16; i++) {
 		(void)snprintf(sub, sizeof(sub), "2.%u", i + 1);
-		put_number(&items, sub, DER_INT, x->svn[i]);
+		put_number(&items, sub, DER_INT,
+		    i == 0 && x->big_svn != 0 ? x->big_svn : x->svn[i]);
 	}
-	put_number(&items, "2.17", DER_INT, x->pcesvn);
+	put_number(&items, "2.17", DER_INT,
+	    x->big_pcesvn != 0 ? x->big_pcesvn : x->pcesvn);
 	put_octets(&items, "2.18", x->cpusvn, 16);
 	der_wrap(&seq, DER_SEQ, &items);
 	put_item(out, "2", &seq);

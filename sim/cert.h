@@ -40,6 +40,8 @@ struct sim_sgx_ext {
 	uint8_t pceid[2];
 	uint8_t fmspc[6];
 	uint8_t type; /* 0 standard, 1 scalable */
+	uint32_t big_svn;    /* if set, component 1: may not fit a byte */
+	uint32_t big_pcesvn; /* likewise, over two bytes */
 	unsigned omit; /* bit i: leave .i out (1 PPID ... 5 type) */
 };
 
