@@ -152,7 +152,7 @@ static enum dstack_status
 report(struct tee_report *out, struct why *why)
 {
 	AUTO_WR struct wr w = wr_new(0);
-	struct tee_report t = { .mrtd = { 0 } };
+	struct tee_report t;
 	enum dstack_status st = ask(TEEPORT_REPORT, NULL, &w, why);
 	if (st != DSTACK_OK)
 		return st;

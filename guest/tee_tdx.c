@@ -72,7 +72,7 @@ tdx_report_parse(const uint8_t report[static TDREPORT_LEN],
     struct tee_report *out, struct why *why)
 {
 	uint8_t h[48];
-	struct tee_report t = { .mrtd = { 0 } };
+	struct tee_report t;
 	sha384(report + AT_TDINFO, TDINFO_LEN, h);
 	if (!ct_equal(h, report + AT_TDINFO_HASH, 48))
 		return why_set(why, DSTACK_E_FORMAT,

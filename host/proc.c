@@ -46,8 +46,8 @@ child(char *const argv[], int logfd, int report, bool detach, pid_t parent)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (detach)
 		(void)setsid();
-	else if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 ||
-	    getppid() != parent)
+	else if (setpgid(0, 0) != 0 || /* Ctrl-C is the parent's to handle */
+	    prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
 		_exit(127);
 	if (dup2(null, 0) < 0 || dup2(logfd >= 0 ? logfd : null, 1) < 0 ||
 	    dup2(logfd >= 0 ? logfd : null, 2) < 0)

@@ -230,11 +230,11 @@ service_run(const char *address, struct why *why)
 	struct sim_measurements m;
 	struct sim_boot boot = { .cmdline = "", .netcfg = "", .vcpus = 1,
 		.memory_mib = 256 };
+	AUTO_FREE struct service *s = calloc(1, sizeof(*s));
+	AUTO_KEY EVP_PKEY *root = sim_key(SIM_KEY_ROOT);
 	if (!split(address, host, &port))
 		return why_set(why, DSTACK_E_FORMAT,
 		    "'%s' is not ADDRESS:PORT", address);
-	AUTO_FREE struct service *s = calloc(1, sizeof(*s));
-	AUTO_KEY EVP_PKEY *root = sim_key(SIM_KEY_ROOT);
 	sha384("", 0, boot.kernel);
 	sha384("", 0, boot.initramfs);
 	sim_measure(&boot, &m);

@@ -124,7 +124,7 @@ contract GovernanceTest is Base {
         booted();
         openEpoch(1);
         ok(km.currentEpoch() == 0 && km.xPub() == vm.addr(NET_KEY), "old one serves");
-        request();
+        bytes32 id = request();
         boot(1, 0x2222);
         ok(km.currentEpoch() == 1 && km.xPub() == vm.addr(0x2222), "new one");
         IKeyManager.Register memory r = registerOf();
@@ -132,6 +132,14 @@ contract GovernanceTest is Base {
         refuse(
             HOST, abi.encodeCall(km.register, (r, QUOTE, "")), IKeyManager.BadEpoch.selector
         );
+        bytes4 why = IKeyManager.BadEpoch.selector;
+        IKeyManager.Onboard memory o = onboardOf(id, hex"c7");
+        bytes memory sig = signOnboard(NET_KEY, o);
+        refuse(HOST, abi.encodeCall(km.onboard, (o, sig, hex"c7")), why);
+        IKeyManager.Heartbeat memory h =
+            IKeyManager.Heartbeat(HOST, 0, ANCHOR_HASH, ANCHOR);
+        sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
+        refuse(HOST, abi.encodeCall(km.heartbeat, (h, sig)), why);
         openEpoch(2);
         openEpoch(3);
         refuse(

@@ -6,7 +6,7 @@ import {Base, IKeyManager, KeyManager} from "./Base.sol";
 /// @dev Does what owner, pauser, hosts and nodes may do, in any order, with
 /// few enough values that calls often succeed, and remembers what it saw.
 contract Actor is Base {
-    uint256 public constant IDS = 3;
+    uint256 public constant IDS = 64;
     bytes32[] public ids;
     mapping(bytes32 => uint8) public highest; // status seen
     mapping(uint64 => address) public key;
@@ -18,6 +18,8 @@ contract Actor is Base {
     constructor() {
         super.setUp();
         km = new KeyManager(address(this), PAUSER, 100, true, true);
+        open(0, 3);
+        bootstrapLast(0);
     }
 
     function setUp() public override {}
@@ -26,7 +28,7 @@ contract Actor is Base {
         return km;
     }
 
-    function open(uint32 tcbEval, uint8 mode) external {
+    function open(uint32 tcbEval, uint8 mode) public {
         IKeyManager.Policy memory p = policy();
         p.minTcbEvalNum = tcbEval % 4;
         p.platformMode = mode % 5;
@@ -37,7 +39,7 @@ contract Actor is Base {
         lastTcbEval = p.minTcbEvalNum;
     }
 
-    function bootstrapLast(uint256 k) external {
+    function bootstrapLast(uint256 k) public {
         uint64 epoch = km.epochCount() - 1;
         k = 1 + k % 2;
         boot(epoch, k);
@@ -51,7 +53,7 @@ contract Actor is Base {
     }
 
     function close(uint64 epoch) external {
-        km.closeEpoch(epoch % 3);
+        km.closeEpoch(epoch % 16); // mostly none: a closed network does little
     }
 
     function ask(uint256 nonce) external {
@@ -98,21 +100,22 @@ contract Actor is Base {
         km.stopApp(version % 8);
     }
 
-    function pause(bool on) external {
+    function pause(uint8 how) external {
+        if (how % 4 != 0) {
+            km.unpause();
+            return;
+        }
         vm.prank(PAUSER);
-        if (on) km.pause();
-        else km.unpause(); // refused: the pauser cannot
-        if (!on) broken = true;
-    }
-
-    function unpause() external {
-        km.unpause();
+        km.pause();
+        vm.prank(PAUSER);
+        try km.unpause() {
+            broken = true;
+        } catch {}
     }
 
     function pass(uint16 blocks) external {
-        uint256 next = block.number + blocks % 40;
-        vm.roll(next);
-        vm.warp(block.timestamp + 12 * (blocks % 40));
+        vm.roll(block.number + blocks % 20);
+        vm.warp(block.timestamp + 12 * (blocks % 20));
     }
 
     function count() external view returns (uint256) {

@@ -263,6 +263,18 @@ contract StatementsTest is Base {
         tryRegister(registerOf(), HOST, IKeyManager.BadAnchor.selector);
     }
 
+    function testPurgeLeavesWhatWasOnboarded() public {
+        booted();
+        bytes32[] memory ids = new bytes32[](1);
+        ids[0] = request();
+        IKeyManager.Onboard memory o = onboardOf(ids[0], CT);
+        bytes memory sig = signOnboard(NET_KEY, o);
+        km.onboard(o, sig, CT);
+        vm.roll(1050 + 257);
+        vm.expectRevert(IKeyManager.RequestUnknown.selector);
+        km.purge(ids);
+    }
+
     function beat(IKeyManager.Heartbeat memory h, uint256 key) private returns (bytes memory) {
         return sign(key, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
     }

@@ -68,7 +68,11 @@ DSTACK_CHECKED enum dstack_status eth_header_from_json(
  * Check an eth_getProof result (EIP-1186) against a state root: account at addr, then
  * each of count slots, in order. *exists false: proven that there is no such
  * account; values are then all zero. A slot proven absent has value zero.
- * DSTACK_E_REJECTED: a node is missing, wrong or of another key.
+ * Ask with slots as 32-byte data (eth_json_hex): some nodes refuse short
+ * ones. Values and account fields that the answer claims beside its proofs
+ * are never read. Outputs are written only on success.
+ * DSTACK_E_REJECTED: a node is missing, left over, wrong or of another key,
+ * or the number of slots is not count.
  */
 struct eth_account {
 	bool exists;
