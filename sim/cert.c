@@ -152,6 +152,8 @@ put_sgx(struct wr *out, const struct sim_sgx_ext *x)
 		put_octets(&w, "3", x->pceid, 2);
 	if ((x->omit & 1u << 4) == 0)
 		put_octets(&w, "4", x->fmspc, 6);
+	if (x->fmspc_twice)
+		put_octets(&w, "4", (const uint8_t[6]){ 0 }, 6);
 	if ((x->omit & 1u << 5) == 0)
 		put_number(&w, "5", DER_ENUM, x->type);
 	der_wrap(&seq, DER_SEQ, &w);
@@ -200,6 +202,8 @@ put_cert_exts(struct wr *out, const struct sim_cert_spec *s)
 	if (s->ku != 0)
 		put_usage(&all, s->ku);
 	if (!s->no_basic)
+		put_basic(&all, s);
+	if (s->basic_twice)
 		put_basic(&all, s);
 	if (s->critical)
 		put_unknown(&all);

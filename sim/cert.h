@@ -43,6 +43,7 @@ struct sim_sgx_ext {
 	uint32_t big_svn;    /* if set, component 1: may not fit a byte */
 	uint32_t big_pcesvn; /* likewise, over two bytes */
 	unsigned omit; /* bit i: leave .i out (1 PPID ... 5 type) */
+	bool fmspc_twice; /* and the second time another one */
 };
 
 /* Key usage bits as the first byte of the BIT STRING (RFC 5280 4.2.1.3). */
@@ -61,6 +62,7 @@ struct sim_cert_spec {
 	int64_t not_before;
 	int64_t not_after;
 	bool no_basic;   /* leave basicConstraints out */
+	bool basic_twice;
 	bool ca;
 	int pathlen;     /* below 0: none */
 	uint8_t ku;      /* 0: leave keyUsage out */
