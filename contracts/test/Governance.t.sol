@@ -140,6 +140,11 @@ contract GovernanceTest is Base {
             IKeyManager.Heartbeat(HOST, 0, ANCHOR_HASH, ANCHOR);
         sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
         refuse(HOST, abi.encodeCall(km.heartbeat, (h, sig)), why);
+        h.epoch = 1;
+        sig = sign(0x2222, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
+        km.heartbeat(h, sig);
+        (,, uint64 beatEpoch) = km.registry(HOST);
+        eq(beatEpoch, 1, "epoch of the beat");
         openEpoch(2);
         openEpoch(3);
         refuse(
