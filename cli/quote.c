@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/hex.h"
 #include "base/log.h"
@@ -14,7 +15,7 @@
 
 static const char usage[] =
     "usage: dstack quote show FILE [--at TIME] [--root FILE] [--json]\n"
-    "       dstack quote verify FILE --collateral FILE [--at TIME]\n"
+    "       dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
     "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]\n"
     "FILE: raw or hex, - for standard input. TIME: Unix seconds or RFC 3339.";
 
@@ -223,8 +224,9 @@ show(const struct args *a)
 struct inputs {
 	uint8_t *quote;
 	size_t len;
-	uint8_t *text; /* of the collateral */
-	size_t textlen;
+	struct dcap_collateral *c; /* NULL: refused, see code and why */
+	enum dcap_code code;
+	struct why why;
 	uint8_t root[64];
 	uint8_t report_data[64];
 	struct quote_policy policy;
@@ -234,34 +236,53 @@ static void
 free_inputs(struct inputs *in)
 {
 	free(in->quote);
-	free(in->text);
+	dcap_collateral_free(in->c);
 	quote_policy_free(&in->policy);
+}
+
+/* A directory of files, or one JSON document. */
+static enum dstack_status
+read_collateral(const char *path, struct inputs *in, struct why *why)
+{
+	AUTO_FREE uint8_t *text = NULL;
+	size_t len = 0;
+	struct stat sb;
+	enum dstack_status st;
+	if (stat(path, &sb) == 0 && S_ISDIR(sb.st_mode)) {
+		st = quote_load_dir(path, &in->c, &in->code, &in->why);
+	} else {
+		st = quote_read_file(
+		    path, DCAP_MAX_COLLATERAL, &text, &len, why);
+		if (st != DSTACK_OK)
+			return st;
+		st = dcap_collateral_load(
+		    text, len, &in->c, &in->code, &in->why);
+	}
+	if (st == DSTACK_OK || in->code != DCAP_REFUSED)
+		return DSTACK_OK; /* a refusal is a verdict */
+	*why = in->why;
+	return st;
 }
 
 static void
 judge(const struct args *a, const struct inputs *in, int64_t now,
     struct dcap_verdict *v)
 {
-	struct dcap_collateral *c = NULL;
-	enum dcap_code code;
-	struct why why = { "" };
-	memset(v, 0, sizeof(*v));
-	enum dstack_status st =
-	    dcap_collateral_load(in->text, in->textlen, &c, &code, &why);
-	if (st == DSTACK_OK) {
-		st = dcap_authenticate(in->quote, in->len, c, now, in->root,
+	if (in->c != NULL) {
+		enum dstack_status st = dcap_authenticate(in->quote, in->len,
+		    in->c, now, in->root,
 		    a->report_data != NULL ? in->report_data : NULL, v);
 		if (st == DSTACK_OK && a->policy != NULL)
 			(void)!dcap_apply_policy(v, &in->policy.p);
-	} else {
-		bool sig, chain;
-		enum dcap_code unused;
-		(void)!dcap_inspect(in->quote, in->len, now, in->root, &sig,
-		    &chain, &unused, v);
-		v->code = code;
-		v->why = why;
+		return;
 	}
-	dcap_collateral_free(c);
+	/* show what the quote says, under the collateral's refusal */
+	bool sig, chain;
+	enum dcap_code unused;
+	(void)!dcap_inspect(in->quote, in->len, now, in->root, &sig, &chain,
+	    &unused, v);
+	v->code = in->code;
+	v->why = in->why;
 }
 
 static int
@@ -285,8 +306,7 @@ verify(const struct args *a)
 	enum dstack_status st =
 	    quote_read_quote(a->quote, &in.quote, &in.len, &why);
 	if (st == DSTACK_OK)
-		st = quote_read_file(a->collateral, DCAP_MAX_COLLATERAL,
-		    &in.text, &in.textlen, &why);
+		st = read_collateral(a->collateral, &in, &why);
 	if (st == DSTACK_OK)
 		st = quote_read_root(a->root, in.root, &why);
 	if (st == DSTACK_OK && a->policy != NULL)

@@ -22,6 +22,14 @@ DSTACK_CHECKED enum dstack_status quote_read_root(
 DSTACK_CHECKED enum dstack_status quote_read_time(
     const char *text, int64_t *out, struct why *why);
 
+/*
+ * Collateral from the files of a directory, named as the members of the JSON
+ * document (tcb_info, pck_crl, ...), with any usual ending. tcb_info and
+ * qe_identity may be whole answers of a PCS with their signatures inside.
+ */
+DSTACK_CHECKED enum dstack_status quote_load_dir(const char *dir,
+    struct dcap_collateral **out, enum dcap_code *code, struct why *why);
+
 struct quote_policy {
 	struct dcap_policy p; /* root_key is the caller's to set */
 	char *advisory[DCAP_MAX_ADVISORIES]; /* owned */

@@ -46,6 +46,25 @@ expect "collateral that is no JSON" 1 'malformed_collateral' verify "$quote" --c
 expect "unknown option" 2 'usage:' verify "$quote" --colateral x
 expect "unknown verb" 2 'usage:' judge "$quote"
 
+mkdir "$d/parts" "$d/pcs"
+member() { # NAME: its text out of the one JSON document
+	sed "s/.*\"$1\": *\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/" "$collateral" | sed 's/\\n/\n/g; s/\\"/"/g'
+}
+for m in pck_crl_issuer_chain root_ca_crl pck_crl tcb_info_issuer_chain tcb_info_signature \
+	qe_identity_issuer_chain qe_identity_signature; do
+	member $m | sed '/^$/d' >"$d/parts/$m"
+done
+for m in root_ca_crl pck_crl; do printf %s "$(cat "$d/parts/$m")" >"$d/parts/$m"; done
+for m in tcb_info qe_identity; do printf %s "$(member $m)" >"$d/parts/$m.json"; done
+expect "collateral as separate files" 0 '"ok":true' verify "$quote" --collateral "$d/parts" --root "$root" --at $at --json
+cp "$d/parts"/* "$d/pcs"
+printf '{"tcbInfo":%s,"signature":"%s"}' "$(cat "$d/parts/tcb_info.json")" "$(cat "$d/parts/tcb_info_signature")" >"$d/pcs/tcb_info.json"
+printf '{"enclaveIdentity":%s,"signature":"%s"}' "$(cat "$d/parts/qe_identity.json")" "$(cat "$d/parts/qe_identity_signature")" >"$d/pcs/qe_identity.json"
+rm "$d/pcs/tcb_info_signature" "$d/pcs/qe_identity_signature"
+expect "documents as the service's answers" 0 '"ok":true' verify "$quote" --collateral "$d/pcs" --root "$root" --at $at --json
+rm "$d/pcs/pck_crl"
+expect "a list that is not there" 1 'crl_missing' verify "$quote" --collateral "$d/pcs" --root "$root" --at $at --json
+
 od -An -v -tx1 "$quote" >"$d/hex"
 expect "quote in hex" 0 '"ok":true' verify "$d/hex" --collateral "$collateral" --root "$root" --at $at --json
 head -c 1000 "$quote" >"$d/cut"
