@@ -177,10 +177,6 @@ an_honest_offer_is_taken_once_and_serves_after_activation(void **state)
 	assert_int_equal(ask(&j.b, ROLE_TLS, KEYD_OP_TLS_KEY, &q, &a),
 	    DSTACK_OK);
 	assert_memory_equal(a.buf, key.b, 32);
-	/* no Register without an HPKE key, and no bootstrap of what came */
-	struct stmt_register r = bed_register_fields(&j.n, 2);
-	stmt_register_put(&q, &r);
-	refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_SIGN_REGISTER, &q);
 	bed_stop(&j.b);
 }
 
@@ -191,10 +187,19 @@ a_received_secret_signs_no_bootstrap(void **state)
 	struct joiner j;
 	AUTO_WR struct wr q = wr_new(0);
 	joiner_start(&j);
+	struct record lost; /* a bootstrap that another node was faster with */
+	bed_generate(&j.b, &lost);
 	struct offer o = honest(&j.net, &j.n, j.id);
 	offer_put(&q, &o);
+	refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q);
+	assert_int_equal(ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_WIPE, NULL, NULL),
+	    DSTACK_OK);
 	assert_int_equal(ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, NULL),
 	    DSTACK_OK);
+	struct stmt_register r = bed_register_fields(&j.n, 2);
+	wr_free(&q);
+	stmt_register_put(&q, &r); /* nor a request: the HPKE key is gone */
+	refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_SIGN_REGISTER, &q);
 	struct stmt_bootstrap s = { .epoch = EPOCH };
 	memcpy(s.xpub, j.net.rec.xpub, 20);
 	memcpy(s.seed_commit, j.net.rec.commit, 32);
@@ -308,7 +313,8 @@ an_onboard_of_another_signer_chain_epoch_or_request_is_refused(void **state)
 	o = good;
 	o.onboard_epoch++;
 	not_taken(&j, &o);
-	o = good; /* an epoch that was never asked for, all through */
+	net_of(&other, 0x51, EPOCH - 1);
+	o = honest(&other, &j.n, j.id); /* whole, but nobody asked for it */
 	o.epoch = o.onboard_epoch = EPOCH - 1;
 	o.pt[8]--;
 	not_taken(&j, &o);
@@ -319,6 +325,9 @@ an_onboard_of_another_signer_chain_epoch_or_request_is_refused(void **state)
 	not_taken(&j, &o);
 	o = good;
 	memcpy(o.onboard_id, old, 32);
+	not_taken(&j, &o);
+	o = good;
+	memcpy(o.request_id, old, 32);
 	not_taken(&j, &o);
 	taken(&j, &good);
 	bed_stop(&j.b);
@@ -382,6 +391,109 @@ a_register_is_signed_for_this_node_and_its_own_hpke_key_alone(void **state)
 	stmt_register_tx_digest(j.id, quote_hash, &domain, digest);
 	signed_by(a.buf, digest, j.n.addr);
 	bed_stop(&j.b);
+}
+
+/* In this process, where its memory can be seen. */
+static enum dstack_status
+local(struct keyd *k, unsigned op, const struct wr *q)
+{
+	AUTO_WR struct wr out = wr_new(0);
+	struct why why = { "" };
+	struct rd r = rd_over(q->buf, q->len);
+	return keyd_handle(
+	    k, ROLE_REPLICATOOR, (uint8_t)op, &r, &out, &why);
+}
+
+static void
+local_begin(struct keyd *k, struct node *n)
+{
+	struct why why = { "" };
+	AUTO_WR struct wr q = wr_new(0);
+	assert_int_equal(keyd_begin(k, &why), DSTACK_OK);
+	memcpy(n->addr, k->node, 20);
+	memcpy(n->enc_pub, k->enc_pub, 32);
+	wr_u64be(&q, domain.chain_id);
+	wr_put(&q, domain.contract, 20);
+	wr_text(&q, DOMAIN);
+	assert_int_equal(local(k, KEYD_OP_NETCFG, &q), DSTACK_OK);
+	struct stmt_register s = bed_register_fields(n, 1);
+	wr_free(&q);
+	stmt_register_put(&q, &s);
+	assert_int_equal(local(k, KEYD_OP_SIGN_REGISTER, &q), DSTACK_OK);
+}
+
+static void
+holds(const struct keyd *k, bool secret, bool hpke)
+{
+	assert_int_equal(ct_is_zero(k->seed.b, 32), !secret);
+	assert_int_equal(ct_is_zero(k->net_sign.b, 32), !secret);
+	assert_int_equal(ct_is_zero(k->tree.prk.b, 32), !secret);
+	assert_int_equal(ct_is_zero(k->hpke_key.b, 32), !hpke);
+}
+
+static void
+secrets_are_zero_bytes_once_they_are_wiped_or_used_up(void **state)
+{
+	(void)state;
+	struct keyd k;
+	struct node n;
+	struct net net;
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr none = wr_new(0);
+	AUTO_WR struct wr record = wr_new(0);
+	net_of(&net, 0x51, EPOCH);
+	local_begin(&k, &n);
+	struct offer o = honest(&net, &n, k.request_id);
+	o.pt[40] ^= 1;
+	offer_put(&q, &o);
+	assert_int_equal(local(&k, KEYD_OP_OPEN, &q), DSTACK_E_REJECTED);
+	holds(&k, false, true);
+	o.pt[40] ^= 1;
+	offer_put(&q, &o);
+	assert_int_equal(local(&k, KEYD_OP_OPEN, &q), DSTACK_OK);
+	holds(&k, true, false);
+	assert_int_equal(local(&k, KEYD_OP_WIPE, &none), DSTACK_OK);
+	holds(&k, false, false);
+
+	local_begin(&k, &n);
+	wr_free(&q);
+	wr_u64be(&q, EPOCH);
+	assert_int_equal(local(&k, KEYD_OP_GENERATE, &q), DSTACK_OK);
+	holds(&k, true, true);
+	wr_put(&record, net.rec.xpub, 20);
+	wr_put(&record, net.rec.commit, 32);
+	assert_int_equal(
+	    local(&k, KEYD_OP_ACTIVATE, &record), DSTACK_E_REJECTED);
+	holds(&k, false, true);
+	assert_int_equal(local(&k, KEYD_OP_GENERATE, &q), DSTACK_OK);
+	wr_free(&record);
+	wr_put(&record, k.xpub, 20);
+	wr_put(&record, k.seed_commit, 32);
+	assert_int_equal(local(&k, KEYD_OP_ACTIVATE, &record), DSTACK_OK);
+	holds(&k, true, false);
+	struct stmt_register s = bed_register_fields(&n, 2);
+	wr_free(&q);
+	stmt_register_put(&q, &s);
+	assert_int_equal(
+	    local(&k, KEYD_OP_SIGN_REGISTER, &q), DSTACK_E_REJECTED);
+}
+
+static void
+a_netcfg_without_chain_contract_or_domain_is_refused(void **state)
+{
+	(void)state;
+	struct keyd k;
+	struct why why = { "" };
+	static const uint8_t none[20] = { 0 };
+	assert_int_equal(keyd_begin(&k, &why), DSTACK_OK);
+	for (int i = 0; i < 4; i++) {
+		AUTO_WR struct wr q = wr_new(0);
+		wr_u64be(&q, i == 0 ? 0 : domain.chain_id);
+		wr_put(&q, i == 1 ? none : domain.contract, 20);
+		wr_text(&q, i == 2 ? "" : DOMAIN);
+		assert_int_equal(local(&k, KEYD_OP_NETCFG, &q),
+		    i < 3 ? DSTACK_E_REJECTED : DSTACK_OK);
+	}
 }
 
 static void
@@ -469,6 +581,10 @@ main(void)
 		cmocka_unit_test(an_offer_nobody_asked_for_is_refused),
 		cmocka_unit_test(
 		    a_register_is_signed_for_this_node_and_its_own_hpke_key_alone),
+		cmocka_unit_test(
+		    secrets_are_zero_bytes_once_they_are_wiped_or_used_up),
+		cmocka_unit_test(
+		    a_netcfg_without_chain_contract_or_domain_is_refused),
 		cmocka_unit_test(
 		    one_keyd_onboards_another_and_both_derive_the_same_keys),
 	};
