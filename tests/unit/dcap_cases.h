@@ -155,6 +155,13 @@ P(root_of_the_quote_is_no_ca, BAD_PCK_CHAIN, w->root.ca = false;
     bed_quote_chain(b, &w->pck, &w->ca, &w->root))
 P(root_of_the_quote_signature_bit, BAD_PCK_CHAIN, w->root.flip = true;
     bed_quote_chain(b, &w->pck, &w->ca, &w->root))
+W(root_named_otherwise_throughout, BAD_PCK_CHAIN,
+    w->root.cn = w->root.issuer_cn = w->ca.issuer_cn = "Other Root CA";
+    w->crl_ca.issuer_cn = w->tcb_signer.issuer_cn = w->root.cn;
+    w->qe_signer.issuer_cn = w->root_crl.issuer_cn = w->root.cn)
+P(root_of_the_quote_not_self_issued, BAD_PCK_CHAIN,
+    w->root.issuer_cn = "Other Root CA";
+    bed_quote_chain(b, &w->pck, &w->ca, &w->root))
 P(only_the_quote_under_another_root, UNTRUSTED_PCK_CHAIN,
     w->root.key = w->root.signer = w->ca.signer = "mallory";
     bed_quote_chain(b, &w->pck, &w->ca, &w->root))
