@@ -438,7 +438,7 @@ tick(struct kube *k, struct why *why)
 	if (st == DSTACK_E_REJECTED)
 		return false;
 	if (st == DSTACK_E_BUSY) {
-		stop_all(k, "the contract names no app to run now");
+		stop_all(k, why->text);
 		return true;
 	}
 	if (st != DSTACK_OK) {

@@ -408,7 +408,7 @@ no_app_named_means_none_runs(void **state)
 		skip();
 	events[0] = '\0';
 	shown->st = DSTACK_E_BUSY;
-	until("[the contract names no app to run now]");
+	until("[the chain says so]");
 	before("[backend 0.0:0]", "[gone 0]");
 	assert_false(answers_at(0));
 	kill(role_pid, SIGKILL);
