@@ -35,6 +35,8 @@ DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
 
 /* --- kube_volume.c --- */
 
+bool kube_volume_there(void);
+
 /*
  * The folders of the volume; *highest is raised to the version it has seen.
  * DSTACK_E_BUSY: not open yet. DSTACK_E_REJECTED: its record is unreadable.

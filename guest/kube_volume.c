@@ -19,8 +19,8 @@
 #include "guest/oci_spec.h"
 #include "guest/paths.h"
 
-static bool
-volume_there(void)
+bool
+kube_volume_there(void)
 {
 	struct stat here;
 	struct stat above;
@@ -72,7 +72,7 @@ enum dstack_status
 kube_volume_use(uint64_t *highest, struct why *why)
 {
 	uint64_t v = 0;
-	if (!volume_there())
+	if (!kube_volume_there())
 		return why_set(why, DSTACK_E_BUSY,
 		    "waiting for the encrypted volume");
 	if ((mkdir(PATH_VOLUME "/system", 0700) != 0 && errno != EEXIST) ||

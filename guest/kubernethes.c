@@ -34,6 +34,7 @@
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
 #define POLL_SERVING_MS 2000
+#define VOLUME_STEP_MS 50
 #define READY_MS 180000    /* for a new app to answer, on a slow machine */
 #define READY_STEP_MS 50
 #define STOP_MS 10000      /* between stop signal and SIGKILL */
@@ -72,6 +73,7 @@ struct kube {
 	/* The record that failed last, and when to try it again. */
 	struct state_app failed;
 	int64_t retry_at, retry_after;
+	bool waiting;      /* for the volume: the chain need not be read */
 	uint64_t extended; /* version that RTMR3 has */
 	char said[320];    /* last trouble, so that each is told once */
 	char status[128];
@@ -409,7 +411,8 @@ failure(struct kube *k, const struct state_app *r, enum dstack_status st,
     const struct why *why)
 {
 	char text[sizeof(k->said)];
-	if (st == DSTACK_E_BUSY) { /* not a failure: asked again at once */
+	if (st == DSTACK_E_BUSY) { /* not a failure: looked at often */
+		k->waiting = !kube_volume_there();
 		say(k, why->text);
 		return;
 	}
@@ -434,6 +437,7 @@ static bool
 tick(struct kube *k, struct why *why)
 {
 	struct state_app r;
+	k->waiting = false;
 	enum dstack_status st = chain_app(&k->chain, &r, NULL, why);
 	if (st == DSTACK_E_REJECTED)
 		return false;
@@ -511,6 +515,8 @@ wait_for(struct kube *k, int64_t until)
 			until = a->restart_at;
 	}
 	int64_t ms = until - kube_now();
+	if (k->waiting && ms > VOLUME_STEP_MS)
+		ms = VOLUME_STEP_MS;
 	(void)poll(p, 3, ms > 0 ? (int)ms : 0);
 	idle(k);
 	keep_running(k);
@@ -555,10 +561,11 @@ kubernethes_main(void)
 		if (!tick(&k, &why))
 			break;
 		int64_t next = kube_now() +
-		    (k.live >= 0 ? POLL_SERVING_MS : POLL_IDLE_MS);
+		    (k.live >= 0 || k.waiting ? POLL_SERVING_MS : POLL_IDLE_MS);
 		do {
 			wait_for(&k, next);
-		} while (kube_now() < next);
+		} while (kube_now() < next &&
+		    !(k.waiting && kube_volume_there()));
 	}
 	if (why.text[0] == '\0')
 		(void)why_set(&why, st, "%s", dstack_status_text(st));
