@@ -64,20 +64,29 @@ write_file(const char *path, mode_t mode, const void *p, size_t n,
 	return DSTACK_OK;
 }
 
-/* want, or the next free one in steps of 200. */
+/* n free ports in a row from want on, or from want plus some 200s. */
 static enum dstack_status
-free_port(uint16_t want, uint16_t *out, struct why *why)
+free_ports(uint16_t want, unsigned n, uint16_t *out, struct why *why)
 {
 	enum dstack_status st = DSTACK_E_SYS;
 
 	for (unsigned p = want; p < 65000 && p < want + 20000u; p += 200) {
-		st = proc_port_free("127.0.0.1", (uint16_t)p, why);
+		st = DSTACK_OK;
+		for (unsigned i = 0; i < n && st == DSTACK_OK; i++)
+			st = proc_port_free(
+			    "127.0.0.1", (uint16_t)(p + i), why);
 		if (st == DSTACK_OK) {
 			*out = (uint16_t)p;
 			return st;
 		}
 	}
 	return st;
+}
+
+static enum dstack_status
+free_port(uint16_t want, uint16_t *out, struct why *why)
+{
+	return free_ports(want, 1, out, why);
 }
 
 static enum dstack_status
@@ -376,9 +385,12 @@ demo_setup(struct demo *d, struct why *why)
 		st = make_node(d, i, &netcfg, why);
 	if (st == DSTACK_OK)
 		st = open_policy(d, why);
+	uint16_t ca_port = 0;
+	if (st == DSTACK_OK)
+		st = free_ports(14000, 5, &ca_port, why);
 	if (st == DSTACK_OK) {
 		(void)snprintf(path, sizeof(path), "%s/ca", d->dir);
-		st = local_ca_start(&d->ca, path, 14000, why);
+		st = local_ca_start(&d->ca, path, ca_port, why);
 		d->ca_up = st == DSTACK_OK;
 	}
 	return st;
