@@ -91,6 +91,7 @@ make_dirs(struct container *c, uint64_t bytes, struct why *why)
 	if (c->dirfd < 0 || mkdirat(c->dirfd, "root", 0755) != 0 ||
 	    mkdirat(c->dirfd, "run", 0755) != 0 ||
 	    mkdirat(c->dirfd, "host", 0755) != 0 ||
+	    mkdirat(c->dirfd, "newroot", 0700) != 0 ||
 	    mount_tmpfs(host, CONTAINER_HOST_BYTES, 0755, SPEC_ID_BASE,
 		MS_NOEXEC) != DSTACK_OK ||
 	    write_text(c->dirfd, "hosts", hosts) != DSTACK_OK)
@@ -231,6 +232,10 @@ runtime_says(struct container *c, int status, struct why *why)
 		(void)why_set(why, DSTACK_E_SYS,
 		    "container %u: the runtime was ended by signal %d", c->slot,
 		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) == CONTAINER_NO_ROOT)
+		(void)why_set(why, DSTACK_E_SYS,
+		    "container %u: no mount namespace for the runtime",
+		    c->slot);
 	else
 		(void)why_set(why, DSTACK_E_SYS,
 		    "container %u: the runtime refuses to start it: %s",

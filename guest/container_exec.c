@@ -143,6 +143,23 @@ container_namespaces(int *user, int *net, struct why *why)
 }
 
 /*
+ * A mount namespace for the runtime whose root it can pivot away from. The
+ * image's root is the initramfs, which pivot_root(2) does not take; a bind
+ * of it that is moved over it is a mount like any other.
+ */
+static bool
+own_root(const struct container *c)
+{
+	char at[64];
+	(void)snprintf(at, sizeof(at), "%s/newroot", c->dir);
+	return unshare(CLONE_NEWNS) == 0 &&
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("/", at, NULL, MS_BIND | MS_REC, NULL) == 0 &&
+	    chdir(at) == 0 && mount(at, "/", NULL, MS_MOVE, NULL) == 0 &&
+	    chroot(".") == 0 && chdir("/") == 0;
+}
+
+/*
  * The runtime asks what kind of cgroups there are even when it is told to
  * use none, and refuses mixtures of both kinds; it is shown none then.
  */
@@ -150,10 +167,7 @@ static void
 hide_mixed_cgroups(void)
 {
 	struct statfs s;
-	if (statfs("/sys/fs/cgroup", &s) != 0 || s.f_type != TMPFS_MAGIC)
-		return;
-	if (unshare(CLONE_NEWNS) == 0 &&
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+	if (statfs("/sys/fs/cgroup", &s) == 0 && s.f_type == TMPFS_MAGIC)
 		(void)!mount("tmpfs", "/sys/fs/cgroup", "tmpfs", MS_RDONLY,
 		    "size=4k");
 }
@@ -208,6 +222,8 @@ exec_runtime(const struct container *c, int out)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	limits();
+	if (!own_root(c))
+		_exit(CONTAINER_NO_ROOT);
 	hide_mixed_cgroups();
 	(void)execve(CONTAINER_RUNTIME, argv, envp);
 	_exit(127);

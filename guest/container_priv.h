@@ -8,6 +8,8 @@
 /* Where the runtime finds the namespaces, below /proc/self/fd. */
 #define CONTAINER_FD_USER 10
 #define CONTAINER_FD_NET 11
+/* Exit code of the child that found no mount namespace for the runtime. */
+#define CONTAINER_NO_ROOT 125
 
 /*
  * A user namespace with the container's ids and a network namespace that it
