@@ -155,10 +155,6 @@ host_devices(struct plan *p, const struct no_vm *o, struct why *why)
 	if (st == DSTACK_OK)
 		st = boot_listen(o->https, &fd, why);
 	p->public = plan_high(fd);
-	p->disk = plan_high(open(o->volume, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (st == DSTACK_OK && p->disk < 0)
-		st = why_set(why, DSTACK_E_SYS, "%s: %s", o->volume,
-		    strerror(errno));
 	return st;
 }
 
@@ -206,7 +202,7 @@ enter_namespaces(int *status, struct why *why)
 }
 
 static enum dstack_status
-host_boot(struct why *why)
+host_boot(struct plan *p, const struct no_vm *o, struct why *why)
 {
 	AUTO_CLOSE int nl = -1;
 
@@ -214,6 +210,14 @@ host_boot(struct why *why)
 	    mount("proc", "/proc", "proc",
 		MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
 		return why_set(why, DSTACK_E_SYS, "/proc: %s", strerror(errno));
+	/* opened in here: a folder of another mount namespace cannot be bound */
+	p->disk = plan_high(open(o->volume, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (p->disk < 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", o->volume,
+		    strerror(errno));
+	if (mount("dstack-run", "/run", "tmpfs", MS_NOSUID | MS_NODEV,
+		"mode=0755") != 0)
+		return why_set(why, DSTACK_E_SYS, "/run: %s", strerror(errno));
 	enum dstack_status st = nl_open(&nl, why);
 	if (st == DSTACK_OK)
 		st = nl_link_up(nl, "lo", why);
@@ -414,7 +418,7 @@ init_main(int argc, char **argv)
 			return status;
 		}
 		if (st == DSTACK_OK)
-			st = host_boot(&why);
+			st = host_boot(&in.plan, &o, &why);
 	}
 	if (in.plan.self < 0)
 		in.plan.self = plan_high(
