@@ -278,6 +278,13 @@ container_start(struct container *c, const struct oci_config *config,
 		st = spec_write(&s, &json, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* Both folders are the user's, as a named volume would be. */
+	if ((data != NULL &&
+		lchown(data, SPEC_ID_BASE + user.uid,
+		    SPEC_ID_BASE + user.gid) != 0) ||
+	    fchownat(c->dirfd, "host", SPEC_ID_BASE + user.uid,
+		SPEC_ID_BASE + user.gid, AT_SYMLINK_NOFOLLOW) != 0)
+		return sys(c, "its folders", why);
 	if (write_text(c->dirfd, "config.json", json) != DSTACK_OK ||
 	    unpack_remove(c->dirfd, "state") != DSTACK_OK ||
 	    unpack_remove(c->dirfd, "crun.log") != DSTACK_OK ||

@@ -47,8 +47,8 @@ DSTACK_CHECKED enum dstack_status container_listen(
     const struct container *c, int *tcp, int *local, struct why *why);
 
 /*
- * Run the image's command. data: directory for /mnt/encrypted_data, NULL for
- * none. want_log: c->log becomes the read end of its output. May be called
+ * Run the image's command. data: directory for /mnt/encrypted_data, given to
+ * the image's USER; NULL for none. want_log: c->log becomes the read end of its output. May be called
  * again when the process has ended.
  */
 DSTACK_CHECKED enum dstack_status container_start(struct container *c,

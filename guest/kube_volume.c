@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/own.h"
-#include "guest/oci_spec.h"
 #include "guest/paths.h"
 
 bool
@@ -77,8 +76,7 @@ kube_volume_use(uint64_t *highest, struct why *why)
 		    "waiting for the encrypted volume");
 	if ((mkdir(PATH_VOLUME "/system", 0700) != 0 && errno != EEXIST) ||
 	    (mkdir(PATH_VOLUME "/app", 0755) != 0 && errno != EEXIST) ||
-	    chmod(PATH_VOLUME, 0711) != 0 ||
-	    lchown(PATH_VOLUME "/app", SPEC_ID_BASE, SPEC_ID_BASE) != 0)
+	    chmod(PATH_VOLUME, 0711) != 0)
 		return why_set(why, DSTACK_E_SYS, "volume: its folders: %s",
 		    strerror(errno));
 	enum dstack_status st = version_read(&v, why);
