@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -28,14 +27,15 @@
 #define OP_STATUS 3
 #define KEYD_HEARTBEAT 13
 #define KEYD_PUBLIC 14
-#define BEAT_RETRY_S 30 /* after one that failed, and while joining */
+#define VERIFIER_BEAT 2
+#define BEAT_RETRY_S 30 /* after one that failed */
+#define BEAT_JOIN_S 1   /* until keyd serves: nobody is onboarded before */
 
 struct role_state {
 	struct service s;
 	struct chain chain;
 	struct event *beat;
 	uint64_t sent_anchor; /* of the last heartbeat we signed; 0: none */
-	uint64_t sent_at;     /* when, CLOCK_BOOTTIME seconds */
 	bool said;
 };
 
@@ -124,18 +124,7 @@ on_kubernethes(evutil_socket_t fd, short what, void *arg)
 
 /* --- heartbeats (THREATS T20) -------------------------------------------- */
 
-static uint64_t
-boottime(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec;
-}
-
-/*
- * Is our last heartbeat on the chain by our own view? Then that view is newer
- * than the moment we signed it: nobody is showing us an old chain.
- */
+/* Is our last heartbeat on the chain? For /status; the verifier looks itself. */
 static enum dstack_status
 check_beat(struct role_state *g, const uint8_t node[static 20], struct why *why)
 {
@@ -153,8 +142,6 @@ check_beat(struct role_state *g, const uint8_t node[static 20], struct why *why)
 	if (beat.anchor_number < g->sent_anchor)
 		return DSTACK_OK;
 	g->s.last_beat = beat.time;
-	if (g->sent_at > g->s.live_at)
-		g->s.live_at = g->sent_at;
 	return DSTACK_OK;
 }
 
@@ -164,6 +151,7 @@ heartbeat(struct role_state *g, struct why *why)
 	AUTO_WR struct wr a = wr_new(0);
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr sig = wr_new(0);
+	AUTO_WR struct wr noted = wr_new(0);
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
 	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
 	struct msg_heartbeat m;
@@ -198,7 +186,12 @@ heartbeat(struct role_state *g, struct why *why)
 	if ((st = wr_status(&body)) != DSTACK_OK)
 		return st;
 	g->sent_anchor = head.number;
-	g->sent_at = boottime();
+	/* the verifier notes the moment; its own view has to show this one */
+	wr_u64be(&noted, head.number);
+	st = ipc_call(FD_EDGE + ROLE_VERIFIER, VERIFIER_BEAT, &noted, NULL, 0,
+	    NULL, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "verifier");
 	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body.buf,
 	    body.len, &answer, why);
 	return st != DSTACK_OK ? st : check_beat(g, m.s.node, why);
@@ -212,13 +205,17 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	struct timeval next = { BEAT_RETRY_S, 0 };
 	(void)fd;
 	(void)what;
-	enum dstack_status st = heartbeat(g, &why);
-	if (st == DSTACK_OK) {
+	enum dstack_status st = DSTACK_E_BUSY;
+	if (!event_pending(g->s.verdict, EV_READ, NULL)) /* one at a time */
+		st = heartbeat(g, &why);
+	if (st == DSTACK_E_BUSY) {
+		next.tv_sec = BEAT_JOIN_S;
+	} else if (st == DSTACK_OK) {
 		next.tv_sec = (time_t)(g->chain.cfg.heartbeat / 2);
 		if (next.tv_sec < 1)
 			next.tv_sec = 1;
 		g->said = false;
-	} else if (st != DSTACK_E_BUSY && !g->said) {
+	} else if (!g->said) {
 		log_line("heartbeat: %s", why.text);
 		g->said = true;
 	}
@@ -244,12 +241,10 @@ open_chain(struct role_state *g, struct why *why)
 static enum dstack_status
 run(struct role_state *g, struct why *why)
 {
-	const struct timeval first = { BEAT_RETRY_S, 0 };
+	const struct timeval first = { BEAT_JOIN_S, 0 };
 	enum dstack_status st = open_chain(g, why);
 	if (st != DSTACK_OK)
 		return st;
-	/* a node that joins proves its own fresh request after this moment */
-	g->s.live_at = boottime();
 	(void)snprintf(g->s.app_state, sizeof(g->s.app_state), "none");
 	g->s.base = event_base_new();
 	if (g->s.base == NULL)

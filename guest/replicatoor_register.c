@@ -59,6 +59,8 @@ sign_tx(struct msg_register *m, struct why *why)
 	return DSTACK_OK;
 }
 
+#define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
+
 static enum dstack_status
 build(struct repl *r, const struct state_epoch *record, uint64_t epoch,
     struct msg_register *m, struct why *why)
@@ -181,9 +183,14 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		struct msg_onboard o = { 0 };
 		enum dstack_status st = chain_request(
 		    &r->chain, m->request_id, &request, &head, why);
-		if (st == DSTACK_OK && request.state == KM_REQUEST_NONE)
-			return why_set(why, DSTACK_E_BUSY,
-			    "the contract does not have our request");
+		if (st == DSTACK_OK && request.state == KM_REQUEST_NONE) {
+			/* not final yet, or never mined: its anchor tells */
+			if (head.number > m->s.anchor_number + ANCHOR_BLOCKS)
+				return why_set(why, DSTACK_E_BUSY,
+				    "the contract does not have our request");
+			repl_nap();
+			continue;
+		}
 		if (st == DSTACK_OK && request.state == KM_REQUEST_REQUESTED &&
 		    head.number > request.expiry)
 			return why_set(why, DSTACK_E_BUSY,

@@ -36,7 +36,6 @@ struct service {
 	struct service_app app[SERVICE_SLOTS];
 	char app_state[128]; /* kubernethes' words */
 	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
-	uint64_t live_at;    /* the chain was newer than this, CLOCK_BOOTTIME */
 	struct evhttp *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */
 	struct event *verdict;

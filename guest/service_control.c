@@ -178,7 +178,6 @@ on_onboard(struct evhttp_request *req, void *arg)
 		return;
 	}
 	wr_put(&q, body, n);
-	wr_u64be(&q, s->live_at);
 	if (wr_status(&q) != DSTACK_OK ||
 	    send(FD_EDGE + ROLE_VERIFIER, q.buf, q.len, MSG_NOSIGNAL) !=
 		(ssize_t)q.len ||

@@ -31,7 +31,7 @@ may_ask(enum role r, unsigned op)
 	case ROLE_REPLICATOOR:
 		return op >= 1 && op <= 9;
 	case ROLE_VERIFIER:
-		return op == 10;
+		return op == 10 || op == 14;
 	case ROLE_GUEST_SERVICE:
 		return op >= 11 && op <= 14;
 	case ROLE_TLS:
