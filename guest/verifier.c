@@ -197,7 +197,9 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
 	if (st != DSTACK_OK) {
 		if (st != DSTACK_E_BUSY)
-			log_line("refused: %s", why.text);
+			log_line("%s: %s",
+			    st == DSTACK_E_MISSING ? "not now" : "refused",
+			    why.text);
 		ipc_answer_why(fd, st, &why);
 		return;
 	}
