@@ -309,16 +309,16 @@ vm_argv(const struct vm_config *c, char ***argv, struct why *why)
 		st = devices(&a, c, &vm, why);
 	if (st == DSTACK_OK && a.full)
 		st = DSTACK_E_NOMEM;
-	AUTO_FREE char **v = malloc(sizeof(a.v));
-	if (v == NULL && st == DSTACK_OK)
+	if (st == DSTACK_OK)
+		*argv = malloc(sizeof(a.v));
+	if (st == DSTACK_OK && *argv == NULL)
 		st = DSTACK_E_NOMEM;
 	if (st != DSTACK_OK) {
 		for (size_t i = 0; i < a.n; i++)
 			free(a.v[i]);
 		return st;
 	}
-	memcpy(v, a.v, sizeof(a.v));
-	*argv = take_ptr(&v);
+	memcpy(*argv, a.v, sizeof(a.v));
 	return DSTACK_OK;
 }
 
