@@ -81,10 +81,8 @@ boot() {
 	"$B/bin/dstack" vm start --print --image "$d/img" --run "$d/vm" \
 		--link "$d/link.sock" --tee "$d/tee.sock" --control 24001 \
 		--https 24002 --accel tcg >"$d/argv" || return 1
-	sed "$4" "$d/argv" | tr '\n' '\0' >"$d/argv0"
-	xargs -0 -a "$d/argv0" sh -c 'exec "$@"' vm &
-	vm=$!
-	pids="$pids $vm"
+	sed "$4" "$d/argv" >"$d/args"
+	run_args "$d/args"
 	wait_for 240 ended_or "${until:-powering off}"
 	# after the last line the machine has to be gone by itself
 	if [ -z "${until:-}" ]; then
@@ -92,8 +90,27 @@ boot() {
 		off=$?
 	else
 		kill "$vm"
+		wait "$vm"
 		off=0
 	fi
+}
+# Start the command that a file holds, an argument a line; its id is in $vm.
+run_args() { # FILE MORE-ARGUMENTS...
+	args=$1
+	shift
+	set -- "$@" --end--
+	while IFS= read -r a; do
+		set -- "$@" "$a"
+	done <"$args"
+	while [ "$1" != --end-- ]; do
+		a=$1
+		shift
+		set -- "$@" "$a"
+	done
+	shift
+	"$@" >"$args.log" 2>&1 &
+	vm=$!
+	pids="$pids $vm"
 }
 gone() {
 	! kill -0 "$1" 2>/dev/null
