@@ -68,8 +68,11 @@ write_text(int dir, const char *name, const char *text)
 	AUTO_CLOSE int fd = openat(dir, name,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	size_t n = strlen(text);
-	return fd >= 0 && write(fd, text, n) == (ssize_t)n ? DSTACK_OK
-							   : DSTACK_E_SYS;
+	/* the app reads hosts, whatever this role's umask is */
+	return fd >= 0 && fchmod(fd, 0644) == 0 &&
+		write(fd, text, n) == (ssize_t)n
+	    ? DSTACK_OK
+	    : DSTACK_E_SYS;
 }
 
 static enum dstack_status
