@@ -141,9 +141,6 @@ list(struct load *l, struct dcap_bytes in, const struct kept_cert *ca,
 	struct der_span s;
 	if (in.n == 0)
 		return refuse_text(l, DCAP_CRL_MISSING, part, "missing");
-	if (in.n > DCAP_MAX_COLLATERAL)
-		return refuse_text(
-		    l, DCAP_MALFORMED_COLLATERAL, part, "too long");
 	enum dstack_status st = crl_bytes(in, der, &s.n);
 	if (st == DSTACK_OK) {
 		s.p = *der;

@@ -91,8 +91,8 @@ der_is(const struct rd *r, uint8_t tag)
 enum dstack_status
 der_take_integer(struct rd *r, struct der_span *out)
 {
-	struct rd in;
-	enum dstack_status st = der_take(r, DER_INTEGER, &in);
+	struct rd t = *r, in;
+	enum dstack_status st = der_take(&t, DER_INTEGER, &in);
 	if (st != DSTACK_OK)
 		return st;
 	if (in.len == 0 || in.len > 33)
@@ -102,6 +102,7 @@ der_take_integer(struct rd *r, struct der_span *out)
 		s.p++;
 		s.n--;
 	}
+	*r = t;
 	*out = s;
 	return DSTACK_OK;
 }
@@ -109,8 +110,8 @@ der_take_integer(struct rd *r, struct der_span *out)
 enum dstack_status
 der_take_u64(struct rd *r, uint64_t *out)
 {
-	struct rd in;
-	enum dstack_status st = der_take(r, DER_INTEGER, &in);
+	struct rd t = *r, in;
+	enum dstack_status st = der_take(&t, DER_INTEGER, &in);
 	if (st != DSTACK_OK)
 		return st;
 	uint64_t v = 0;
@@ -125,6 +126,7 @@ der_take_u64(struct rd *r, uint64_t *out)
 			return st;
 		v = v << 8 | b;
 	}
+	*r = t;
 	*out = v;
 	return DSTACK_OK;
 }
@@ -132,9 +134,9 @@ der_take_u64(struct rd *r, uint64_t *out)
 enum dstack_status
 der_take_bool(struct rd *r, bool *out)
 {
-	struct rd in;
+	struct rd t = *r, in;
 	uint8_t b;
-	enum dstack_status st = der_take(r, DER_BOOLEAN, &in);
+	enum dstack_status st = der_take(&t, DER_BOOLEAN, &in);
 	if (st == DSTACK_OK)
 		st = rd_u8(&in, &b);
 	if (st == DSTACK_OK)
@@ -143,6 +145,7 @@ der_take_bool(struct rd *r, bool *out)
 		return st;
 	if (b != 0 && b != 0xff)
 		return DSTACK_E_FORMAT;
+	*r = t;
 	*out = b != 0;
 	return DSTACK_OK;
 }
@@ -150,12 +153,13 @@ der_take_bool(struct rd *r, bool *out)
 enum dstack_status
 der_take_oid(struct rd *r, struct der_span *out)
 {
-	struct rd in;
-	enum dstack_status st = der_take(r, DER_OID, &in);
+	struct rd t = *r, in;
+	enum dstack_status st = der_take(&t, DER_OID, &in);
 	if (st != DSTACK_OK)
 		return st;
 	if (in.len == 0)
 		return DSTACK_E_FORMAT;
+	*r = t;
 	out->p = in.buf;
 	out->n = in.len;
 	return DSTACK_OK;

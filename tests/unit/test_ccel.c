@@ -140,6 +140,133 @@ broken_logs_are_refused(void **state)
 	    NULL), DSTACK_E_FORMAT);
 }
 
+static void
+each_digest_comes_once_and_sha384_among_them(void **state)
+{
+	(void)state;
+	uint8_t got[4][48];
+	AUTO_WR struct wr w = wr_new(0);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, CCEL_NO_ACTION);
+	wr_zero(&w, 20);
+	wr_u32le(&w, 37);
+	wr_put(&w, "Spec ID Event03", 16);
+	wr_zero(&w, 8);
+	wr_u32le(&w, 2);
+	wr_u16le(&w, 0x000b);
+	wr_u16le(&w, 32);
+	wr_u16le(&w, 0x000c);
+	wr_u16le(&w, 48);
+	wr_u8(&w, 0);
+	size_t head = w.len;
+	wr_u32le(&w, 1);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, 2);
+	wr_u16le(&w, 0x000c);
+	wr_zero(&w, 48);
+	size_t second = w.len;
+	wr_u16le(&w, 0x000b);
+	wr_zero(&w, 32);
+	wr_u32le(&w, 0);
+	wr_zero(&w, 32);
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_OK);
+	/* the second one SHA-384 as well: 48 bytes, then no data */
+	w.buf[second] = 0x0c;
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+	w.buf[second] = 0x0b;
+	w.buf[head + 12] = 0x0b; /* SHA-256 twice in place of it */
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+	w.buf[head + 12] = 0x0c;
+	w.buf[second] = 0x0d; /* one that the header has not */
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+	w.buf[second] = 0x0b;
+	w.buf[head - 5] = 0x0b; /* header: SHA-256 twice */
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+	w.buf[head - 9] = w.buf[head - 5] = 0x0c; /* header: SHA-384 twice */
+	w.buf[head - 7] = 48;
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+}
+
+static void
+an_event_with_fewer_digests_than_the_header_is_refused(void **state)
+{
+	(void)state;
+	uint8_t got[4][48];
+	AUTO_WR struct wr w = wr_new(0);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, CCEL_NO_ACTION);
+	wr_zero(&w, 20);
+	wr_u32le(&w, 37);
+	wr_put(&w, "Spec ID Event03", 16);
+	wr_zero(&w, 8);
+	wr_u32le(&w, 2);
+	wr_u16le(&w, 0x000b);
+	wr_u16le(&w, 32);
+	wr_u16le(&w, 0x000c);
+	wr_u16le(&w, 48);
+	wr_u8(&w, 0);
+	put_event(&w, 1, 1, 1);
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+}
+
+static void
+an_unknown_digest_of_no_length_is_refused(void **state)
+{
+	(void)state;
+	uint8_t got[4][48];
+	AUTO_WR struct wr w = wr_new(0);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, CCEL_NO_ACTION);
+	wr_zero(&w, 20);
+	wr_u32le(&w, 37);
+	wr_put(&w, "Spec ID Event03", 16);
+	wr_zero(&w, 8);
+	wr_u32le(&w, 2);
+	wr_u16le(&w, 0x000b);
+	wr_u16le(&w, 32);
+	wr_u16le(&w, 0x000c);
+	wr_u16le(&w, 48);
+	wr_u8(&w, 0);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, 2);
+	wr_u16le(&w, 0x000c);
+	wr_zero(&w, 48);
+	wr_u16le(&w, 0x000d); /* in no header: its length is not known */
+	wr_u32le(&w, 0);
+	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+}
+
+static void
+only_a_tds_table_is_taken(void **state)
+{
+	(void)state;
+	uint8_t t[56] = "CCEL\x38";
+	uint64_t area = 0;
+	t[36] = 2;
+	t[42] = 4; /* 0x40000 */
+	assert_int_equal(ccel_table_parse(t, 56, &area, NULL), DSTACK_OK);
+	assert_true(area == 0x40000);
+	t[36] = 1; /* SEV */
+	assert_int_equal(ccel_table_parse(t, 56, &area, NULL), DSTACK_E_FORMAT);
+	t[36] = 2;
+	t[4] = 57;
+	assert_int_equal(ccel_table_parse(t, 56, &area, NULL), DSTACK_E_FORMAT);
+	t[4] = 56;
+	t[0] = 'c';
+	assert_int_equal(ccel_table_parse(t, 56, &area, NULL), DSTACK_E_FORMAT);
+	t[0] = 'C';
+	assert_int_equal(ccel_table_parse(t, 55, &area, NULL), DSTACK_E_FORMAT);
+}
+
 static size_t
 slurp(const char *path, uint8_t *buf, size_t cap)
 {
@@ -192,6 +319,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(log_replays_to_its_registers_in_order),
 		cmocka_unit_test(broken_logs_are_refused),
+		cmocka_unit_test(each_digest_comes_once_and_sha384_among_them),
+		cmocka_unit_test(
+		    an_event_with_fewer_digests_than_the_header_is_refused),
+		cmocka_unit_test(an_unknown_digest_of_no_length_is_refused),
+		cmocka_unit_test(only_a_tds_table_is_taken),
 		cmocka_unit_test(a_real_log_replays_to_the_quote_of_its_boot),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -370,6 +370,19 @@ one_json_document_is_as_good_as_its_pieces(void **state)
 	wr_str(&json, "x");
 	assert_int_equal(load_json((char *)json.buf, json.len),
 	    DCAP_MALFORMED_COLLATERAL);
+	while (json.len <= DCAP_MAX_COLLATERAL) /* blanks, but too many */
+		wr_str(&json, "                ");
+	char *x = memchr(json.buf + json.len / 2, 'x', json.len / 2);
+	assert_null(x);
+	for (size_t i = json.len; i > 0; i--)
+		if (json.buf[i - 1] == 'x') {
+			json.buf[i - 1] = ' ';
+			break;
+		}
+	assert_int_equal(load_json((char *)json.buf, DCAP_MAX_COLLATERAL),
+	    DCAP_OK);
+	assert_int_equal(load_json((char *)json.buf, json.len),
+	    DCAP_MALFORMED_COLLATERAL);
 	unmake(&m);
 }
 
