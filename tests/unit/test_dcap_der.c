@@ -117,6 +117,44 @@ booleans_and_oids_are_strict(void **state)
 }
 
 static void
+signatures_are_two_positive_minimal_numbers(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *hex;
+		bool ok;
+	} c[] = {
+		{ "3006020101020102", true },
+		{ "300702020080020102", true },
+		{ "3006020101020182", false },   /* negative */
+		{ "30070201010202007f", false }, /* not minimal */
+		{ "3006020001020102", false },
+		{ "30050200020102", false },     /* no content */
+		{ "3003020101", false },
+		{ "3009020101020102020103", false },
+		{ "300602010102010200", false }, /* something behind */
+		{ "3106020101020102", false },
+	};
+	uint8_t buf[256], sig[64];
+	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		struct rd r = from_hex(c[i].hex, buf);
+		if ((p256_sig_from_der(&r, sig) == DSTACK_OK) != c[i].ok)
+			fail_msg("%s", c[i].hex);
+	}
+	struct rd r = from_hex("3006020101020102", buf);
+	assert_int_equal(p256_sig_from_der(&r, sig), DSTACK_OK);
+	assert_int_equal(sig[31], 1);
+	assert_int_equal(sig[63], 2);
+	assert_int_equal(sig[0] | sig[32], 0);
+	/* 33 bytes: longer than the curve's order */
+	buf[0] = 0x30, buf[1] = 38, buf[2] = 2, buf[3] = 33;
+	memset(buf + 4, 0x11, 33);
+	buf[37] = 2, buf[38] = 1, buf[39] = 1;
+	r = rd_over(buf, 40);
+	assert_int_not_equal(p256_sig_from_der(&r, sig), DSTACK_OK);
+}
+
+static void
 put_time(struct wr *w, uint8_t tag, const char *text)
 {
 	wr_u8(w, tag);
@@ -325,6 +363,7 @@ main(void)
 		cmocka_unit_test(only_definite_minimal_lengths_are_der),
 		cmocka_unit_test(numbers_are_minimal_and_in_range),
 		cmocka_unit_test(booleans_and_oids_are_strict),
+		cmocka_unit_test(signatures_are_two_positive_minimal_numbers),
 		cmocka_unit_test(certificate_times_have_two_forms),
 		cmocka_unit_test(json_dates_have_one_form),
 		cmocka_unit_test(pem_is_strict),
