@@ -218,6 +218,23 @@ parts_under_another_root_are_untrusted(void **state)
 }
 
 static void
+text_behind_a_chain_is_refused(void **state)
+{
+	(void)state;
+	static const char *const more[] = { "x", "-----BEGIN CERTIFICATE-----",
+		"-----BEGIN CERTIFICATE-----\nAAAA\n"
+		"-----END CERTIFICATE-----\n" };
+	for (size_t i = 0; i < 3; i++) {
+		struct made m;
+		make(&m, TDX4);
+		wr_str(&m.s.tcb_info_issuer_chain, more[i]);
+		assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL),
+		    DCAP_BAD_TCB_INFO_CHAIN);
+		unmake(&m);
+	}
+}
+
+static void
 swapped_parts_are_refused(void **state)
 {
 	(void)state;
@@ -453,6 +470,7 @@ main(void)
 		cmocka_unit_test(each_byte_of_collateral_is_covered),
 		cmocka_unit_test(a_missing_part_is_a_refusal),
 		cmocka_unit_test(parts_under_another_root_are_untrusted),
+		cmocka_unit_test(text_behind_a_chain_is_refused),
 		cmocka_unit_test(swapped_parts_are_refused),
 		cmocka_unit_test(documents_with_a_wrong_member_are_malformed),
 		cmocka_unit_test(members_that_are_not_known_change_nothing),

@@ -25,6 +25,7 @@ only_definite_minimal_lengths_are_der(void **state)
 		"3080", "30800000", "3081", "308100", "30817f", "30820080",
 		"308200", "3085000000000130", "30850100000000", "3003aabb",
 		"1f0100", "3f0100", "30", "308400000000", "3083000081",
+		"3089010000000000000081", /* wraps to 0x81 in 64 bits */
 	};
 	uint8_t buf[256], tag;
 	struct rd in, r;
@@ -192,6 +193,7 @@ certificate_times_have_two_forms(void **state)
 		{ DER_GENTIME, "202401010000000", false, 0 },
 		{ DER_GENTIME, "2024 101000000Z", false, 0 },
 		{ DER_GENTIME, "18000101000000Z", false, 0 },
+		{ DER_GENTIME, "202401011:0000Z", false, 0 },
 		{ DER_UTCTIME, "7001010000Z", false, 0 },
 		{ DER_UTCTIME, "700101000000+", false, 0 },
 		{ DER_UTCTIME, "20240229120000Z", false, 0 },
@@ -301,6 +303,16 @@ chains_have_one_to_three_certificates(void **state)
 	    x509_chain_parse(other.buf, other.len, c, NULL), DSTACK_E_LIMIT);
 	assert_int_equal(
 	    x509_chain_parse(other.buf, X509_MAX_PEM, c, NULL), DSTACK_OK);
+	AUTO_WR struct wr org = wr_new(0);
+	AUTO_WR struct wr wide = wr_new(0);
+	while (org.len < X509_MAX_DER / 2)
+		wr_str(&org, "Intel Corporation ");
+	wr_u8(&org, 0);
+	assert_int_equal(wr_status(&org), DSTACK_OK);
+	w->pck.org = (char *)org.buf; /* twice in it: subject and issuer */
+	assert_int_equal(sim_pck_chain(w, &wide), DSTACK_OK);
+	assert_int_equal(
+	    x509_chain_parse(wide.buf, wide.len, c, NULL), DSTACK_E_LIMIT);
 	free(c);
 	free(w);
 }
