@@ -20,6 +20,8 @@
 #include "host/vm_priv.h"
 
 #define QEMU "/usr/bin/qemu-system-x86_64"
+#define START_MS 30000
+#define STEP_MS 20
 
 const char *
 vm_accel_name(enum vm_accel a)
@@ -118,7 +120,6 @@ spawn(char **argv, bool detach, const char *log, struct vm *vm,
 	return DSTACK_OK;
 }
 
-/* Is the QMP socket there yet? It is the last thing set up before running. */
 static bool
 qmp_connect(const struct vm *vm, int *out)
 {
@@ -135,14 +136,40 @@ qmp_connect(const struct vm *vm, int *out)
 	return true;
 }
 
-static void
-last_line(const char *path, char *out, size_t cap)
+/*
+ * QEMU greets on the QMP socket once its main loop runs, that is after every
+ * device and forwarded port was set up. False: it ended first.
+ */
+static bool
+runs(const struct vm *v)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
+	AUTO_CLOSE int q = -1;
 
-	out[n > 0 ? n : 0] = '\0';
-	out[strcspn(out, "\n")] = '\0';
+	for (int t = 0; t < START_MS; t += STEP_MS) {
+		struct pollfd p[2] = { { .fd = v->pidfd, .events = POLLIN },
+			{ .fd = q, .events = POLLIN } };
+		if (poll(p, 2, STEP_MS) > 0)
+			return p[0].revents == 0;
+		if (q < 0)
+			(void)qmp_connect(v, &q);
+	}
+	return false;
+}
+
+/* What QEMU said first, without its name and the option it quotes. */
+static void
+complaint(const char *path, char *out, size_t cap)
+{
+	char text[1024];
+	const char *say = text, *p;
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	while ((p = strstr(say, ": ")) != NULL)
+		say = p + 2;
+	(void)snprintf(out, cap, "%s", say[0] != '\0' ? say : "no reason");
 }
 
 enum dstack_status
@@ -175,16 +202,11 @@ vm_start(const struct vm_config *config, bool detach, struct vm *vm,
 	vm_argv_free(argv);
 	if (st != DSTACK_OK)
 		return st;
-	for (int i = 0; i < 200; i++) {
-		struct pollfd p = { .fd = v.pidfd, .events = POLLIN };
-		int status;
-		if (qmp_connect(&v, NULL))
-			break;
-		if (poll(&p, 1, 50) > 0 && vm_ended(&v, &status)) {
-			last_line(log, line, sizeof(line));
-			return why_set(why, DSTACK_E_SYS,
-			    "QEMU did not start: %s", line);
-		}
+	if (!runs(&v)) {
+		vm_stop(&v, 0);
+		complaint(log, line, sizeof(line));
+		return why_set(
+		    why, DSTACK_E_SYS, "QEMU did not start: %s", line);
 	}
 	(void)snprintf(pidfile, sizeof(pidfile), "%s/vm.pid", c.run_dir);
 	AUTO_CLOSE int fd = open(pidfile,
