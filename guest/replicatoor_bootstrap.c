@@ -3,11 +3,13 @@
 #include "guest/replicatoor.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/secret.h"
 
 #define WAIT_BLOCKS 200 /* the anchor lives for 256 */
+#define DOUBT_SECONDS 15 /* a host that refused has surely not sent it later */
 
 static enum dstack_status
 make_secret(uint64_t epoch, struct stmt_bootstrap *s, struct why *why)
@@ -58,11 +60,25 @@ build(struct repl *r, const struct state_epoch *record,
 	return st;
 }
 
-/* Until the epoch has a key by our own view: ours, or another's. */
+static time_t
+boot_seconds(void)
+{
+	struct timespec t = { 0 };
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
+/*
+ * Until the epoch has a key by our own view: ours, or another's. Where the
+ * host did not say that it sent our statement (answered is false), it may
+ * still have: throwing the secret away then would leave the epoch with a key
+ * that nobody holds. So that is watched too, if not as long.
+ */
 static enum dstack_status
 await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
-    struct state_epoch *record, bool *done, struct why *why)
+    bool answered, struct state_epoch *record, bool *done, struct why *why)
 {
+	const time_t since = boot_seconds();
 	for (;;) {
 		struct state_epoch now;
 		struct chain_head head;
@@ -77,6 +93,9 @@ await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
 			if (head.number > s->anchor_number + WAIT_BLOCKS)
 				return why_set(why, DSTACK_E_BUSY,
 				    "the bootstrap transaction was not mined");
+			if (!answered && boot_seconds() - since > DOUBT_SECONDS)
+				return why_set(why, DSTACK_E_BUSY,
+				    "the host did not post the bootstrap");
 			repl_nap();
 			continue;
 		}
@@ -104,12 +123,17 @@ repl_bootstrap(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		msg_bootstrap_build(&body, &m);
 		st = wr_status(&body);
 	}
-	if (st == DSTACK_OK)
+	const bool asked = st == DSTACK_OK;
+	if (asked)
 		st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/bootstrap", body.buf,
 		    body.len, &answer, why);
 	/* whether it went through is seen on the chain, not in the answer */
-	if (st == DSTACK_OK)
-		st = await_record(r, epoch, &m.s, record, done, why);
+	if (asked) {
+		if (st != DSTACK_OK)
+			log_line("%s", why->text);
+		st = await_record(
+		    r, epoch, &m.s, st == DSTACK_OK, record, done, why);
+	}
 	msg_bootstrap_free(&m);
 	if (st != DSTACK_OK || !*done) {
 		struct why no = { "" };
