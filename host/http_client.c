@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
@@ -171,7 +172,18 @@ struct lines {
 	void (*line)(void *arg, const char *text, size_t len);
 	void *arg;
 	const atomic_bool *stop;
+	time_t heard; /* monotonic seconds, last byte */
+	time_t silent_s;
 };
+
+static time_t
+seconds(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
 
 static size_t
 take_lines(char *p, size_t size, size_t n, void *arg)
@@ -179,6 +191,7 @@ take_lines(char *p, size_t size, size_t n, void *arg)
 	struct lines *l = arg;
 	size_t left = size * n;
 
+	l->heard = seconds();
 	while (left > 0) {
 		const char *nl = memchr(p, '\n', left);
 		size_t k = nl != NULL ? (size_t)(nl - p) : left;
@@ -209,7 +222,7 @@ on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 	(void)b;
 	(void)c;
 	(void)d;
-	return atomic_load(l->stop) ? 1 : 0;
+	return atomic_load(l->stop) || seconds() - l->heard > l->silent_s;
 }
 
 enum dstack_status
@@ -221,7 +234,9 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 	struct lines l = { .part = wr_new(max),
 		.line = line,
 		.arg = arg,
-		.stop = stop };
+		.stop = stop,
+		.heard = seconds(),
+		.silent_s = (time_t)silent_s };
 	char origin[160];
 	long code = 0;
 	CURL *c = handle();
@@ -233,8 +248,6 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_lines);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, &l);
-	(void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	(void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)silent_s);
 	(void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	(void)curl_easy_setopt(c, CURLOPT_XFERINFODATA, &l);
@@ -252,5 +265,7 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 		return why_set(why, DSTACK_E_MISSING,
 		    "%s answered HTTP %ld", origin, code);
 	return why_set(why, DSTACK_E_MISSING, "%s: %s", origin,
-	    rc == CURLE_OK ? "it ended the stream" : curl_easy_strerror(rc));
+	    rc == CURLE_OK                      ? "it ended the stream"
+	        : rc == CURLE_ABORTED_BY_CALLBACK ? "it has gone silent"
+	                                          : curl_easy_strerror(rc));
 }

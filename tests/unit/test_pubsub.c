@@ -20,6 +20,7 @@
 
 #include <event2/event.h>
 
+#include "host/http_client.h"
 #include "host/pubsub.h"
 
 struct relay {
@@ -368,6 +369,49 @@ never_reading_subscriber_is_dropped_and_memory_stays_bounded(void **state)
 	stop(&r);
 }
 
+struct heard {
+	unsigned lines;
+	atomic_bool stop;
+};
+
+static void
+on_heard(void *arg, const char *text, size_t len)
+{
+	struct heard *h = arg;
+
+	assert_int_equal(len, 2);
+	assert_memory_equal(text, "\"\"", 2);
+	if (++h->lines == 8) /* two seconds and more */
+		atomic_store(&h->stop, true);
+}
+
+static void
+keepalive_holds_a_listener_and_silence_ends_it(void **state)
+{
+	struct pubsub_limits l = pubsub_defaults();
+	struct heard h = { .lines = 0 };
+	struct why why = { "" };
+	char url[64];
+
+	(void)state;
+	l.keepalive_ms = 300;
+	struct relay r = start(&l);
+	(void)snprintf(
+	    url, sizeof(url), "http://127.0.0.1:%u/subscribe", r.port);
+	assert_int_equal(http_lines(url, 1000, 1, on_heard, &h, &h.stop, &why),
+	    DSTACK_OK);
+	stop(&r);
+	l.keepalive_ms = 30000;
+	r = start(&l);
+	(void)snprintf(
+	    url, sizeof(url), "http://127.0.0.1:%u/subscribe", r.port);
+	atomic_store(&h.stop, false);
+	assert_int_equal(http_lines(url, 1000, 1, on_heard, &h, &h.stop, &why),
+	    DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "silent"));
+	stop(&r);
+}
+
 static void
 depth_counts_brackets_outside_strings(void **state)
 {
@@ -393,6 +437,8 @@ main(void)
 		    two_thousand_idle_sockets_leave_and_the_relay_serves_on),
 		cmocka_unit_test(
 		    never_reading_subscriber_is_dropped_and_memory_stays_bounded),
+		cmocka_unit_test(
+		    keepalive_holds_a_listener_and_silence_ends_it),
 		cmocka_unit_test(depth_counts_brackets_outside_strings),
 	};
 
