@@ -169,7 +169,8 @@ complaint(const char *path, char *out, size_t cap)
 	text[strcspn(text, "\n")] = '\0';
 	while ((p = strstr(say, ": ")) != NULL)
 		say = p + 2;
-	(void)snprintf(out, cap, "%s", say[0] != '\0' ? say : "no reason");
+	(void)snprintf(out, cap, "%.*s", (int)cap - 1,
+	    say[0] != '\\0' ? say : "no reason");
 }
 
 enum dstack_status
