@@ -30,6 +30,7 @@ struct liveness {
 	} beat[VERIFIER_BEATS];
 	size_t next;
 };
+/* Ignored unless its anchor is above all before it. */
 void liveness_beat(struct liveness *l, uint64_t anchor, int64_t at);
 /*
  * proven: anchor number of this node's heartbeat in the proven view, 0 for

@@ -14,6 +14,11 @@
 void
 liveness_beat(struct liveness *l, uint64_t anchor, int64_t at)
 {
+	/* again for a block that may be proven already: says nothing new */
+	for (size_t i = 0; i < VERIFIER_BEATS; i++) {
+		if (anchor <= l->beat[i].anchor)
+			return;
+	}
 	l->beat[l->next].anchor = anchor;
 	l->beat[l->next].at = at;
 	l->next = (l->next + 1) % VERIFIER_BEATS;

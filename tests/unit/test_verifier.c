@@ -153,6 +153,24 @@ a_node_is_live_only_by_a_heartbeat_of_this_boot_that_is_proven(void **state)
 }
 
 static void
+signing_for_a_frozen_head_again_does_not_make_a_node_live(void **state)
+{
+	(void)state;
+	struct liveness l;
+	struct why why;
+	memset(&l, 0, sizeof(l));
+	liveness_beat(&l, 100, 10);
+	liveness_beat(&l, 100, 500);
+	liveness_beat(&l, 99, 600);
+	assert_int_equal(
+	    liveness_check(&l, 100, 601, 60, &why), DSTACK_E_MISSING);
+	liveness_beat(&l, 101, 700);
+	assert_int_equal(
+	    liveness_check(&l, 100, 701, 60, &why), DSTACK_E_MISSING);
+	assert_int_equal(liveness_check(&l, 101, 701, 60, &why), DSTACK_OK);
+}
+
+static void
 a_view_that_is_held_back_stops_onboarding_and_recovers(void **state)
 {
 	(void)state;
@@ -207,6 +225,8 @@ main(void)
 		cmocka_unit_test(a_request_of_another_network_is_refused),
 		cmocka_unit_test(
 		    a_node_is_live_only_by_a_heartbeat_of_this_boot_that_is_proven),
+		cmocka_unit_test(
+		    signing_for_a_frozen_head_again_does_not_make_a_node_live),
 		cmocka_unit_test(
 		    a_view_that_is_held_back_stops_onboarding_and_recovers),
 		cmocka_unit_test(a_body_that_is_no_request_never_says_yes),
