@@ -170,7 +170,7 @@ complaint(const char *path, char *out, size_t cap)
 	while ((p = strstr(say, ": ")) != NULL)
 		say = p + 2;
 	(void)snprintf(out, cap, "%.*s", (int)cap - 1,
-	    say[0] != '\\0' ? say : "no reason");
+	    say[0] != '\0' ? say : "no reason");
 }
 
 enum dstack_status
