@@ -317,6 +317,52 @@ chains_have_one_to_three_certificates(void **state)
 	free(w);
 }
 
+/* Put b behind the first occurrence of mark, skip bytes further on. */
+static enum dstack_status
+parse_patched(const struct wr *cert, const char *mark, size_t n, size_t skip,
+    uint8_t b)
+{
+	struct x509_cert c;
+	uint8_t *copy = malloc(cert->len);
+	assert_non_null(copy);
+	memcpy(copy, cert->buf, cert->len);
+	uint8_t *at = memmem(copy, cert->len, mark, n);
+	assert_non_null(at);
+	at[n + skip] = b;
+	struct der_span s = { copy, cert->len };
+	enum dstack_status st = x509_parse(s, &c, NULL);
+	free(copy);
+	return st;
+}
+
+static void
+names_and_key_usage_have_known_types(void **state)
+{
+	(void)state;
+	struct sim_world *w = world_new(TDX4);
+	AUTO_WR struct wr cert = wr_new(0);
+	assert_int_equal(sim_cert_make(&w->pck, &cert), DSTACK_OK);
+	/* the subject's common name: the issuer's is not read */
+	const uint8_t *at =
+	    memmem(cert.buf, cert.len, SIM_CN_PCK, strlen(SIM_CN_PCK));
+	assert_non_null(at);
+	size_t tag = (size_t)(at - cert.buf) - 2;
+	uint8_t was = cert.buf[tag];
+	cert.buf[tag] = DER_PRINTABLE;
+	struct der_span s = { cert.buf, cert.len };
+	struct x509_cert c;
+	assert_int_equal(x509_parse(s, &c, NULL), DSTACK_OK);
+	cert.buf[tag] = 0x16; /* IA5String */
+	assert_int_not_equal(x509_parse(s, &c, NULL), DSTACK_OK);
+	cert.buf[tag] = was;
+	/* keyUsage: 06 03 55 1d 0f, 01 01 ff, 04 04 03 02 unused bits */
+	assert_int_equal(
+	    parse_patched(&cert, "\x55\x1d\x0f", 3, 7, 5), DSTACK_OK);
+	assert_int_not_equal(
+	    parse_patched(&cert, "\x55\x1d\x0f", 3, 7, 8), DSTACK_OK);
+	free(w);
+}
+
 /* Each byte of a structure changed: parsers may say either, but not crash. */
 static void
 every_cut_of_a_certificate_or_list_is_refused(void **state)
@@ -380,6 +426,7 @@ main(void)
 		cmocka_unit_test(json_dates_have_one_form),
 		cmocka_unit_test(pem_is_strict),
 		cmocka_unit_test(chains_have_one_to_three_certificates),
+		cmocka_unit_test(names_and_key_usage_have_known_types),
 		cmocka_unit_test(every_cut_of_a_certificate_or_list_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
