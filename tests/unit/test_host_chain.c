@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -180,6 +181,7 @@ serve(pid_t *pid, bool is_relay)
 	*pid = fork();
 	assert_true(*pid >= 0);
 	if (*pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		struct event_base *base = event_base_new();
 		struct pubsub_limits l = pubsub_defaults();
 		struct pubsub *ps = NULL;
