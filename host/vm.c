@@ -137,21 +137,34 @@ qmp_connect(const struct vm *vm, int *out)
 }
 
 /*
- * QEMU greets on the QMP socket once its main loop runs, that is after every
- * device and forwarded port was set up. False: it ended first.
+ * QEMU answers a command on the QMP socket once its main loop runs, that is
+ * after every device and forwarded port was set up (its greeting comes
+ * before that). False: it ended first, or took longer than START_MS.
  */
 static bool
 runs(const struct vm *v)
 {
+	static const char ask[] = "{\"execute\":\"qmp_capabilities\"}"
+				  "{\"execute\":\"query-status\"}";
+	char text[2048];
+	size_t have = 0;
 	AUTO_CLOSE int q = -1;
 
 	for (int t = 0; t < START_MS; t += STEP_MS) {
 		struct pollfd p[2] = { { .fd = v->pidfd, .events = POLLIN },
 			{ .fd = q, .events = POLLIN } };
-		if (poll(p, 2, STEP_MS) > 0)
-			return p[0].revents == 0;
-		if (q < 0)
-			(void)qmp_connect(v, &q);
+		if (poll(p, 2, STEP_MS) > 0 && p[0].revents != 0)
+			return false;
+		if (p[1].revents != 0) {
+			ssize_t n = read(q, text + have, sizeof(text) - have);
+			have += n > 0 ? (size_t)n : 0;
+			if (memmem(text, have, "\"running\"", 9) != NULL)
+				return true;
+			if (n <= 0)
+				return false;
+		}
+		if (q < 0 && qmp_connect(v, &q))
+			(void)!write(q, ask, sizeof(ask) - 1);
 	}
 	return false;
 }
