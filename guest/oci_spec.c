@@ -326,9 +326,13 @@ spec_write(const struct spec *s, char **json, struct why *why)
 	if (s->config->nentrypoint + s->config->ncmd == 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "image: neither ENTRYPOINT nor CMD says what to run");
+	/*
+	 * Slashes on purpose: crun looks for the mount above the root in as
+	 * many steps as the path has slashes, and one.
+	 */
 	json_t *j = json_pack("{s:s, s:s, s:o, s:{s:s, s:b}, s:o, s:o}",
 	    "ociVersion", "1.0.0", "hostname", "dstack-app", "process",
-	    process(s), "root", "path", "root", "readonly", 0, "mounts",
+	    process(s), "root", "path", "./././././root", "readonly", 0, "mounts",
 	    mounts(s), "linux", linux_part(s));
 	*json = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
