@@ -283,8 +283,15 @@ anchor(struct vol *v, struct why *why)
 static enum dstack_status
 mount_it(struct vol *v, struct why *why)
 {
-	(void)mkdir(PATH_RUN, 0755);
-	(void)mkdir(PATH_VOLUME, 0755);
+	/*
+	 * Whatever the umask is: the container's runtime, which runs as a
+	 * mapped user, has to be able to pass through.
+	 */
+	(void)mkdir(PATH_RUN, 0711);
+	(void)mkdir(PATH_VOLUME, 0711);
+	if (chmod(PATH_RUN, 0711) != 0 || chmod(PATH_VOLUME, 0711) != 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", PATH_RUN,
+		    strerror(errno));
 	if (v->directory) {
 		char from[32];
 		(void)mkdirat(FD_DISK, "data", 0755);

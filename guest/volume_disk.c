@@ -160,8 +160,8 @@ run(char *const argv[], struct why *why)
 	pid_t pid;
 	int st;
 	/* zeroed journal blocks must be written, not left as holes */
-	char zero[] = "UNIX_IO_NOZEROOUT=1", conf[] = "MKE2FS_CONFIG=/dev/null";
-	char *const env[] = { zero, conf, NULL };
+	char zero[] = "UNIX_IO_NOZEROOUT=1";
+	char *const env[] = { zero, NULL };
 	int rc = posix_spawn(&pid, argv[0], NULL, NULL, argv, env);
 	if (rc != 0)
 		return why_set(
