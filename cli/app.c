@@ -8,24 +8,26 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/hex.h"
 #include "base/own.h"
-#include "oci/oci.h"
+#include "cli/archive.h"
 
 #define MAX_FILES 100000
-#define MAX_UNPACKED (16ull << 30)
 
 static const char usage[] =
     "usage: dstack app build DIR -o FILE [--config FILE] [--tag NAME:TAG]\n"
     "       dstack app inspect FILE [--digest HEX] [--json]\n"
+    "       dstack app push [FILE] [--name NAME] [--config FILE] [--json]\n"
+    "       dstack app rollback [--config FILE] [--json]\n"
     "  build    an archive as `docker save` makes it, from a folder that\n"
     "           becomes the root; --config: JSON with Entrypoint, Cmd, Env,\n"
     "           User, WorkingDir, ExposedPorts, StopSignal, Volumes\n"
     "  inspect  check an archive whole and print the digest that the\n"
-    "           contract names";
+    "           contract names\n"
+    "  push     into the host volumes and on to the contract\n"
+    "  rollback to what ran before, as a new version";
 
 struct tree {
 	struct oci_file *v;
@@ -280,29 +282,15 @@ inspect(const char *file, const char *digest, bool as_json)
 {
 	struct why why = { "" };
 	uint8_t want[32];
-	struct stat s;
 	if (digest != NULL &&
 	    hex_decode(digest, strlen(digest), want, 32) != DSTACK_OK)
 		return cmd_usage("dstack app inspect: --digest takes 64 hex "
 				 "digits");
-	AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &s) != 0)
-		return cmd_fail("app inspect", sys(&why, file), &why);
-	if (s.st_size <= 0)
-		return cmd_fail("app inspect",
-		    why_set(&why, DSTACK_E_FORMAT, "%.150s: empty", file),
-		    &why);
-	void *p = mmap(
-	    NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return cmd_fail("app inspect", sys(&why, file), &why);
-	AUTO_OCI struct oci_image *img = NULL;
-	enum dstack_status st = oci_open(p, (size_t)s.st_size,
-	    digest != NULL ? want : NULL, MAX_UNPACKED, &img, &why);
+	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	enum dstack_status st =
+	    archive_open(file, digest != NULL ? want : NULL, &a, &why);
 	if (st == DSTACK_OK)
-		print(img, as_json);
-	if (munmap(p, (size_t)s.st_size) != 0 && st == DSTACK_OK)
-		st = sys(&why, file);
+		print(a.img, as_json);
 	if (st == DSTACK_OK)
 		return EXIT_YES;
 	(void)cmd_fail("app inspect", st, &why);
@@ -319,6 +307,9 @@ cmd_app(int argc, char **argv)
 		"--digest" };
 	const char *what = NULL;
 	bool json = false;
+	if (argc > 1 && (strcmp(argv[1], "push") == 0 ||
+			    strcmp(argv[1], "rollback") == 0))
+		return app_push(argc - 1, argv + 1);
 	for (int i = 2; i < argc; i++) {
 		size_t k = 0;
 		while (k < 4 && strcmp(argv[i], name[k]) != 0)

@@ -9,6 +9,7 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
+#include "base/secret.h"
 #include "base/status.h"
 
 enum exit_code {
@@ -37,5 +38,8 @@ int cmd_exit(enum dstack_status st);
 int cmd_fail(const char *verb, enum dstack_status st, const struct why *why);
 /* Usage text on standard error; returns 2. */
 int cmd_usage(const char *text);
+/* A key file: 64 hex digits, "0x" before them or not, one line. */
+DSTACK_CHECKED enum dstack_status cmd_read_key(
+    const char *path, struct secret32 *key, struct why *why);
 
 #endif

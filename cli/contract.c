@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "cli/cmd.h"
 #include "cli/contract.h"
+#include "cli/network.h"
 #include "host/config.h"
 #include "host/governance.h"
 #include "host/kmcall.h"
@@ -36,7 +37,9 @@ static const char usage[] =
     "         [--not-before SECONDS]\n"
     "  stop-app VERSION, pause, unpause\n"
     "  verify APPDATA SIGNATURE\n"
-    "The key is PRIVKEY of the configuration, or 64 hex digits in FILE.";
+    "The key is PRIVKEY of the configuration, or 64 hex digits in FILE.\n"
+    "With neither --config nor --rpc: the network of " DEMO_DIR " when it\n"
+    "runs, with its owner's key; else host.env.";
 
 enum option_code {
 	O_CONFIG = 256, O_RPC, O_CONTRACT, O_KEY, O_JSON, O_OWNER, O_PAUSER,
@@ -204,31 +207,6 @@ parse(int argc, char **argv, struct contract_args *a)
 	return optind == argc;
 }
 
-/* 64 hex digits, "0x" before them or not. */
-static enum dstack_status
-read_key(const char *path, struct secret32 *key, struct why *why)
-{
-	char text[80] = "";
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat sb;
-	if (fd < 0 || fstat(fd, &sb) != 0)
-		return why_set(why, DSTACK_E_SYS, "%s: %s", path,
-		    strerror(errno));
-	if ((sb.st_mode & 077) != 0)
-		log_line("contract: %s: others may read this key; chmod 600",
-		    path);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		n--;
-	enum dstack_status st = n > 0
-	    ? hex_decode(text, (size_t)n, key->b, sizeof(key->b))
-	    : DSTACK_E_FORMAT;
-	explicit_bzero(text, sizeof(text));
-	return st == DSTACK_OK
-	    ? st
-	    : why_set(why, DSTACK_E_FORMAT, "%s: not 64 hex digits", path);
-}
-
 /* Endpoint, contract and key, from options first, then configuration. */
 static enum dstack_status
 connect_to(struct contract_args *a, bool creates, struct secret32 *key,
@@ -237,13 +215,27 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
 	enum dstack_status st = DSTACK_OK;
 	const char *url = a->rpc;
+	const char *key_file = a->key_file;
 
-	if (a->config == NULL && a->rpc == NULL)
+	struct network_info net = { .pid = 0 };
+	char owner[100];
+
+	if (a->config == NULL && a->rpc == NULL && !creates &&
+	    network_running(DEMO_DIR, &net, NULL) == DSTACK_OK) {
+		url = net.rpc;
+		if (!a->has_contract)
+			memcpy(a->contract, net.contract, 20);
+		a->has_contract = true;
+		network_owner_key(net.dir, owner);
+		if (key_file == NULL)
+			key_file = owner;
+	} else if (a->config == NULL && a->rpc == NULL) {
 		a->config = "host.env";
+	}
 	if (a->config != NULL)
 		st = config_load(a->config, &c, why);
-	if (st == DSTACK_OK && a->key_file != NULL)
-		st = read_key(a->key_file, key, why);
+	if (st == DSTACK_OK && key_file != NULL)
+		st = cmd_read_key(key_file, key, why);
 	else if (st == DSTACK_OK && a->config != NULL)
 		*key = c.privkey;
 	if (st != DSTACK_OK)

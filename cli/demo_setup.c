@@ -8,27 +8,25 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "cli/archive.h"
+#include "cli/network.h"
 #include "crypto/hash.h"
 #include "crypto/secp.h"
 #include "eth/rpc.h"
 #include "host/acme.h"
 #include "host/proc.h"
-#include "oci/oci.h"
 #include "protocol/netcfg.h"
 #include "protocol/statements.h"
 
 #define ANVIL "tools/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 #define START_MS 60000u
 #define STOP_MS 8000u
-#define APP_MAX ((off_t)1 << 30)
-#define APP_UNPACKED (2ull << 30)
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *f)
@@ -167,29 +165,30 @@ start_chain(struct demo *d, struct why *why)
 static enum dstack_status
 app_digest(struct demo *d, struct why *why)
 {
-	struct stat sb;
-	AUTO_CLOSE int fd = open(d->app, O_RDONLY | O_CLOEXEC);
-	struct oci_image *img = NULL;
+	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	enum dstack_status st = archive_open(d->app, NULL, &a, why);
 
-	if (fd < 0 || fstat(fd, &sb) != 0)
+	if (st == DSTACK_E_SYS)
 		return why_set(why, DSTACK_E_MISSING,
-		    "%s: %s; make it with ./build_app.sh", d->app,
-		    strerror(errno));
-	if (!S_ISREG(sb.st_mode) || sb.st_size == 0 || sb.st_size > APP_MAX)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "%s is no image archive", d->app);
-	size_t n = (size_t)sb.st_size;
-	void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return why_set(
-		    why, DSTACK_E_SYS, "%s: %s", d->app, strerror(errno));
-	enum dstack_status st =
-	    oci_open(p, n, NULL, APP_UNPACKED, &img, why);
+		    "%s cannot be read; make it with ./build_app.sh", d->app);
 	if (st == DSTACK_OK)
-		memcpy(d->app_digest, oci_digest(img), 32);
-	oci_free(img);
-	(void)munmap(p, n);
-	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", d->app);
+		memcpy(d->app_digest, oci_digest(a.img), 32);
+	return st;
+}
+
+/* For dstack app push and dstack contract; gone with the network. */
+static enum dstack_status
+write_owner(const struct demo *d, struct why *why)
+{
+	char path[100];
+	AUTO_WR struct wr w = wr_new(0);
+
+	wr_hex(&w, d->owner.b, 32);
+	wr_str(&w, "\n");
+	if (wr_status(&w) != DSTACK_OK)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	network_owner_key(d->dir, path);
+	return write_file(path, 0600, w.buf, w.len, why);
 }
 
 /* A hard link is enough: guests check what they read. Else a copy. */
@@ -370,6 +369,8 @@ demo_setup(struct demo *d, struct why *why)
 		st = start_chain(d, why);
 	if (st == DSTACK_OK)
 		st = random_key(&d->owner, why);
+	if (st == DSTACK_OK)
+		st = write_owner(d, why);
 	if (st == DSTACK_OK)
 		st = fund(d, &d->owner, why);
 	d->gov.rpc = d->rpc;

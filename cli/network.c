@@ -62,10 +62,31 @@ network_load(const char *dir, struct network_info *out, struct why *why)
 	return DSTACK_OK;
 }
 
+enum dstack_status
+network_running(const char *dir, struct network_info *out, struct why *why)
+{
+	enum dstack_status st = network_load(dir, out, why);
+
+	if (st == DSTACK_OK && !out->alive)
+		st = why_set(why, DSTACK_E_MISSING,
+		    "the network in %s is no longer running", dir);
+	return st;
+}
+
+void
+network_owner_key(const char *dir, char out[static 100])
+{
+	(void)snprintf(out, 100, "%s/owner.key", dir);
+}
+
 void
 network_forget(const char *dir)
 {
 	char path[160];
+	char owner[100];
+
+	network_owner_key(dir, owner);
+	(void)unlink(owner);
 
 	(void)snprintf(path, sizeof(path), "%s/network.json", dir);
 	(void)unlink(path);

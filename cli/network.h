@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a network that dstack demo keeps: DIR/network.json. */
+/*
+ * The record of a network that dstack demo keeps: DIR/network.json, and its
+ * contract owner's key in DIR/owner.key.
+ */
 #ifndef CLI_NETWORK_H
 #define CLI_NETWORK_H
 
@@ -24,6 +27,11 @@ DSTACK_CHECKED enum dstack_status network_save(
 /* DSTACK_E_MISSING: none is recorded. */
 DSTACK_CHECKED enum dstack_status network_load(
     const char *dir, struct network_info *out, struct why *why);
+/* The same; DSTACK_E_MISSING also where it no longer runs. */
+DSTACK_CHECKED enum dstack_status network_running(
+    const char *dir, struct network_info *out, struct why *why);
+/* Path of the contract owner's key file. */
+void network_owner_key(const char *dir, char out[static 100]);
 void network_forget(const char *dir);
 
 #endif

@@ -172,10 +172,7 @@ cmd_status(int argc, char **argv)
 	}
 	if (optind != argc || strlen(dir) >= 64)
 		return cmd_usage(usage);
-	enum dstack_status st = network_load(dir, &net, &why);
-	if (st == DSTACK_OK && !net.alive)
-		st = why_set(&why, DSTACK_E_MISSING,
-		    "the network in %s is no longer running", dir);
+	enum dstack_status st = network_running(dir, &net, &why);
 	if (st == DSTACK_OK)
 		st = collect(&net, &o, &why);
 	if (st != DSTACK_OK)

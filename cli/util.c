@@ -2,9 +2,16 @@
 /* What every verb needs to end well. */
 #include "cli/cmd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/hex.h"
 #include "base/log.h"
+#include "base/own.h"
 
 int
 cmd_exit(enum dstack_status st)
@@ -30,4 +37,28 @@ cmd_usage(const char *text)
 {
 	(void)fprintf(stderr, "%s\n", text);
 	return EXIT_USAGE;
+}
+
+enum dstack_status
+cmd_read_key(const char *path, struct secret32 *key, struct why *why)
+{
+	char text[80] = "";
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat sb;
+	if (fd < 0 || fstat(fd, &sb) != 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", path,
+		    strerror(errno));
+	if ((sb.st_mode & 077) != 0)
+		log_line("%s: others may read this key; chmod 600",
+		    path);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	enum dstack_status st = n > 0
+	    ? hex_decode(text, (size_t)n, key->b, sizeof(key->b))
+	    : DSTACK_E_FORMAT;
+	explicit_bzero(text, sizeof(text));
+	return st == DSTACK_OK
+	    ? st
+	    : why_set(why, DSTACK_E_FORMAT, "%s: not 64 hex digits", path);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An image archive on this machine: checked whole, named, handed to guests. */
+#ifndef CLI_ARCHIVE_H
+#define CLI_ARCHIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/own.h"
+#include "base/status.h"
+#include "oci/oci.h"
+
+struct archive {
+	void *map;
+	size_t len;
+	struct oci_image *img; /* lives as long as the mapping */
+};
+
+/*
+ * Map and check the file. want: the digest it must have, or NULL.
+ * DSTACK_E_SYS: it cannot be read; else what oci_open says.
+ */
+DSTACK_CHECKED enum dstack_status archive_open(const char *path,
+    const uint8_t *want, struct archive *out, struct why *why);
+void archive_close(struct archive *a);
+#define AUTO_ARCHIVE OWN_CLEANUP(archive_close)
+
+/* Put it where guests look for it first: DIR/app-DIGEST16.tar. */
+DSTACK_CHECKED enum dstack_status archive_give(
+    const struct archive *a, const char *dir, struct why *why);
+/* Does DIR hold the archive of this digest, under a name guests look for? */
+DSTACK_CHECKED enum dstack_status archive_there(
+    const char *dir, const uint8_t digest[static 32], struct why *why);
+
+/* dstack app push and rollback; argv[0] is the verb. */
+int app_push(int argc, char **argv);
+
+#endif

@@ -1,0 +1,111 @@
+#!/bin/sh
+# A new version of the app on a running network without VMs: dstack app push
+# makes both nodes swap, the old one serves until the new one does, and
+# dstack app rollback brings the old one back.
+set -eu
+cd "$(dirname "$0")/../.."
+bin=${B:-build}/bin/dstack
+[ "$(id -u)" -eq 0 ] || { echo "needs root (namespaces)"; exit 77; }
+[ -x /usr/bin/pebble ] && command -v crun >/dev/null || { echo "pebble or crun is not installed"; exit 77; }
+make -s contracts
+[ -f host_volume/app-example.tar ] || ./build_app.sh >/dev/null
+dir=build/demo-push
+d=$(mktemp -d)
+pid=
+loop=
+cleanup() {
+	for p in $loop $pid; do kill "$p" 2>/dev/null && wait "$p" || true; done
+	rm -rf "$d"
+}
+trap cleanup EXIT
+new=$(./build_app.sh -o "$d/new.tar" --greeting "Second version of the greeting")
+
+"$bin" demo --no-vm --nodes 2 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/err" &
+pid=$!
+n=0
+until grep -q '"ready"' "$d/out"; do
+	n=$((n + 1))
+	[ $n -lt 2400 ] || { echo "not ready"; cat "$d/out"; exit 1; }
+	kill -0 "$pid" || { cat "$d/err"; exit 1; }
+	sleep 0.1
+done
+port() {
+	jq -r "select(.event==\"node\" and .phase==\"serving\" and .index==$1).https" "$d/out" | sed 's/.*://'
+}
+p0=$(port 0) p1=$(port 1)
+get() { # PORT
+	curl -sS --max-time 20 --cacert $dir/ca/ca.pem --connect-to "::127.0.0.1:$1" https://demo.dstack.test/
+}
+# wait_for WORDS: both nodes serve a page with them
+wait_for() {
+	for p in "$p0" "$p1"; do
+		n=0
+		until get "$p" 2>/dev/null | grep -q "$1"; do
+			n=$((n + 1))
+			[ $n -lt 600 ] || {
+				echo "port $p does not serve '$1'"
+				"$bin" status --dir $dir
+				exit 1
+			}
+			sleep 0.1
+		done
+	done
+}
+old='Welcome to Dstack with unstoppable TLS!'
+[ "$(stat -c %a $dir/owner.key)" = 600 ]
+wait_for "$old"
+
+if "$bin" app rollback --dir $dir 2>"$d/no"; then exit 1; fi
+grep -q 'no version has run before' "$d/no"
+echo "ok there is nothing to roll back to at first"
+head -c 5000 "$d/new.tar" >"$d/cut.tar"
+rc=0
+"$bin" app push "$d/cut.tar" --dir $dir 2>"$d/no" || rc=$?
+[ $rc -eq 1 ] && [ "$(wc -l <"$d/no")" -eq 1 ]
+[ "$(find $dir -name 'app-*.tar' | grep -vc app-example.tar)" -eq 0 ]
+echo "ok an archive cut short is refused with one line and copied nowhere"
+
+# every answer from now on is one of the two versions
+while :; do
+	for p in "$p0" "$p1"; do
+		get "$p" >"$d/page" 2>&1 || true
+		if grep -q 'Second version' "$d/page"; then echo "$p new"
+		elif grep -q "$old" "$d/page"; then echo "$p old"
+		else echo "$p bad: $(head -c 300 "$d/page" | tr '\n' ' ')"; fi
+	done
+done >"$d/seen" &
+loop=$!
+"$bin" app push "$d/new.tar" --dir $dir --json >"$d/pushed"
+[ "$(jq -c '[.name, .digest, .version, .proposed, .volumes]' "$d/pushed")" = \
+	"[\"app-example\",\"$new\",2,true,2]" ]
+wait_for 'Second version of the greeting'
+n=0
+until grep -q "$p0 new" "$d/seen" && grep -q "$p1 new" "$d/seen"; do
+	n=$((n + 1))
+	[ $n -lt 600 ] || { echo "the loop stands still"; exit 1; }
+	sleep 0.1
+done
+kill "$loop" && wait "$loop" || true
+loop=
+echo "ok promise 9: both nodes swap to the version that was pushed"
+if grep bad "$d/seen"; then exit 1; fi
+for p in "$p0" "$p1"; do
+	sed -n "s/^$p //p" "$d/seen" | uniq | tr '\n' ' ' >"$d/order"
+	[ "$(cat "$d/order")" = "old new " ] || { echo "port $p: $(cat "$d/order")"; exit 1; }
+done
+echo "ok the old version serves until the new one does"
+
+"$bin" app push "$d/new.tar" --dir $dir --json >"$d/pushed"
+[ "$(jq -c '[.version, .proposed]' "$d/pushed")" = "[2,false]" ]
+echo "ok the newest version is not proposed again"
+
+"$bin" app rollback --dir $dir --json >"$d/pushed"
+[ "$(jq -c '[.version, .proposed]' "$d/pushed")" = "[3,true]" ]
+wait_for "$old"
+"$bin" status --dir $dir --json >"$d/status"
+[ "$(jq -c '[.app.version, (.nodes[].status.app.version)]' "$d/status")" = "[3,3,3]" ]
+echo "ok rollback brings the old version back under a higher number"
+kill "$pid" && wait "$pid" || true
+pid=
+[ ! -e $dir/owner.key ]
+echo "ok the owner's key is gone with the network"
