@@ -37,6 +37,8 @@ static const char usage[] =
     "         [--not-before SECONDS]\n"
     "  stop-app VERSION, pause, unpause\n"
     "  verify APPDATA SIGNATURE\n"
+    "  netcfg --domain NAME [--out FILE] [--confirmations N]\n"
+    "         [--heartbeat SECONDS] [--log-app yes|no]\n"
     "The key is PRIVKEY of the configuration, or 64 hex digits in FILE.\n"
     "With neither --config nor --rpc: the network of " DEMO_DIR " when it\n"
     "runs, with its owner's key; else host.env.";
@@ -45,7 +47,8 @@ enum option_code {
 	O_CONFIG = 256, O_RPC, O_CONTRACT, O_KEY, O_JSON, O_OWNER, O_PAUSER,
 	O_NOTICE, O_SIM, O_CT, O_CODE, O_BOOTSTRAPPER, O_EPOCH, O_TCB, O_EVAL,
 	O_ROOT, O_PCK, O_EXPIRY, O_CAP, O_PLATFORMS, O_NAME, O_DIGEST, O_APP,
-	O_VERSION, O_BEFORE,
+	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_HEARTBEAT,
+	O_LOG_APP,
 };
 
 static bool
@@ -106,6 +109,12 @@ platforms(const char *text, uint8_t *mode)
 }
 
 static bool
+yes_no(const char *text)
+{
+	return strcmp(text, "yes") == 0 || strcmp(text, "no") == 0;
+}
+
+static bool
 u32(const char *text, uint32_t *out)
 {
 	uint64_t v;
@@ -163,6 +172,13 @@ option(struct contract_args *a, int c)
 	case O_APP: a->has_app = true; return exact(optarg, a->app_id, 32);
 	case O_VERSION: return number(optarg, UINT64_MAX, &a->version);
 	case O_BEFORE: return number(optarg, UINT64_MAX, &a->not_before);
+	case O_DOMAIN: a->domain = optarg; return true;
+	case O_OUT: a->out = optarg; return true;
+	case O_CONFIRMATIONS:
+		a->has_confirmations = true;
+		return number(optarg, UINT32_MAX, &a->confirmations);
+	case O_HEARTBEAT: return number(optarg, UINT32_MAX, &a->heartbeat);
+	case O_LOG_APP: a->log_app = optarg; return yes_no(optarg);
 	default: return false;
 	}
 }
@@ -196,6 +212,11 @@ parse(int argc, char **argv, struct contract_args *a)
 		{ "app-id", required_argument, NULL, O_APP },
 		{ "version", required_argument, NULL, O_VERSION },
 		{ "not-before", required_argument, NULL, O_BEFORE },
+		{ "domain", required_argument, NULL, O_DOMAIN },
+		{ "out", required_argument, NULL, O_OUT },
+		{ "confirmations", required_argument, NULL, O_CONFIRMATIONS },
+		{ "heartbeat", required_argument, NULL, O_HEARTBEAT },
+		{ "log-app", required_argument, NULL, O_LOG_APP },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -240,6 +261,8 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 		*key = c.privkey;
 	if (st != DSTACK_OK)
 		return st;
+	if (a->config != NULL)
+		memcpy(a->host_volume, c.host_volume, sizeof(c.host_volume));
 	if (url == NULL)
 		url = c.rpc_url;
 	if (a->has_contract)
@@ -267,6 +290,8 @@ cmd_contract(int argc, char **argv)
 	/* a real network's defaults: strict, and a day of notice */
 	struct contract_args a = {
 		.deploy = { .notice_period = 86400 },
+		.heartbeat = 3600,
+		.host_volume = "host_volume",
 		.policy = { .tcb_mask = 1u << KM_TCB_UP_TO_DATE,
 		    .request_expiry = 300, .requests_per_block = 16,
 		    .platform_mode = KM_PLATFORM_DENY },

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
+#include "host/config.h"
 #include "host/governance.h"
 
 struct contract_args {
@@ -14,11 +17,15 @@ struct contract_args {
 	const char *key_file;
 	const char *code;
 	const char *name;
+	const char *domain; /* of netcfg, as the next three */
+	const char *out;
+	const char *log_app;
+	char host_volume[CONFIG_TEXT];
 	const char *word[2]; /* arguments that are no options */
 	unsigned words;
 	bool json;
 	bool has_contract, has_bootstrapper, has_epoch, has_digest, has_app,
-	    has_ct;
+	    has_ct, has_confirmations;
 	uint8_t contract[20];
 	uint8_t bootstrapper[20];
 	uint8_t digest[32];
@@ -26,6 +33,8 @@ struct contract_args {
 	uint64_t epoch;
 	uint64_t version;
 	uint64_t not_before;
+	uint64_t confirmations;
+	uint64_t heartbeat;
 	struct gov_deploy deploy;
 	struct state_policy policy;
 };
@@ -38,6 +47,13 @@ struct contract_verb {
 	bool sends;     /* needs a key */
 	bool creates;   /* needs no contract */
 };
+
+/* cli/contract_netcfg.c: what guests are measured with, from the chain. */
+DSTACK_CHECKED enum dstack_status verb_netcfg(
+    struct gov *g, struct contract_args *a, struct why *why);
+/* Takes o: JSON on standard output, or "key: value" lines. */
+DSTACK_CHECKED enum dstack_status contract_print(
+    json_t *o, const struct contract_args *a);
 
 /* NULL: no such verb. */
 const struct contract_verb *contract_verb(const char *name);

@@ -52,8 +52,8 @@ print_plain(const json_t *o, int indent)
 	}
 }
 
-static enum dstack_status
-print(json_t *o, const struct contract_args *a)
+enum dstack_status
+contract_print(json_t *o, const struct contract_args *a)
 {
 	if (o == NULL)
 		return DSTACK_E_NOMEM;
@@ -71,7 +71,7 @@ static enum dstack_status
 printed_receipt(struct rpc_receipt *r, const struct contract_args *a)
 {
 	json_decref(r->logs);
-	return print(json_pack("{s:o,s:I,s:I}", "tx", word_json(r->tx_hash),
+	return contract_print(json_pack("{s:o,s:I,s:I}", "tx", word_json(r->tx_hash),
 	                 "block", (json_int_t)r->block, "gas",
 	                 (json_int_t)r->gas_used),
 	    a);
@@ -95,7 +95,7 @@ verb_deploy(struct gov *g, struct contract_args *a, struct why *why)
 	enum dstack_status st = gov_deploy(g, a->code, &a->deploy, &d, why);
 	if (st != DSTACK_OK)
 		return st;
-	return print(json_pack("{s:o,s:I,s:o,s:o,s:I,s:I}", "contract",
+	return contract_print(json_pack("{s:o,s:I,s:o,s:o,s:I,s:I}", "contract",
 	                 addr_json(d.contract), "chainId",
 	                 (json_int_t)g->chain_id, "codeHash",
 	                 word_json(d.code_hash), "tx", word_json(d.tx_hash),
@@ -145,7 +145,7 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	bool next = v.head.epoch_count > v.head.current_epoch + 1;
-	return print(
+	return contract_print(
 	    json_pack("{s:o,s:I,s:o,s:o,s:o,s:b,s:s,s:I,s:b,s:I,s:o,s:o,s:o,"
 	              "s:o}",
 	        "contract", addr_json(g->contract), "chainId",
@@ -199,7 +199,7 @@ verb_open_epoch(struct gov *g, struct contract_args *a, struct why *why)
 		    g, a->epoch, &a->policy, a->bootstrapper, why);
 	return st != DSTACK_OK
 	    ? st
-	    : print(json_pack("{s:I}", "epoch", (json_int_t)a->epoch), a);
+	    : contract_print(json_pack("{s:I}", "epoch", (json_int_t)a->epoch), a);
 }
 
 static enum dstack_status
@@ -308,7 +308,7 @@ verb_propose(struct gov *g, struct contract_args *a, struct why *why)
 	    a->not_before, why);
 	if (st == DSTACK_OK)
 		st = gov_read_apps(g, &previous, &latest, why);
-	return st != DSTACK_OK ? st : print(app_json(&latest), a);
+	return st != DSTACK_OK ? st : contract_print(app_json(&latest), a);
 }
 
 static enum dstack_status
@@ -367,7 +367,7 @@ verb_verify(struct gov *g, struct contract_args *a, struct why *why)
 	if (st == DSTACK_OK && !yes)
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "the network's key did not sign that");
-	return st != DSTACK_OK ? st : print(json_pack("{s:b}", "ok", 1), a);
+	return st != DSTACK_OK ? st : contract_print(json_pack("{s:b}", "ok", 1), a);
 }
 
 const struct contract_verb *
@@ -389,6 +389,7 @@ contract_verb(const char *name)
 		{ "pause", verb_pause, 0, true, false },
 		{ "unpause", verb_unpause, 0, true, false },
 		{ "verify", verb_verify, 2, false, false },
+		{ "netcfg", verb_netcfg, 0, false, false },
 	};
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verbs[i].name, name) == 0)

@@ -16,6 +16,8 @@
 
 #include "base/hex.h"
 #include "base/own.h"
+#include "cli/network.h"
+#include "host/node.h"
 #include "host/vm.h"
 #include "protocol/statements.h"
 #include "sim/measure.h"
@@ -29,6 +31,9 @@ static const char usage[] =
     "       dstack image relock                today's packages\n"
     "       dstack image measure DIR --netcfg FILE [--memory MIB]\n"
     "                            [--vcpus N] [--json]\n"
+    "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
+    "                    what that node's guest will be; with neither, of\n"
+    "                    the network in " DEMO_DIR " when it runs\n"
     "       dstack image diff DIR DIR          what differs, file by file";
 
 static enum dstack_status
@@ -77,6 +82,27 @@ measure(const char *dir, const char *netcfg, struct sim_boot *b,
 	return DSTACK_OK;
 }
 
+static enum dstack_status
+measure_node(const char *config, bool no_vm, struct sim_measurements *m,
+    struct why *why)
+{
+	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
+	struct node_options o = { .cfg = &c, .no_vm = no_vm };
+	struct network_info net;
+	char env[96];
+
+	if (config == NULL &&
+	    network_running(DEMO_DIR, &net, NULL) == DSTACK_OK) {
+		(void)snprintf(
+		    env, sizeof(env), "%s/node0/host.env", net.dir);
+		config = env;
+		o.no_vm = net.no_vm;
+	}
+	enum dstack_status st =
+	    config_load(config != NULL ? config : "host.env", &c, why);
+	return st == DSTACK_OK ? node_measure(&o, m, why) : st;
+}
+
 static void
 row(const char *name, const uint8_t *p, size_t n, bool json)
 {
@@ -121,16 +147,21 @@ run_measure(int argc, char **argv)
 {
 	static const struct option lopt[] = { { "netcfg", 1, NULL, 'n' },
 		{ "memory", 1, NULL, 'm' }, { "vcpus", 1, NULL, 'c' },
-		{ "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+		{ "json", 0, NULL, 'j' }, { "config", 1, NULL, 'C' },
+		{ "no-vm", 0, NULL, 'N' }, { NULL, 0, NULL, 0 } };
 	struct sim_boot b = { .vcpus = VM_VCPUS, .memory_mib = VM_MEMORY_MIB };
 	struct sim_measurements m;
 	struct why why = { "" };
 	const char *netcfg = NULL;
-	bool json = false, ok = true;
+	const char *config = NULL;
+	bool json = false, ok = true, sized = false, no_vm = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+		sized = sized || c == 'm' || c == 'c';
 		switch (c) {
+		case 'C': config = optarg; break;
+		case 'N': no_vm = true; break;
 		case 'n': netcfg = optarg; break;
 		case 'm': ok = ok && number(optarg, 1 << 20, &b.memory_mib); break;
 		case 'c': ok = ok && number(optarg, 64, &b.vcpus); break;
@@ -138,9 +169,13 @@ run_measure(int argc, char **argv)
 		default: ok = false;
 		}
 	}
-	if (!ok || optind + 1 != argc || netcfg == NULL)
+	bool of_node = optind == argc && netcfg == NULL && !sized;
+	if (!ok || (!of_node && (optind + 1 != argc || netcfg == NULL ||
+				    config != NULL || no_vm)))
 		return cmd_usage(usage);
-	enum dstack_status st = measure(argv[optind], netcfg, &b, &m, &why);
+	enum dstack_status st = of_node
+	    ? measure_node(config, no_vm, &m, &why)
+	    : measure(argv[optind], netcfg, &b, &m, &why);
 	if (st != DSTACK_OK)
 		return cmd_fail("image", st, &why);
 	show(&m, json);

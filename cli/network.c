@@ -13,10 +13,11 @@ enum dstack_status
 network_save(const struct demo *d, struct why *why)
 {
 	char path[160];
-	json_t *o = json_pack("{s:i,s:s,s:o,s:i,s:s,s:s}", "pid",
+	json_t *o = json_pack("{s:i,s:s,s:o,s:i,s:s,s:s,s:b}", "pid",
 	    (int)getpid(), "rpc", d->rpc_url, "contract",
 	    eth_json_hex(d->deployed.contract, 20), "nodes", (int)d->count,
-	    "relay", d->relay_url, "ca", d->ca.root_file);
+	    "relay", d->relay_url, "ca", d->ca.root_file,
+	    "noVm", d->no_vm);
 
 	(void)snprintf(path, sizeof(path), "%s/network.json", d->dir);
 	bool ok = o != NULL && json_dump_file(o, path, JSON_INDENT(1)) == 0;
@@ -45,6 +46,7 @@ network_load(const char *dir, struct network_info *out, struct why *why)
 	out->alive = out->pid > 1 && kill(out->pid, 0) == 0;
 	out->nodes =
 	    (unsigned)json_integer_value(json_object_get(o, "nodes"));
+	out->no_vm = json_is_true(json_object_get(o, "noVm"));
 	if (out->nodes > DEMO_NODES_MAX)
 		out->nodes = DEMO_NODES_MAX;
 	(void)snprintf(out->dir, sizeof(out->dir), "%s", dir);

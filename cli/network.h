@@ -18,6 +18,7 @@ struct network_info {
 	char rpc[64];
 	uint8_t contract[20];
 	unsigned nodes;
+	bool no_vm;
 	char dir[64];
 	char ca_file[512];
 };

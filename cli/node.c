@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "crypto/secp.h"
 #include "host/node.h"
 
 static const char usage[] =
     "usage: dstack node run [--config FILE] [--no-vm] [--auditing DIR]\n"
+    "       dstack node address [--config FILE]   of PRIVKEY: give it gas\n"
     "  --config FILE   what host.env.example explains (default host.env)\n"
     "  --no-vm         the guest's roles as processes, for development\n"
     "  --auditing DIR  bootstrap quotes (default auditing)";
@@ -28,7 +30,8 @@ cmd_node(int argc, char **argv)
 	struct why why = { "" };
 	int c;
 
-	if (argc < 2 || strcmp(argv[1], "run") != 0)
+	bool run = argc > 1 && strcmp(argv[1], "run") == 0;
+	if (argc < 2 || (!run && strcmp(argv[1], "address") != 0))
 		return cmd_usage(usage);
 	argc--;
 	argv++;
@@ -50,6 +53,12 @@ cmd_node(int argc, char **argv)
 	if (optind != argc)
 		return cmd_usage(usage);
 	enum dstack_status st = config_load(path, &cfg, &why);
+	if (st == DSTACK_OK && !run) {
+		char text[43];
+		eip55(cfg.submitter, text);
+		printf("%s\n", text);
+		return EXIT_YES;
+	}
 	if (st == DSTACK_OK && o.no_vm && !cfg.sim)
 		return cmd_usage(
 		    "dstack node: --no-vm needs FLAVOUR=sim in host.env");
