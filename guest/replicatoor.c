@@ -24,16 +24,22 @@ repl_nap(void)
 	(void)nanosleep(&t, NULL);
 }
 
+void
+repl_say(struct repl *r, const struct why *why)
+{
+	if (why->text[0] == '\0' || strcmp(r->said.text, why->text) == 0)
+		return;
+	r->said = *why;
+	log_line("%s; trying on", why->text);
+}
+
 bool
 repl_later(struct repl *r, enum dstack_status st, const struct why *why)
 {
 	if (st != DSTACK_E_MISSING && st != DSTACK_E_BUSY &&
 	    st != DSTACK_E_FORMAT)
 		return false;
-	if (strcmp(r->said.text, why->text) != 0) {
-		r->said = *why; /* each trouble is said once */
-		log_line("%s; trying on", why->text);
-	}
+	repl_say(r, why);
 	repl_nap();
 	return true;
 }

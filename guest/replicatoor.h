@@ -42,6 +42,8 @@ struct repl {
 
 /* Wait a little before the same thing is tried again. */
 void repl_nap(void);
+/* Log a trouble, once until another comes. */
+void repl_say(struct repl *r, const struct why *why);
 /* Is st something that may pass? Then say it (once) and wait a little. */
 bool repl_later(struct repl *r, enum dstack_status st, const struct why *why);
 

@@ -130,7 +130,7 @@ repl_bootstrap(struct repl *r, uint64_t epoch, struct state_epoch *record,
 	/* whether it went through is seen on the chain, not in the answer */
 	if (asked) {
 		if (st != DSTACK_OK)
-			log_line("%s", why->text);
+			repl_say(r, why);
 		st = await_record(
 		    r, epoch, &m.s, st == DSTACK_OK, record, done, why);
 	}

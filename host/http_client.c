@@ -264,7 +264,8 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 	if (rc == CURLE_HTTP_RETURNED_ERROR)
 		return why_set(why, DSTACK_E_MISSING,
 		    "%s answered HTTP %ld", origin, code);
-	return why_set(why, DSTACK_E_MISSING, "%s: %s", origin,
+	return why_set(why, code == 200 ? DSTACK_E_TRUNCATED : DSTACK_E_MISSING,
+	    "%s: %s", origin,
 	    rc == CURLE_OK                      ? "it ended the stream"
 	        : rc == CURLE_ABORTED_BY_CALLBACK ? "it has gone silent"
 	                                          : curl_easy_strerror(rc));

@@ -278,6 +278,12 @@ fill_status(struct node *n)
 	    n->o->no_vm ? "no-vm" : vm_accel_name(n->vm.accel));
 }
 
+static bool
+own_request(void *arg, const uint8_t id[static 32])
+{
+	return router_registered(arg, id);
+}
+
 static enum dstack_status
 start(struct node *n, struct why *why)
 {
@@ -298,7 +304,8 @@ start(struct node *n, struct why *why)
 	if (st == DSTACK_OK)
 		st = n->o->no_vm ? start_no_vm(n, why) : start_vm(n, why);
 	if (st == DSTACK_OK)
-		st = onboarder_new(c, n->rpc, &n->onboarder, why);
+		st = onboarder_new(c, n->rpc, own_request, n->router,
+		    &n->onboarder, why);
 	return st;
 }
 

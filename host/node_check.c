@@ -7,11 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "crypto/hash.h"
 #include "host/files.h"
 #include "host/node_priv.h"
 #include "host/proc.h"
 #include "protocol/netcfg.h"
+
+#define RPC_STEP_MS 250
 
 /* Promise 17: a 140 MB container. Sparse: it takes what is written. */
 #define DISK_BYTES ((off_t)140 << 20)
@@ -206,7 +209,16 @@ node_check(const struct node_options *o, const struct node_paths *p,
 {
 	const struct host_config *c = o->cfg;
 	uint8_t code_hash[32];
-	enum dstack_status st = check_chain(c, rpc, code_hash, why);
+	bool said = false;
+	enum dstack_status st;
+
+	/* nothing was started yet: Ctrl-C ends this as it ends any program */
+	while ((st = check_chain(c, rpc, code_hash, why)) == DSTACK_E_MISSING) {
+		if (!said)
+			log_line("%s; waiting for it (ETH_RPC_URL)", why->text);
+		said = true;
+		proc_pause_ms(RPC_STEP_MS);
+	}
 
 	if (st == DSTACK_OK)
 		st = check_netcfg(c, code_hash, why);

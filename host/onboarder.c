@@ -18,6 +18,7 @@
 #define GIVE_UP_MS 600000u /* a request lives for some hundred blocks */
 #define SILENT_S 90u       /* the relay's keep-alive comes every 30 s */
 #define DONE_MAX 256u
+#define HEARD_MS 1000u     /* a relay that hangs up at once is not back */
 
 struct entry {
 	bool used;
@@ -32,6 +33,8 @@ struct entry {
 struct onboarder {
 	const struct host_config *cfg;
 	struct rpc *rpc;
+	bool (*own)(void *arg, const uint8_t id[static 32]);
+	void *own_arg;
 	pthread_t listener;
 	pthread_t worker;
 	bool listening;
@@ -87,6 +90,8 @@ on_line(void *arg, const char *line, size_t len)
 			    o->bad, why.text);
 		return;
 	}
+	if (o->own != NULL && o->own(o->own_arg, id))
+		return;
 	(void)pthread_mutex_lock(&o->lock);
 	struct entry *e = NULL;
 	for (size_t i = 0; e == NULL && i < ONBOARDER_PENDING; i++)
@@ -261,17 +266,25 @@ listener(void *arg)
 	struct onboarder *o = arg;
 	struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
 	char url[CONFIG_TEXT + 16];
-	struct why last = { "" };
+	bool said = false;
 
 	(void)snprintf(url, sizeof(url), "%s/subscribe", o->cfg->pubsub_url);
 	while (!atomic_load(&o->stop)) {
 		struct why why = { "" };
-		if (http_lines(url, PUBSUB_MESSAGE_MAX + 64, SILENT_S, on_line,
-		        o, &o->stop, &why) == DSTACK_OK)
+		const uint64_t began = now_ms();
+		enum dstack_status st = http_lines(url,
+		    PUBSUB_MESSAGE_MAX + 64, SILENT_S, on_line, o, &o->stop,
+		    &why);
+		if (st == DSTACK_OK)
 			break;
-		if (strcmp(why.text, last.text) != 0)
-			log_line("relay: %s; asking again", why.text);
-		last = why;
+		/* one line for one outage, however its reasons change */
+		if (st == DSTACK_E_TRUNCATED && now_ms() - began > HEARD_MS)
+			said = false;
+		if (!said)
+			log_line("relay: %s; asking again until it is there "
+				 "(PUBSUB_URL)",
+			    why.text);
+		said = true;
 		(void)nanosleep(&pause, NULL);
 	}
 	return NULL;
@@ -279,6 +292,7 @@ listener(void *arg)
 
 enum dstack_status
 onboarder_new(const struct host_config *cfg, struct rpc *rpc,
+    bool (*own)(void *arg, const uint8_t id[static 32]), void *arg,
     struct onboarder **out, struct why *why)
 {
 	struct onboarder *o = calloc(1, sizeof(*o));
@@ -288,6 +302,8 @@ onboarder_new(const struct host_config *cfg, struct rpc *rpc,
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	o->cfg = cfg;
 	o->rpc = rpc;
+	o->own = own;
+	o->own_arg = arg;
 	(void)pthread_mutex_init(&o->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

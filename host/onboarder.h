@@ -40,9 +40,14 @@ unsigned onboarder_delay(
     const struct host_config *cfg, const uint8_t id[static 32]);
 
 struct onboarder;
-/* Starts two threads. cfg and rpc: borrowed until onboarder_free. */
+/*
+ * Starts two threads. cfg and rpc: borrowed until onboarder_free. own (may be
+ * NULL), called from one of the threads, says which requests this node made
+ * itself: those are for others to answer.
+ */
 DSTACK_CHECKED enum dstack_status onboarder_new(const struct host_config *cfg,
-    struct rpc *rpc, struct onboarder **out, struct why *why);
+    struct rpc *rpc, bool (*own)(void *arg, const uint8_t id[static 32]),
+    void *arg, struct onboarder **out, struct why *why);
 void onboarder_free(struct onboarder *o);
 
 #endif

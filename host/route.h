@@ -9,6 +9,7 @@
 #ifndef HOST_ROUTE_H
 #define HOST_ROUTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ DSTACK_CHECKED enum dstack_status router_new(const struct host_config *cfg,
     struct rpc *rpc, const char *auditing, struct router **out,
     struct why *why);
 void router_free(struct router *r);
+
+/* Did this node's guest post the request id through this router? */
+bool router_registered(struct router *r, const uint8_t id[static 32]);
 
 /* Always answers; out->body must be freed with wr_free. */
 void route_handle(struct router *r, const char *path, const void *body,

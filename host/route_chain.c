@@ -77,6 +77,34 @@ now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static void
+answer_tx(struct route_answer *a, const struct rpc_receipt *receipt)
+{
+	a->status = 200;
+	a->type = "application/json";
+	msg_tx_build(&a->body, receipt->tx_hash);
+}
+
+/* Guests try on, several times a second: each failure is logged once. */
+static void
+say(struct router *r, const char *text)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	bool new = strcmp(r->said, text) != 0;
+	(void)snprintf(r->said, sizeof(r->said), "%s", text);
+	(void)pthread_mutex_unlock(&r->lock);
+	if (new && text[0] != '\0')
+		log_line("%s", text);
+}
+
+static void
+refused(struct router *r, struct route_answer *a, enum dstack_status st,
+    const struct why *why)
+{
+	say(r, why->text);
+	route_fail(a, st, why);
+}
+
 /* Send and wait; names the contract's error where it has one. */
 static enum dstack_status
 transact(struct router *r, const char *what, const struct wr *call,
@@ -92,22 +120,9 @@ transact(struct router *r, const char *what, const struct wr *call,
 		    "%s: the contract refuses: %s", what, name);
 	json_decref(receipt->logs);
 	receipt->logs = NULL;
+	if (st == DSTACK_OK)
+		say(r, ""); /* the next failure is a new one */
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", what);
-}
-
-static void
-answer_tx(struct route_answer *a, const struct rpc_receipt *receipt)
-{
-	a->status = 200;
-	a->type = "application/json";
-	msg_tx_build(&a->body, receipt->tx_hash);
-}
-
-static void
-refused(struct route_answer *a, enum dstack_status st, const struct why *why)
-{
-	log_line("%s", why->text);
-	route_fail(a, st, why);
 }
 
 /* The whole message: joiners ask for it by epoch. */
@@ -146,7 +161,7 @@ route_bootstrap(
 	}
 	msg_bootstrap_free(&m);
 	if (st != DSTACK_OK)
-		refused(a, st, &why);
+		refused(r, a, st, &why);
 	else
 		answer_tx(a, &receipt);
 }
@@ -165,8 +180,10 @@ gossip(struct router *r, const char *message, struct why *why)
 		.max = 4096,
 		.timeout_ms = 5000 };
 	enum dstack_status st = http_do(&q, &status, &answer, NULL, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why, st, "relay");
+	if (st != DSTACK_OK) { /* the onboarder's listener says so */
+		why->text[0] = '\0';
+		return st;
+	}
 	if (status != 200)
 		return why_set(why, DSTACK_E_MISSING,
 		    "relay: it answered HTTP %u; check PUBSUB_URL", status);
@@ -176,7 +193,7 @@ gossip(struct router *r, const char *message, struct why *why)
 /* Take over message; the oldest entry makes room. */
 static void
 remember(struct router *r, const uint8_t id[static 32], uint64_t block,
-    char *message, bool pushed)
+    char *message)
 {
 	(void)pthread_mutex_lock(&r->lock);
 	struct route_pending *p = &r->pending[r->next++ % ROUTE_PENDING];
@@ -184,9 +201,31 @@ remember(struct router *r, const uint8_t id[static 32], uint64_t block,
 	memcpy(p->id, id, 32);
 	p->block = block;
 	p->message = message;
-	p->tried_ms = now_ms();
-	p->pushed_ms = pushed ? p->tried_ms : 0;
+	p->tried_ms = p->pushed_ms = now_ms();
 	(void)pthread_mutex_unlock(&r->lock);
+}
+
+static void
+not_pushed(struct router *r, const uint8_t id[static 32])
+{
+	(void)pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < ROUTE_PENDING; i++)
+		if (memcmp(r->pending[i].id, id, 32) == 0)
+			r->pending[i].pushed_ms = 0;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+bool
+router_registered(struct router *r, const uint8_t id[static 32])
+{
+	bool yes = false;
+
+	(void)pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < ROUTE_PENDING; i++)
+		yes = yes || (r->pending[i].message != NULL &&
+		                 memcmp(r->pending[i].id, id, 32) == 0);
+	(void)pthread_mutex_unlock(&r->lock);
+	return yes;
 }
 
 void
@@ -208,20 +247,22 @@ route_register(
 		st = transact(r, "register", &call, &receipt, &why);
 	if (st != DSTACK_OK) {
 		msg_register_free(&m);
-		refused(a, st, &why);
+		refused(r, a, st, &why);
 		return;
 	}
 	/* the onboarder's host puts its own payee in */
 	m.has_payee = false;
 	msg_register_build(&text, &m);
 	wr_u8(&text, 0);
-	st = wr_status(&text);
-	if (st == DSTACK_OK)
-		st = gossip(r, (const char *)text.buf, &why);
-	if (st != DSTACK_OK) /* tried again while the guest waits */
-		log_line("%s", why.text);
+	AUTO_FREE char *first = strdup(
+	    wr_status(&text) == DSTACK_OK ? (const char *)text.buf : "");
+	/* before the relay has it: our own onboarder asks whose it is */
 	remember(r, m.request_id, receipt.block,
-	    (char *)wr_steal(&text, &len), st == DSTACK_OK);
+	    (char *)wr_steal(&text, &len));
+	if (first == NULL || gossip(r, first, &why) != DSTACK_OK) {
+		say(r, why.text); /* tried again while the guest waits */
+		not_pushed(r, m.request_id);
+	}
 	msg_register_free(&m);
 	answer_tx(a, &receipt);
 }
@@ -241,7 +282,7 @@ route_heartbeat(
 	if (st == DSTACK_OK)
 		st = transact(r, "heartbeat", &call, &receipt, &why);
 	if (st != DSTACK_OK)
-		refused(a, st, &why);
+		refused(r, a, st, &why);
 	else
 		answer_tx(a, &receipt);
 }
@@ -262,7 +303,7 @@ route_anchor(
 	if (st == DSTACK_OK)
 		st = transact(r, "anchor", &call, &receipt, &why);
 	if (st != DSTACK_OK)
-		refused(a, st, &why);
+		refused(r, a, st, &why);
 	else
 		answer_tx(a, &receipt);
 }
@@ -292,12 +333,8 @@ refresh(struct router *r, const uint8_t id[static 32])
 	}
 	(void)pthread_mutex_unlock(&r->lock);
 	if (again != NULL && gossip(r, again, &why) != DSTACK_OK) {
-		log_line("%s", why.text);
-		(void)pthread_mutex_lock(&r->lock);
-		for (size_t i = 0; i < ROUTE_PENDING; i++)
-			if (memcmp(r->pending[i].id, id, 32) == 0)
-				r->pending[i].pushed_ms = 0;
-		(void)pthread_mutex_unlock(&r->lock);
+		say(r, why.text);
+		not_pushed(r, id);
 	}
 	free(again);
 	return block;

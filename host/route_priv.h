@@ -27,6 +27,7 @@ struct router {
 	pthread_mutex_t lock; /* of pending */
 	struct route_pending pending[ROUTE_PENDING];
 	unsigned next;
+	char said[256]; /* the last failure that was logged */
 };
 
 struct route_body {

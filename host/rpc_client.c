@@ -328,6 +328,14 @@ await(struct rpc *r, unsigned wait_ms, struct rpc_receipt *receipt,
 	}
 }
 
+/* As the usual nodes say it (geth, reth, erigon, anvil). */
+static bool
+no_funds(const char *text)
+{
+	return strcasestr(text, "insufficient funds") != NULL ||
+	    strcasestr(text, "exceeds allowance") != NULL;
+}
+
 enum dstack_status
 rpc_send(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
     const uint8_t *to, const void *data, size_t len, unsigned wait_ms,
@@ -345,6 +353,14 @@ rpc_send(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	(void)pthread_mutex_lock(&r->send);
 	st = sign_and_send(r, key, &tx, from, to, receipt->tx_hash, why);
 	(void)pthread_mutex_unlock(&r->send);
+	if (st == DSTACK_E_REJECTED && no_funds(why->text)) {
+		char hex[41];
+		hex_encode(from, 20, hex);
+		return why_set(why, DSTACK_E_MISSING,
+		    "account 0x%s cannot pay the gas: send it funds on chain "
+		    "%llu",
+		    hex, (unsigned long long)chain_id);
+	}
 	if (st != DSTACK_OK)
 		return st;
 	return await(r, wait_ms, receipt, why);

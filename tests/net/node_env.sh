@@ -62,7 +62,12 @@ refused 3 "CONTRACT is garbled" "host.env is garbled" --config "$d/host.env"
 env_file $none 31337 "PUBSUB=1"
 refused 3 "no such key 'PUBSUB'" "a misspelt key is named" --config "$d/host.env"
 env_file $none 31337
-refused 3 "chain RPC: http://127.0.0.1:$port" "RPC is down" --config "$d/host.env" --no-vm
+timeout 2 "$bin" node run --no-vm --config "$d/host.env" --auditing "$d/auditing" 2>"$d/err" && exit 1
+[ "$(wc -l <"$d/err")" -eq 1 ] && grep -q "chain RPC: http://127.0.0.1:$port: .*; waiting for it" "$d/err" || {
+	cat "$d/err"
+	exit 1
+}
+echo "ok RPC is down: waited for, in one line"
 
 "$anvil" --port $port --accounts 1 --quiet >"$d/anvil.log" 2>&1 &
 pid=$!

@@ -421,7 +421,8 @@ request_is_gossiped_onboarded_and_found(void **state)
 	if (status != 200)
 		fail_msg("%u %s", status, (const char *)out.buf);
 	/* whoever listens only now hears it too */
-	assert_int_equal(onboarder_new(&cfg, rpc, &o, NULL), DSTACK_OK);
+	assert_int_equal(
+	    onboarder_new(&cfg, rpc, NULL, NULL, &o, NULL), DSTACK_OK);
 	await_onboarded(m.request_id, &got);
 	assert_memory_equal(got.s.request_id, m.request_id, 32);
 	assert_memory_equal(got.s.payee, cfg.payee, 20);
@@ -481,7 +482,8 @@ relay_down_does_not_lose_the_request(void **state)
 	assert_int_equal(ask("/register", &body, NULL), 200);
 	/* it comes back: the guest's next question gossips again */
 	memcpy(cfg.pubsub_url, keep, sizeof(keep));
-	assert_int_equal(onboarder_new(&cfg, rpc, &o, NULL), DSTACK_OK);
+	assert_int_equal(
+	    onboarder_new(&cfg, rpc, NULL, NULL, &o, NULL), DSTACK_OK);
 	await_onboarded(m.request_id, &got);
 	onboarder_free(o);
 	msg_onboard_free(&got);

@@ -414,7 +414,7 @@ keepalive_holds_a_listener_and_silence_ends_it(void **state)
 	    url, sizeof(url), "http://127.0.0.1:%u/subscribe", r.port);
 	atomic_store(&h.stop, false);
 	assert_int_equal(http_lines(url, 1000, 1, on_heard, &h, &h.stop, &why),
-	    DSTACK_E_MISSING);
+	    DSTACK_E_TRUNCATED);
 	assert_non_null(strstr(why.text, "silent"));
 	stop(&r);
 }
