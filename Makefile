@@ -130,6 +130,20 @@ unit: $(TESTS)
 check: all unit
 	$(Q)if [ -x tests/net/run ]; then B=$(B) tests/net/run; fi
 
+# Programs, manual pages and, if built, the contract; DESTDIR stages, PREFIX is where they will be.
+INSTALL ?= install
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+install: $(BIN)
+	$(SAY) INSTALL $(DESTDIR)$(PREFIX)
+	$(Q)$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5
+	$(Q)$(INSTALL) -m 755 $(BIN) $(BINDIR)
+	$(Q)$(INSTALL) -m 644 man/*.1 $(MANDIR)/man1
+	$(Q)$(INSTALL) -m 644 man/*.5 $(MANDIR)/man5
+	$(Q)if [ -f $(B)/contracts/KeyManager.bin ]; then \
+	  $(INSTALL) -d $(DESTDIR)$(PREFIX)/share/dstack && $(INSTALL) -m 644 \
+	  $(B)/contracts/KeyManager.bin $(DESTDIR)$(PREFIX)/share/dstack; fi
+
 clean:
 	rm -rf $(B)
 
