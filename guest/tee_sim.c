@@ -153,6 +153,7 @@ report(struct tee_report *out, struct why *why)
 {
 	AUTO_WR struct wr w = wr_new(0);
 	struct tee_report t;
+	memset(&t, 0, sizeof(t));
 	enum dstack_status st = ask(TEEPORT_REPORT, NULL, &w, why);
 	if (st != DSTACK_OK)
 		return st;

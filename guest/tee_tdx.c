@@ -73,6 +73,7 @@ tdx_report_parse(const uint8_t report[static TDREPORT_LEN],
 {
 	uint8_t h[48];
 	struct tee_report t;
+	memset(&t, 0, sizeof(t));
 	sha384(report + AT_TDINFO, TDINFO_LEN, h);
 	if (!ct_equal(h, report + AT_TDINFO_HASH, 48))
 		return why_set(why, DSTACK_E_FORMAT,

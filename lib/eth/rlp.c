@@ -178,7 +178,7 @@ rlp_put_bytes(struct wr *w, const void *p, size_t n)
 void
 rlp_put_u64(struct wr *w, uint64_t v)
 {
-	uint8_t b[8];
+	uint8_t b[8] = { 0 };
 	rlp_put_bytes(w, b, trim(v, b));
 }
 

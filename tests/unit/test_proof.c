@@ -230,7 +230,7 @@ stored_values_of_another_shape_are_refused(void **state)
 	struct eth_account a;
 	uint8_t values[1][32];
 	uint8_t h[32];
-	const char *bad[] = { "80", "820001", "c0", "0505",
+	const char *bad[] = { "820001", "c0", "0505",
 		"a1ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 		"ffff" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -247,6 +247,26 @@ stored_values_of_another_shape_are_refused(void **state)
 		world_free(&w);
 		free(v);
 	}
+}
+
+static void
+a_slot_that_is_stored_as_zero_reads_zero(void **state)
+{
+	(void)state;
+	static struct world w;
+	static const uint8_t zero[32];
+	struct eth_account a;
+	uint8_t values[1][32], h[32], v[1] = { 0x80 };
+	world_make(&w);
+	keccak256(w.slot[0], 32, h);
+	trie_set(&w.storage, h, 32, v, 1);
+	trie_prove(&w.storage, h, 32);
+	put_account(&w.state, w.path, 7, w.storage.root);
+	json_t *p = world_proof(&w, 1);
+	assert_int_equal(check(&w, p, 1, &a, values), DSTACK_OK);
+	assert_memory_equal(values[0], zero, 32);
+	json_decref(p);
+	world_free(&w);
 }
 
 static void
@@ -362,6 +382,7 @@ main(void)
 		cmocka_unit_test(
 		    an_absent_account_is_proven_and_its_slots_are_zero),
 		cmocka_unit_test(stored_values_of_another_shape_are_refused),
+		cmocka_unit_test(a_slot_that_is_stored_as_zero_reads_zero),
 		cmocka_unit_test(accounts_of_another_shape_are_refused),
 		cmocka_unit_test(slots_follow_solidity),
 		cmocka_unit_test(the_public_block_and_proof_check_out),
