@@ -5,7 +5,7 @@
 int
 main(void)
 {
-	static const char text[] = "dstack: phase empty\n";
+	static const char text[] = "dstack: phase empty t=0\n";
 
 	(void)!write(1, text, sizeof(text) - 1);
 	for (;;)

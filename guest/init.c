@@ -86,6 +86,7 @@ vm_boot(struct plan *p, struct why *why)
 		st = boot_cpu(!dstack_flavour.root->simulated, why);
 	if (st != DSTACK_OK)
 		return st;
+	watch_phase("kernel"); /* from here on it is ours */
 	(void)reboot(RB_DISABLE_CAD);
 	boot_sysctls();
 	st = modules_load("boot", why);
@@ -93,6 +94,7 @@ vm_boot(struct plan *p, struct why *why)
 		st = modules_load("tee", why);
 	if (st != DSTACK_OK)
 		return st;
+	watch_phase("modules");
 	/* there once a TDX flavour has loaded it; the tee role wants it */
 	(void)mount("configfs", "/sys/kernel/config", "configfs",
 	    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -118,7 +120,10 @@ vm_late_modules(struct watch *w, struct why *why)
 			_exit(1);
 		}
 	}
-	_exit(boot_write("/proc/sys/kernel/modules_disabled", "1") ? 0 : 1);
+	if (!boot_write("/proc/sys/kernel/modules_disabled", "1"))
+		_exit(1);
+	watch_phase("late-modules");
+	_exit(0);
 }
 
 /* --- what a host gives (--no-vm) --------------------------------------- */
