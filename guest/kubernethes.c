@@ -38,6 +38,7 @@
 #define READY_MS 180000    /* for a new app to answer, on a slow machine */
 #define READY_STEP_MS 50
 #define STOP_MS 10000      /* between stop signal and SIGKILL */
+#define DRAIN_MS 5000      /* for an old app to answer what it was asked */
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
@@ -55,6 +56,7 @@ struct app {
 	int watch, host; /* /mnt/host_volume */
 	int64_t started;
 	int64_t restart_at; /* 0: runs */
+	int64_t retire_at;  /* it was replaced and stops then; 0: not so */
 	int64_t backoff;
 	char line[LOG_LINE];
 	size_t linelen;
@@ -268,7 +270,7 @@ app_gone(struct app *a, int grace_ms)
 	oci_free(a->image);
 	a->image = NULL;
 	a->linelen = 0;
-	a->restart_at = 0;
+	a->restart_at = a->retire_at = 0;
 	container_drop(&a->box);
 }
 
@@ -363,6 +365,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		st = not_older(k, r, why);
 	if (st != DSTACK_OK)
 		return st;
+	if (a->retire_at != 0)
+		app_gone(a, STOP_MS);
 	k->highest = r->version;
 	a->record = *r;
 	a->backoff = BACKOFF_FIRST_MS;
@@ -385,9 +389,18 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	}
 	int old = k->live;
 	k->live = slot;
-	if (old >= 0)
-		app_gone(&k->app[old], STOP_MS);
+	if (old >= 0) /* new requests go to the new one from here on */
+		k->app[old].retire_at = kube_now() + DRAIN_MS;
 	return DSTACK_OK;
+}
+
+/* Stop what was replaced and had its time to drain. */
+static void
+retire(struct kube *k, int64_t time)
+{
+	for (int i = 0; i < CONTAINER_SLOTS; i++)
+		if (k->app[i].retire_at != 0 && k->app[i].retire_at <= time)
+			app_gone(&k->app[i], STOP_MS);
 }
 
 /* --- the loop --- */
@@ -396,6 +409,7 @@ static void
 stop_all(struct kube *k, const char *text)
 {
 	struct why why = { "" };
+	retire(k, INT64_MAX);
 	if (k->live >= 0) {
 		log_line("%s: the app stops", text);
 		(void)!backend(k, -1, &why);
@@ -514,12 +528,16 @@ wait_for(struct kube *k, int64_t until)
 		if (a->restart_at != 0 && a->restart_at < until)
 			until = a->restart_at;
 	}
+	for (int i = 0; i < CONTAINER_SLOTS; i++)
+		if (k->app[i].retire_at != 0 && k->app[i].retire_at < until)
+			until = k->app[i].retire_at;
 	int64_t ms = until - kube_now();
 	if (k->waiting && ms > VOLUME_STEP_MS)
 		ms = VOLUME_STEP_MS;
 	(void)poll(p, 3, ms > 0 ? (int)ms : 0);
 	idle(k);
 	keep_running(k);
+	retire(k, kube_now());
 }
 
 static enum dstack_status
