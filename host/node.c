@@ -37,7 +37,8 @@ struct node {
 	int console;  /* what the guest says, read from its start */
 	char line[512];
 	size_t len;
-	char last[512]; /* last whole line */
+	char last[512]; /* last whole line, or why the guest powers off */
+	bool parting;   /* the latter: what the kernel says after is no news */
 	struct node_status status;
 	enum dstack_status st; /* why the loop ended */
 	struct why *why;
@@ -49,8 +50,11 @@ on_line(struct node *n)
 	static const char mark[] = "dstack: phase ";
 	const char *at = strstr(n->line, mark);
 
-	if (n->len > 0)
+	if (n->len > 0 && !n->parting)
 		memcpy(n->last, n->line, n->len + 1);
+	if (strncmp(n->line, "init: ", 6) == 0 &&
+	    strstr(n->line, "; powering off") != NULL)
+		n->parting = true;
 	if (at == NULL)
 		return;
 	at += sizeof(mark) - 1;
