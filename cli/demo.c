@@ -22,14 +22,21 @@
 
 #define POLL_MS 100u
 #define DEFAULT_TIMEOUT_S 1800u
+#define MEMORY_MB 512u
+#define MEMORY_LEAST 256u /* tests/vm/memory.sh */
 
 static const char usage[] =
     "usage: dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
-    "           [--dir DIR] [--image DIR] [--app FILE] [--timeout SECONDS]\n"
-    "  --nodes N   1 to 16 (default 2)\n"
-    "  --no-vm     guests as processes instead of VMs\n"
-    "  --keep      stay up after ready, also without a terminal\n"
-    "  --json      events, one JSON object a line";
+    "           [--spare N] [--memory MB] [--dir DIR] [--image DIR]\n"
+    "           [--app FILE] [--timeout SECONDS]\n"
+    "  --nodes N    1 to 16 (default 2)\n"
+    "  --no-vm      guests as processes instead of VMs\n"
+    "  --keep       stay up after ready, also without a terminal\n"
+    "  --json       events, one JSON object a line\n"
+    "  --spare N    folders for N more nodes, for you to start with:\n"
+    "               dstack node run --config DIR/nodeI/host.env\n"
+    "                 --auditing DIR/auditing\n"
+    "  --memory MB  of each VM, 256 to 65536 (default 512)";
 
 static volatile sig_atomic_t ended;
 
@@ -103,6 +110,25 @@ tell_node(struct demo *d, unsigned i, const struct node_status *s)
 	n->seen = *s;
 }
 
+/* A network that was ready goes on with the nodes it has. */
+static void
+tell_ended(const struct demo *d, unsigned i)
+{
+	const struct demo_node *n = &d->node[i];
+	const char *reason =
+	    n->seen.failed[0] != '\0' ? n->seen.failed : "without a word";
+
+	if (d->json)
+		event(json_pack("{s:s,s:i,s:s,s:s}", "event", "node", "index",
+		    (int)i, "phase", "ended", "reason", reason));
+	else
+		printf("%6.1f s  node %u ended: %s\n"
+		       "          start it again with: dstack node run "
+		       "--config %s\n",
+		    t_ms(d, proc_now_ms()) / 1000.0, i, reason, n->env);
+	(void)fflush(stdout);
+}
+
 static bool
 reached(const struct demo_node *n, const char *phase)
 {
@@ -124,13 +150,18 @@ look(struct demo *d, struct why *why)
 	if (proc_ended(&d->relay, &status))
 		return why_set(why, DSTACK_E_SYS,
 		    "the relay ended; see %s/relay.log", d->dir);
-	for (unsigned i = 0; i < d->count; i++) {
+	for (unsigned i = 0; i < d->count + d->spare; i++) {
 		struct demo_node *n = &d->node[i];
 		struct node_status s;
 		bool over = n->pid > 0 && proc_ended(&n->pid, &status);
-		if (node_status_read(n->dir, &s, NULL) == DSTACK_OK)
+		if (node_status_read(n->dir, &s, NULL) == DSTACK_OK) {
+			if (s.pid != n->seen.pid) /* it was started again */
+				memset(&n->seen, 0, sizeof(n->seen));
 			tell_node(d, i, &s);
-		if (over)
+		}
+		if (over && d->ready)
+			tell_ended(d, i);
+		else if (over)
 			return why_set(why, DSTACK_E_SYS,
 			    "node %u ended: %.140s (%s/node.log)", i,
 			    n->seen.failed[0] != '\0' ? n->seen.failed
@@ -228,6 +259,7 @@ run(struct demo *d, unsigned timeout_s, struct why *why)
 	if (ended)
 		return why_set(why, DSTACK_E_MISSING, "interrupted");
 	tell_ready(d);
+	d->ready = true;
 	if (d->keep)
 		st = stay(d, why);
 	return st;
@@ -252,7 +284,8 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		{ "no-vm", 0, NULL, 'v' }, { "keep", 0, NULL, 'k' },
 		{ "json", 0, NULL, 'j' }, { "dir", 1, NULL, 'd' },
 		{ "image", 1, NULL, 'i' }, { "app", 1, NULL, 'a' },
-		{ "timeout", 1, NULL, 't' }, { NULL, 0, NULL, 0 } };
+		{ "timeout", 1, NULL, 't' }, { "spare", 1, NULL, 's' },
+		{ "memory", 1, NULL, 'm' }, { NULL, 0, NULL, 0 } };
 	bool ok = true;
 	int c;
 
@@ -279,6 +312,13 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		case 'a':
 			d->app = optarg;
 			break;
+		case 's':
+			ok = ok && count(optarg, DEMO_NODES_MAX, &d->spare);
+			break;
+		case 'm':
+			ok = ok && count(optarg, 65536, &d->memory) &&
+			    d->memory >= MEMORY_LEAST;
+			break;
 		case 't':
 			ok = ok && count(optarg, 1000000, timeout_s);
 			break;
@@ -286,7 +326,8 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 			return false;
 		}
 	}
-	return ok && optind == argc && strlen(d->dir) < 64;
+	return ok && optind == argc && strlen(d->dir) < 64 &&
+	    d->count + d->spare <= DEMO_NODES_MAX;
 }
 
 int
@@ -299,6 +340,7 @@ cmd_demo(int argc, char **argv)
 	struct network_info running;
 
 	d.count = 2;
+	d.memory = MEMORY_MB;
 	d.dir = DEMO_DIR;
 	d.image = "build/image";
 	d.app = "host_volume/app-example.tar";

@@ -29,9 +29,12 @@ struct demo_node {
 
 struct demo {
 	unsigned count;
+	unsigned spare;  /* more nodes, made but not started */
+	unsigned memory; /* MiB of each VM */
 	bool no_vm;
 	bool keep;
 	bool json;
+	bool ready;
 	const char *dir;
 	const char *image;
 	const char *app; /* archive */

@@ -251,7 +251,7 @@ make_node(struct demo *d, unsigned i, const struct wr *netcfg, struct why *why)
 	(void)snprintf(c->image, sizeof(c->image), "%s", d->image);
 	c->sim = true;
 	c->index = i;
-	c->memory_mb = 512;
+	c->memory_mb = d->memory;
 	c->cpus = 1;
 	enum dstack_status st = fresh_dir(n->dir, why);
 	if (st == DSTACK_OK)
@@ -382,7 +382,7 @@ demo_setup(struct demo *d, struct why *why)
 		st = start_relay(d, why);
 	if (st == DSTACK_OK)
 		st = make_netcfg(d, &netcfg, why);
-	for (unsigned i = 0; i < d->count && st == DSTACK_OK; i++)
+	for (unsigned i = 0; i < d->count + d->spare && st == DSTACK_OK; i++)
 		st = make_node(d, i, &netcfg, why);
 	if (st == DSTACK_OK)
 		st = open_policy(d, why);
@@ -437,7 +437,7 @@ certs(void *arg)
 		.certificate = pem,
 		.http_listen = d->ca.http_listen };
 	while (!atomic_load(&d->certs_stop)) {
-		for (unsigned i = 0; i < d->count; i++) {
+		for (unsigned i = 0; i < d->count + d->spare; i++) {
 			const char *hv = d->node[i].cfg.host_volume;
 			struct why why = { "" };
 			(void)snprintf(csr, sizeof(csr), "%s/request.csr", hv);
@@ -483,7 +483,7 @@ demo_teardown(struct demo *d)
 	proc_stop(&d->anvil, STOP_MS);
 	rpc_free(d->rpc);
 	d->rpc = NULL;
-	for (unsigned i = 0; i < d->count; i++)
+	for (unsigned i = 0; i < d->count + d->spare; i++)
 		config_wipe(&d->node[i].cfg);
 	secret32_wipe(&d->owner);
 }
