@@ -43,9 +43,13 @@ DSTACK_CHECKED enum dstack_status boot_port(
 
 /* Static address of the QEMU user network; no DHCP client (THREATS T28). */
 DSTACK_CHECKED enum dstack_status boot_network(struct why *why);
-/* Listening TCP socket on "a.b.c.d:port"; the caller closes it. */
+#define BOOT_NIC "eth0"
+/*
+ * Listening TCP socket on "a.b.c.d:port"; the caller closes it. With nic,
+ * only what comes in by that link is heard: not a container (THREATS T05).
+ */
 DSTACK_CHECKED enum dstack_status boot_listen(
-    const char *address, int *fd, struct why *why);
+    const char *address, const char *nic, int *fd, struct why *why);
 
 /*
  * One framed exchange on the link: the netcfg text, at most NETCFG_MAX.

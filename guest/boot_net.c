@@ -14,7 +14,6 @@
 #include "base/own.h"
 #include "guest/netlink.h"
 
-#define NIC "eth0"
 #define NIC_WAIT_MS 5000
 #define STEP_MS 5
 
@@ -43,18 +42,18 @@ boot_network(struct why *why)
 	if (st == DSTACK_OK)
 		st = nl_link_up(nl, "lo", why);
 	if (st == DSTACK_OK)
-		st = wait_link(nl, NIC, why);
+		st = wait_link(nl, BOOT_NIC, why);
 	if (st == DSTACK_OK)
-		st = nl_addr_add(nl, NIC, ip, 24, why);
+		st = nl_addr_add(nl, BOOT_NIC, ip, 24, why);
 	if (st == DSTACK_OK)
-		st = nl_link_up(nl, NIC, why);
+		st = nl_link_up(nl, BOOT_NIC, why);
 	if (st == DSTACK_OK)
 		st = nl_route_default(nl, gw, why);
 	return st;
 }
 
 enum dstack_status
-boot_listen(const char *address, int *out, struct why *why)
+boot_listen(const char *address, const char *nic, int *out, struct why *why)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
 	const char *colon = strchr(address, ':');
@@ -77,6 +76,9 @@ boot_listen(const char *address, int *out, struct why *why)
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    (nic != NULL &&
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, nic,
+		    (socklen_t)strlen(nic)) != 0) ||
 	    bind(fd, (struct sockaddr *)(void *)&sa, sizeof(sa)) != 0 ||
 	    listen(fd, 128) != 0)
 		return why_set(why, DSTACK_E_SYS, "listen on %s: %s", address,

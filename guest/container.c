@@ -136,8 +136,7 @@ make_link(struct container *c, struct why *why)
 		st = nl_link_up(in, "eth0", why);
 	if (st == DSTACK_OK)
 		st = nl_link_up(in, "lo", why);
-	if (st == DSTACK_OK)
-		st = nl_route_default(in, guest, why);
+	/* No route: beside the app plane there is nothing it may reach. */
 	return st;
 }
 

@@ -66,9 +66,9 @@ vm_devices(struct plan *p, struct why *why)
 	if (st == DSTACK_OK)
 		st = boot_network(why);
 	if (st == DSTACK_OK)
-		st = boot_listen(CONTROL, &control, why);
+		st = boot_listen(CONTROL, BOOT_NIC, &control, why);
 	if (st == DSTACK_OK)
-		st = boot_listen(PUBLIC, &public, why);
+		st = boot_listen(PUBLIC, BOOT_NIC, &public, why);
 	p->control = plan_high(control);
 	p->public = plan_high(public);
 	p->disk = plan_high(open(DISK, O_RDWR | O_CLOEXEC));
@@ -154,11 +154,11 @@ host_devices(struct plan *p, const struct no_vm *o, struct why *why)
 	if (st == DSTACK_OK)
 		st = unix_connect(o->tee, &p->tee, why);
 	if (st == DSTACK_OK)
-		st = boot_listen(o->control, &fd, why);
+		st = boot_listen(o->control, NULL, &fd, why);
 	p->control = plan_high(fd);
 	fd = -1;
 	if (st == DSTACK_OK)
-		st = boot_listen(o->https, &fd, why);
+		st = boot_listen(o->https, NULL, &fd, why);
 	p->public = plan_high(fd);
 	return st;
 }

@@ -8,12 +8,17 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/own.h"
 #include "guest/boot.h"
+#include "guest/netlink.h"
 #include "guest/spawn.h"
 #include "guest/supervise.h"
 #include "protocol/link.h"
@@ -162,7 +167,56 @@ an_address_to_listen_on_is_ip_and_port(void **state)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(
-		    boot_listen(bad[i], &fd, &why), DSTACK_E_FORMAT);
+		    boot_listen(bad[i], NULL, &fd, &why), DSTACK_E_FORMAT);
+}
+
+static bool
+somebody_answers(const char *ip, uint16_t port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(port) };
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(inet_pton(AF_INET, ip, &to.sin_addr), 1);
+	return connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0;
+}
+
+/* A container that has made itself a route to the guest's other address. */
+static void
+the_host_s_listeners_hear_the_host_s_link_only(void **state)
+{
+	(void)state;
+	static const uint8_t ip[4] = { 10, 0, 2, 15 };
+	static const uint8_t here[4] = { 10, 88, 0, 1 };
+	static const uint8_t there[4] = { 10, 88, 0, 2 };
+	struct why why = { "" };
+	AUTO_CLOSE int nl = -1;
+	AUTO_CLOSE int in = -1;
+	AUTO_CLOSE int deaf = -1;
+	AUTO_CLOSE int heard = -1;
+	if (unshare(CLONE_NEWNET) != 0)
+		skip();
+	AUTO_CLOSE int inner = open("/proc/thread-self/ns/net", O_RDONLY);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(nl_open(&nl, &why), DSTACK_OK);
+	assert_int_equal(nl_open_in(inner, &in, &why), DSTACK_OK);
+	assert_int_equal(
+	    nl_veth_add(nl, BOOT_NIC, "host", -1, &why), DSTACK_OK);
+	assert_int_equal(nl_addr_add(nl, BOOT_NIC, ip, 24, &why), DSTACK_OK);
+	assert_int_equal(nl_link_up(nl, BOOT_NIC, &why), DSTACK_OK);
+	assert_int_equal(
+	    nl_veth_add(nl, "app0", "eth0", inner, &why), DSTACK_OK);
+	assert_int_equal(nl_addr_add(nl, "app0", here, 30, &why), DSTACK_OK);
+	assert_int_equal(nl_link_up(nl, "app0", &why), DSTACK_OK);
+	assert_int_equal(nl_addr_add(in, "eth0", there, 30, &why), DSTACK_OK);
+	assert_int_equal(nl_link_up(in, "eth0", &why), DSTACK_OK);
+	assert_int_equal(nl_route_default(in, here, &why), DSTACK_OK);
+	assert_int_equal(boot_listen("10.0.2.15:80", BOOT_NIC, &deaf, &why),
+	    DSTACK_OK);
+	assert_int_equal(boot_listen("10.0.2.15:81", NULL, &heard, &why),
+	    DSTACK_OK);
+	assert_int_equal(setns(inner, CLONE_NEWNET), 0);
+	assert_true(somebody_answers("10.0.2.15", 81));
+	assert_false(somebody_answers("10.0.2.15", 80));
 }
 
 int
@@ -177,6 +231,8 @@ main(void)
 		cmocka_unit_test(only_roles_that_may_talk_have_an_edge),
 		cmocka_unit_test(the_host_learns_of_listed_phases_only),
 		cmocka_unit_test(an_address_to_listen_on_is_ip_and_port),
+		cmocka_unit_test(
+		    the_host_s_listeners_hear_the_host_s_link_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
