@@ -183,12 +183,17 @@ names_domain(X509 *leaf, const char *domain)
 		   NULL) == 1;
 }
 
+/*
+ * Proven time is never ahead of the world's, but may be behind it by as much
+ * as the chain is quiet: a certificate may be a little newer than that.
+ */
 static bool
 valid_at(X509 *x, uint64_t now)
 {
 	time_t t = (time_t)now;
+	time_t ahead = (time_t)(now + CERT_CHAIN_LAG);
 	/* X509_cmp_time: -1 when the time is before or equal to t */
-	return X509_cmp_time(X509_get0_notBefore(x), &t) < 0 &&
+	return X509_cmp_time(X509_get0_notBefore(x), &ahead) < 0 &&
 	    X509_cmp_time(X509_get0_notAfter(x), &t) > 0;
 }
 

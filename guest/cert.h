@@ -37,12 +37,14 @@ DSTACK_CHECKED enum dstack_status cert_point(
 DSTACK_CHECKED enum dstack_status cert_request(
     EVP_PKEY *key, const char *domain, struct wr *w);
 
+#define CERT_CHAIN_LAG 86400u /* seconds that proven time may be behind */
+
 /*
  * Read a PEM chain, leaf first. DSTACK_E_REJECTED unless the leaf's key is
  * ours, its names cover domain exactly (no wildcard), it is an end-entity
  * certificate for TLS servers, every certificate is issued by the next, and
  * `now` (seconds; proven chain time, 0: not known yet) lies inside every
- * validity window.
+ * validity window, or at most CERT_CHAIN_LAG before it.
  */
 DSTACK_CHECKED enum dstack_status cert_chain_judge(const void *pem, size_t len,
     const EVP_PKEY *key, const char *domain, uint64_t now,

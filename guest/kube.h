@@ -46,6 +46,23 @@ DSTACK_CHECKED enum dstack_status kube_volume_use(
 DSTACK_CHECKED enum dstack_status kube_volume_version(
     uint64_t v, struct why *why);
 
+/* --- kube_view.c: the age of what is known of the chain --- */
+
+struct kube_view {
+	bool known;
+	uint64_t number; /* the highest block seen */
+	int64_t at;      /* when it was first seen, kube_boot_seconds */
+	uint64_t told;   /* chain time that the TLS front has; 0: none */
+};
+
+int64_t kube_boot_seconds(void);
+/* A read was proven at block number. */
+void kube_view_block(struct kube_view *v, uint64_t number, int64_t now);
+/* No new block for four of netcfg's heartbeats: nothing may be served. */
+bool kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now);
+/* Tell the TLS front the proven time, if it has moved on. */
+void kube_view_time(struct kube_view *v, uint64_t seconds);
+
 /* --- kube_shared.c: /mnt/host_volume --- */
 
 /*
@@ -55,8 +72,11 @@ DSTACK_CHECKED enum dstack_status kube_volume_version(
 void kube_shared_fill(int edge, int dir);
 /* Watch for files that the app has closed; -1: no such watch. */
 int kube_shared_watch(const char *path);
-/* Give the host what the watch reports. */
-void kube_shared_events(int watch, int dir, int edge);
+/*
+ * Give the host a bounded part of what the watch reports, so that an app that
+ * writes without end does not keep the role from the chain. False: none left.
+ */
+bool kube_shared_events(int watch, int dir, int edge);
 /* May the app write the host's file of that name? */
 bool kube_shared_name(const char *name);
 

@@ -34,7 +34,8 @@ kube_shared_name(const char *name)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	    "0123456789._-";
 	static const char *const ours[] = { "netcfg", "certificate.pem",
-		"request.csr", "encrypted_container.img" };
+		"request.csr", "tls-attestation.json",
+		"encrypted_container.img" };
 	size_t n = strlen(name);
 	if (n == 0 || n > 64 || name[0] == '.' || strspn(name, plain) != n)
 		return false;
@@ -142,24 +143,21 @@ copy_out(int dir, const char *name, int edge)
 		log_line("host_volume/%s: %s", name, why.text);
 }
 
-void
+bool
 kube_shared_events(int watch, int dir, int edge)
 {
 	union {
 		struct inotify_event e;
-		char b[4096];
+		char b[1024]; /* holds 10 of the longest name, 32 of short ones */
 	} u;
-	for (;;) {
-		ssize_t got = read(watch, &u, sizeof(u));
-		if (got <= 0)
-			return;
-		for (size_t at = 0; at < (size_t)got;) {
-			struct inotify_event e;
-			memcpy(&e, u.b + at, sizeof(e));
-			at += sizeof(e);
-			if (e.len != 0)
-				copy_out(dir, u.b + at, edge);
-			at += e.len;
-		}
+	ssize_t got = read(watch, &u, sizeof(u));
+	for (size_t at = 0; got > 0 && at < (size_t)got;) {
+		struct inotify_event e;
+		memcpy(&e, u.b + at, sizeof(e));
+		at += sizeof(e);
+		if (e.len != 0)
+			copy_out(dir, u.b + at, edge);
+		at += e.len;
 	}
+	return got > 0;
 }

@@ -43,6 +43,7 @@
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
 #define LOG_LINE 512
+#define LAST_EVENTS 64     /* batches of files that an ended app has left */
 
 #define GS_APP_LISTEN 1
 #define GS_APP_GONE 2
@@ -64,6 +65,7 @@ struct app {
 
 struct kube {
 	struct chain chain;
+	struct kube_view view;
 	struct app app[CONTAINER_SLOTS];
 	int live; /* slot that serves; -1 none */
 	uint64_t highest; /* version seen; nothing below it runs */
@@ -155,7 +157,7 @@ idle(void *ctx)
 		struct app *a = &k->app[i];
 		pump_log(k, a);
 		if (a->watch >= 0)
-			kube_shared_events(a->watch, a->host,
+			(void)kube_shared_events(a->watch, a->host,
 			    FD_EDGE + ROLE_HOSTLINK);
 	}
 }
@@ -261,7 +263,11 @@ app_gone(struct app *a, int grace_ms)
 	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_GONE, &q, NULL, 0,
 	    NULL, NULL);
 	if (a->watch >= 0) {
-		kube_shared_events(a->watch, a->host, FD_EDGE + ROLE_HOSTLINK);
+		for (int i = 0; i < LAST_EVENTS; i++) {
+			if (!kube_shared_events(a->watch, a->host,
+				FD_EDGE + ROLE_HOSTLINK))
+				break;
+		}
 		(void)close(a->watch);
 	}
 	if (a->host >= 0)
@@ -382,6 +388,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = kube_volume_version(r->version, why);
 	if (st == DSTACK_OK)
+		kube_view_time(&k->view, k->chain.head.timestamp);
+	if (st == DSTACK_OK)
 		st = backend(k, slot, why);
 	if (st != DSTACK_OK) {
 		app_gone(a, 0);
@@ -455,6 +463,13 @@ tick(struct kube *k, struct why *why)
 	enum dstack_status st = chain_app(&k->chain, &r, NULL, why);
 	if (st == DSTACK_E_REJECTED)
 		return false;
+	int64_t now = kube_boot_seconds();
+	if (st == DSTACK_OK || st == DSTACK_E_BUSY)
+		kube_view_block(&k->view, k->chain.head.number, now);
+	if (kube_view_old(&k->view, k->chain.cfg.heartbeat, now)) {
+		stop_all(k, "no new block for four heartbeats");
+		return true;
+	}
 	if (st == DSTACK_E_BUSY) {
 		stop_all(k, why->text);
 		return true;
@@ -463,6 +478,8 @@ tick(struct kube *k, struct why *why)
 		say(k, why->text);
 		return true;
 	}
+	if (k->live >= 0)
+		kube_view_time(&k->view, k->chain.head.timestamp);
 	if (k->live >= 0 && same(&r, &k->app[k->live].record))
 		return true;
 	if (same(&r, &k->failed) && kube_now() < k->retry_at)

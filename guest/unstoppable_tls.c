@@ -260,21 +260,23 @@ make_ctx(const struct front *f, const struct cert_chain *chain)
 /*
  * Judge the file that the host offers now. A refused one changes nothing:
  * what was served before is served on. Each file is judged, and a refusal
- * said, once (and again when the proven time moved, by `again`).
+ * said, once.
  */
 static void
-take_certificate(struct front *f, bool again)
+take_certificate(struct front *f)
 {
 	AUTO_WR struct wr a = wr_new(IPC_MAX);
 	struct why why = { "" };
 	uint16_t status = 0;
+	if (f->now == 0)
+		return; /* it could not be told from an expired one */
 	enum dstack_status st =
 	    host_call("/file/certificate.pem/0/65536", NULL, 0, &status, &a, &why);
 	if (st != DSTACK_OK || status != 200 || a.len < 8)
 		return; /* none yet, or the host is away */
 	uint8_t seen[32];
 	sha256(a.buf, a.len, seen);
-	if (!again && memcmp(seen, f->leaf_seen, sizeof(seen)) == 0)
+	if (memcmp(seen, f->leaf_seen, sizeof(seen)) == 0)
 		return;
 	memcpy(f->leaf_seen, seen, sizeof(seen));
 	struct rd r = rd_over(a.buf, a.len);
@@ -310,7 +312,7 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	struct front *f = arg;
-	take_certificate(f, false);
+	take_certificate(f);
 	int ms = f->ctx != NULL ? RENEW_POLL_MS : FIRST_POLL_MS;
 	const struct timeval next = { ms / 1000, (ms % 1000) * 1000 };
 	(void)evtimer_add(f->poll, &next);
@@ -342,12 +344,8 @@ set_time(struct front *f, struct rd *r)
 	uint64_t now;
 	if (rd_u64be(r, &now) != DSTACK_OK || rd_end(r) != DSTACK_OK)
 		return false;
-	if (now > f->now) { /* proven time never goes back */
-		bool first = f->now == 0;
+	if (now > f->now) /* proven time never goes back */
 		f->now = now;
-		if (first && f->ctx != NULL)
-			take_certificate(f, true);
-	}
 	return true;
 }
 

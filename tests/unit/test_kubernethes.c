@@ -37,8 +37,9 @@ enum dstack_status
 shown_app(struct chain *c, struct state_app *out, struct chain_head *head,
     struct why *why)
 {
-	(void)c;
 	(void)head;
+	c->head.number = 7;
+	c->head.timestamp = 1800000000;
 	*out = shown->app;
 	return shown->st == DSTACK_OK
 	    ? DSTACK_OK
@@ -188,6 +189,10 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 		    rd_text(&q->body, text, sizeof(text)), DSTACK_OK);
 		note("[%s]", text);
 		wr_zero(out, 48);
+	} else if (who == ROLE_TLS && q->op == 2) {
+		uint64_t now = 0;
+		assert_int_equal(rd_u64be(&q->body, &now), DSTACK_OK);
+		note("[time %llu]", (unsigned long long)now);
 	} else if (who == ROLE_TLS) {
 		assert_int_equal(rd_copy(&q->body, ip, 4), DSTACK_OK);
 		assert_int_equal(rd_u16be(&q->body, &port), DSTACK_OK);
@@ -307,6 +312,8 @@ the_app_starts_when_the_volume_is_there(void **state)
 	before("[app]", "[app-start]");
 	before("[app-start]", "[listen]");
 	before("[listen]", "[backend 10.0:80]");
+	/* or the front could not tell an expired certificate */
+	before("[time 1800000000]", "[backend 10.0:80]");
 	assert_true(answers_at(0));
 	struct stat s;
 	assert_int_equal(stat(PATH_VOLUME "/app/f", &s), 0);
@@ -428,9 +435,69 @@ names_of_the_system_are_not_the_apps(void **state)
 	assert_true(kube_shared_name("app-notes.txt"));
 	static const char *const bad[] = { "", ".", "..", ".x", "a/b", "netcfg",
 		"certificate.pem", "request.csr", "encrypted_container.img",
+		"tls-attestation.json",
 		"app-example.tar", "app-0123456789abcdef.tar", "a b" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(kube_shared_name(bad[i]));
+}
+
+static void
+a_view_without_new_blocks_grows_old_by_the_clock_of_the_vm(void **state)
+{
+	(void)state;
+	struct kube_view v = { 0 };
+	assert_false(kube_view_old(&v, 60, 1000000)); /* nothing runs yet */
+	kube_view_block(&v, 7, 1000);
+	assert_false(kube_view_old(&v, 60, 1239));
+	kube_view_block(&v, 7, 1100); /* the same block again is no news */
+	kube_view_block(&v, 6, 1100);
+	assert_true(kube_view_old(&v, 60, 1240));
+	kube_view_block(&v, 8, 1241);
+	assert_false(kube_view_old(&v, 60, 1241));
+	assert_false(kube_view_old(&v, UINT64_MAX, INT64_MAX));
+}
+
+static void
+nothing_is_run_on_a_view_that_is_held_back(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	static struct kube k;
+	struct why why = { "" };
+	k.live = -1;
+	k.chain.cfg.heartbeat = 60;
+	k.view = (struct kube_view){ .known = true, .number = 7,
+		.at = kube_boot_seconds() - 4 * 60 };
+	shown->st = DSTACK_OK;
+	shown->app.version = 1;
+	assert_true(tick(&k, &why));
+	assert_string_equal(k.said, "no new block for four heartbeats");
+	assert_int_equal(k.highest, 0);
+	assert_int_equal(k.retry_at, 0); /* it was not even tried */
+}
+
+static void
+an_app_that_writes_without_end_does_not_hold_the_role(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/test_shared.XXXXXX";
+	assert_non_null(mkdtemp(path));
+	AUTO_CLOSE int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int watch = kube_shared_watch(path);
+	assert_true(dir >= 0 && watch >= 0);
+	for (int i = 0; i < 400; i++) { /* names that are never copied */
+		int fd = openat(dir, i % 2 ? ".a" : ".b", O_WRONLY | O_CREAT,
+		    0600);
+		close(fd);
+	}
+	int calls = 0;
+	while (kube_shared_events(watch, dir, -1))
+		calls++;
+	assert_true(calls >= 10);
+	unlinkat(dir, ".a", 0);
+	unlinkat(dir, ".b", 0);
+	rmdir(path);
 }
 
 static int
@@ -447,6 +514,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_the_system_are_not_the_apps),
+		cmocka_unit_test(
+		    a_view_without_new_blocks_grows_old_by_the_clock_of_the_vm),
+		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
+		cmocka_unit_test(
+		    an_app_that_writes_without_end_does_not_hold_the_role),
 		cmocka_unit_test(the_app_starts_when_the_volume_is_there),
 		cmocka_unit_test(
 		    an_archive_that_does_not_match_leaves_the_old_one_serving),
