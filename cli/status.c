@@ -6,44 +6,90 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cli/network.h"
+#include "cli/tls_look.h"
 #include "crypto/secp.h"
 #include "eth/rpc.h"
 #include "host/governance.h"
 #include "host/http_client.h"
-#include "host/proc.h"
+#include "protocol/netcfg.h"
 
 static const char usage[] =
-    "usage: dstack status [--json] [--dir DIR]\n"
-    "  --dir DIR   of dstack demo (default build/demo)";
+    "usage: dstack status [--json] [--dir DIR | --config FILE]\n"
+    "  --dir DIR      of dstack demo (default " DEMO_DIR ")\n"
+    "  --config FILE  one node, by its host.env; the default where no\n"
+    "                 network runs in " DEMO_DIR " and there is a host.env";
 
-/* "not after" of the certificate in a host volume, or NULL. */
+/* What the node's HTTPS port shows, or null. */
 static json_t *
-certificate(const char *node_dir)
+certificate(const char *https, const char *domain)
 {
-	char path[200];
-	char text[64] = "";
-	int n = 0;
+	struct tls_look t;
 
-	(void)snprintf(
-	    path, sizeof(path), "%s/host_volume/certificate.pem", node_dir);
+	if (tls_look(https, domain, &t, NULL) != DSTACK_OK)
+		return json_null();
+	return json_pack("{s:s,s:s,s:s,s:s}", "fingerprint", t.fingerprint,
+	    "key", t.key, "until", t.until, "issuer", t.issuer);
+}
+
+/* The disk the guest keeps its encrypted data on. */
+static json_t *
+volume(const char *host_volume, const struct node_status *s)
+{
+	char path[CONFIG_TEXT + 32];
+	struct stat sb;
+	bool open = false;
+
+	for (size_t i = 0; i < NODE_PHASES; i++)
+		if (strcmp(node_phases[i], "volume") == 0)
+			open = s->at_ms[i] != 0;
+	if (strcmp(s->guest, "no-vm") == 0)
+		return json_pack("{s:s}", "state", "plain folder (no VM)");
+	(void)snprintf(path, sizeof(path), "%s/encrypted_container.img",
+	    host_volume);
+	if (stat(path, &sb) != 0)
+		return json_pack("{s:s}", "state", "none");
+	return json_pack("{s:s,s:I,s:I}", "state", open ? "open" : "waiting",
+	    "size", (json_int_t)sb.st_size, "onDisk",
+	    (json_int_t)sb.st_blocks * 512);
+}
+
+/* "2026-01-31T12:00:00Z" of the heartbeat in a guest's status, or null. */
+static json_t *
+heartbeat(const json_t *guest)
+{
+	time_t t = (time_t)json_integer_value(
+	    json_object_get(guest, "heartbeat"));
+	char text[32];
+	struct tm tm;
+
+	if (t <= 0 || gmtime_r(&t, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return json_null();
+	return json_string(text);
+}
+
+/* tls-domain of the netcfg in a host volume, or "". */
+static void
+domain_of(const char *host_volume, char out[static NETCFG_DOMAIN_MAX + 1])
+{
+	char path[CONFIG_TEXT + 16];
+	char text[NETCFG_MAX + 1];
+	struct netcfg n;
+
+	out[0] = '\0';
+	(void)snprintf(path, sizeof(path), "%s/netcfg", host_volume);
 	FILE *f = fopen(path, "re");
 	if (f == NULL)
-		return json_null();
-	X509 *x = PEM_read_X509(f, NULL, NULL, NULL);
+		return;
+	size_t len = fread(text, 1, sizeof(text), f);
 	(void)fclose(f);
-	BIO *b = BIO_new(BIO_s_mem());
-	if (x != NULL && b != NULL &&
-	    ASN1_TIME_print(b, X509_get0_notAfter(x)) == 1)
-		n = BIO_read(b, text, (int)sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	(void)BIO_free(b);
-	X509_free(x);
-	return n > 0 ? json_string(text) : json_null();
+	if (netcfg_parse(text, len, &n, NULL) == DSTACK_OK)
+		memcpy(out, n.tls_domain, sizeof(n.tls_domain));
 }
 
 /* What the guest says of itself on the control plane, or null. */
@@ -67,25 +113,38 @@ guest_status(const char *control)
 }
 
 static json_t *
-node_json(const struct network_info *net, unsigned i)
+node_json(const char *state, const char *host_volume, unsigned i)
 {
-	char dir[128];
+	char domain[NETCFG_DOMAIN_MAX + 1];
 	struct node_status s;
 
-	(void)snprintf(dir, sizeof(dir), "%s/node%u", net->dir, i);
-	if (node_status_read(dir, &s, NULL) != DSTACK_OK)
+	if (node_status_read(state, &s, NULL) != DSTACK_OK)
 		return json_pack("{s:i,s:b}", "index", (int)i, "alive", 0);
-	return json_pack("{s:i,s:b,s:s,s:s,s:s,s:s,s:o,s:o}", "index", (int)i,
+	json_t *o = json_pack("{s:i,s:b,s:s,s:s,s:s,s:s}", "index", (int)i,
 	    "alive", s.alive, "phase", s.phase, "guest", s.guest, "https",
-	    s.https, "control", s.control, "certificate", certificate(dir),
-	    "status", s.alive ? guest_status(s.control) : json_null());
+	    s.https, "control", s.control);
+	if (o == NULL)
+		return NULL;
+	if (s.failed[0] != '\0')
+		(void)json_object_set_new(o, "failed", json_string(s.failed));
+	if (!s.alive)
+		return o;
+	json_t *guest = guest_status(s.control);
+	domain_of(host_volume, domain);
+	(void)json_object_set_new(o, "volume", volume(host_volume, &s));
+	(void)json_object_set_new(o, "heartbeat", heartbeat(guest));
+	(void)json_object_set_new(
+	    o, "certificate", certificate(s.https, domain));
+	(void)json_object_set_new(o, "status", guest);
+	return o;
 }
 
 static enum dstack_status
-collect(const struct network_info *net, json_t **out, struct why *why)
+contract_json(
+    const char *url, const uint8_t at[static 20], json_t *o, struct why *why)
 {
-	AUTO_RPC struct rpc *rpc = rpc_new(net->rpc);
-	struct gov gov = { .rpc = rpc, .chain_id = DEMO_CHAIN_ID };
+	AUTO_RPC struct rpc *rpc = rpc_new(url);
+	struct gov gov = { .rpc = rpc };
 	struct gov_view v;
 	char contract[43];
 	char xpub[43];
@@ -93,24 +152,61 @@ collect(const struct network_info *net, json_t **out, struct why *why)
 	if (rpc == NULL)
 		return DSTACK_E_NOMEM;
 	memset(&v, 0, sizeof(v));
-	memcpy(gov.contract, net->contract, 20);
+	memcpy(gov.contract, at, 20);
 	enum dstack_status st = gov_read(&gov, &v, why);
 	if (st != DSTACK_OK)
 		return st;
-	eip55(net->contract, contract);
+	eip55(at, contract);
 	eip55(v.epoch.xpub, xpub);
-	json_t *nodes = json_array();
-	for (unsigned i = 0; i < net->nodes; i++)
-		(void)json_array_append_new(nodes, node_json(net, i));
-	*out = json_pack(
-	    "{s:i,s:s,s:s,s:s,s:I,s:s,s:{s:s,s:o,s:I,s:b},s:o}", "pid",
-	    net->pid, "rpc", net->rpc, "contract", contract, "ca",
-	    net->ca_file, "epoch", (json_int_t)v.head.current_epoch, "xPub",
-	    xpub, "app", "name", v.app.name, "digest",
+	json_t *part = json_pack("{s:s,s:s,s:I,s:s,s:b,s:{s:s,s:o,s:I,s:b}}",
+	    "rpc", url, "contract", contract, "epoch",
+	    (json_int_t)v.head.current_epoch, "xPub", xpub, "paused",
+	    v.head.paused, "app", "name", v.app.name, "digest",
 	    eth_json_hex(v.app.digest, 32), "version",
-	    (json_int_t)v.app.version, "stopped", v.app.stopped, "nodes",
-	    nodes);
-	return *out != NULL ? DSTACK_OK : DSTACK_E_NOMEM;
+	    (json_int_t)v.app.version, "stopped", v.app.stopped);
+	if (part == NULL || json_object_update(o, part) != 0)
+		st = DSTACK_E_NOMEM;
+	json_decref(part);
+	return st;
+}
+
+static enum dstack_status
+of_network(const struct network_info *net, json_t *o, struct why *why)
+{
+	enum dstack_status st =
+	    contract_json(net->rpc, net->contract, o, why);
+	json_t *nodes = json_array();
+
+	(void)json_object_set_new(o, "pid", json_integer(net->pid));
+	(void)json_object_set_new(o, "ca", json_string(net->ca_file));
+	(void)json_object_set_new(o, "nodes", nodes);
+	for (unsigned i = 0; i < net->nodes && st == DSTACK_OK; i++) {
+		char state[128];
+		char host_volume[160];
+		(void)snprintf(state, sizeof(state), "%s/node%u", net->dir, i);
+		(void)snprintf(host_volume, sizeof(host_volume),
+		    "%s/host_volume", state);
+		(void)json_array_append_new(
+		    nodes, node_json(state, host_volume, i));
+	}
+	return st;
+}
+
+static enum dstack_status
+of_config(const char *path, json_t *o, struct why *why)
+{
+	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
+	enum dstack_status st = config_load(path, &c, why);
+
+	if (st == DSTACK_OK)
+		st = contract_json(c.rpc_url, c.contract, o, why);
+	if (st != DSTACK_OK)
+		return st;
+	/* the provider's key may be in its URL */
+	(void)json_object_del(o, "rpc");
+	(void)json_object_set_new(o, "nodes",
+	    json_pack("[o]", node_json(c.state, c.host_volume, c.index)));
+	return DSTACK_OK;
 }
 
 static const char *
@@ -122,44 +218,66 @@ str(const json_t *o, const char *key)
 }
 
 static void
+print_node(const json_t *n)
+{
+	const json_t *cert = json_object_get(n, "certificate");
+	const json_t *guest = json_object_get(n, "status");
+	const json_t *app = json_object_get(guest, "app");
+	const json_t *vol = json_object_get(n, "volume");
+
+	printf("node %-4" JSON_INTEGER_FORMAT " %s, %s, %s, %s\n",
+	    json_integer_value(json_object_get(n, "index")),
+	    json_is_true(json_object_get(n, "alive")) ? "up" : "DOWN",
+	    str(n, "phase"), str(n, "guest"), str(n, "https"));
+	if (json_object_get(n, "failed") != NULL)
+		printf("  failed      %s\n", str(n, "failed"));
+	if (!json_is_true(json_object_get(n, "alive")))
+		return;
+	printf("  address     %s, %s\n", str(guest, "node"),
+	    str(guest, "state"));
+	printf("  app         %s\n", str(app, "state"));
+	printf("  volume      %s", str(vol, "state"));
+	if (json_object_get(vol, "size") != NULL)
+		printf(", %" JSON_INTEGER_FORMAT
+		       " MiB, of which on disk %" JSON_INTEGER_FORMAT,
+		    json_integer_value(json_object_get(vol, "size")) >> 20,
+		    json_integer_value(json_object_get(vol, "onDisk")) >> 20);
+	printf("\n  heartbeat   %s\n", str(n, "heartbeat"));
+	printf("  certificate %s until %s\n", str(cert, "fingerprint"),
+	    str(cert, "until"));
+}
+
+static void
 print_people(const json_t *o)
 {
 	const json_t *app = json_object_get(o, "app");
 	const json_t *nodes = json_object_get(o, "nodes");
-	size_t i;
-	json_t *n;
+	bool paused = json_is_true(json_object_get(o, "paused"));
+	bool stopped = json_is_true(json_object_get(app, "stopped"));
 
-	printf("contract  %s on %s\n", str(o, "contract"), str(o, "rpc"));
+	printf("contract  %s on %s%s\n", str(o, "contract"), str(o, "rpc"),
+	    paused ? ", PAUSED" : "");
 	printf("epoch     %" JSON_INTEGER_FORMAT ", xPub %s\n",
 	    json_integer_value(json_object_get(o, "epoch")), str(o, "xPub"));
-	printf("app       %s version %" JSON_INTEGER_FORMAT " %s\n",
+	printf("app       %s version %" JSON_INTEGER_FORMAT " %s%s\n",
 	    str(app, "name"),
 	    json_integer_value(json_object_get(app, "version")),
-	    str(app, "digest"));
-	json_array_foreach((json_t *)(uintptr_t)nodes, i, n)
-	{
-		char *text = json_dumps(json_object_get(n, "status"),
-		    JSON_COMPACT | JSON_ENCODE_ANY);
-		printf("node %zu    %s, %s, %s, certificate until %s\n"
-		       "          guest says %s\n",
-		    i,
-		    json_is_true(json_object_get(n, "alive")) ? "up" : "DOWN",
-		    str(n, "phase"), str(n, "https"), str(n, "certificate"),
-		    text != NULL ? text : "-");
-		free(text);
-	}
+	    str(app, "digest"), stopped ? ", STOPPED" : "");
+	for (size_t i = 0; i < json_array_size(nodes); i++)
+		print_node(json_array_get(nodes, i));
 }
 
 int
 cmd_status(int argc, char **argv)
 {
 	static const struct option lopt[] = { { "json", 0, NULL, 'j' },
-		{ "dir", 1, NULL, 'd' }, { NULL, 0, NULL, 0 } };
-	const char *dir = DEMO_DIR;
+		{ "dir", 1, NULL, 'd' }, { "config", 1, NULL, 'c' },
+		{ NULL, 0, NULL, 0 } };
+	const char *dir = NULL;
+	const char *config = NULL;
 	bool json = false;
 	struct network_info net;
 	struct why why = { "" };
-	json_t *o = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
@@ -167,20 +285,32 @@ cmd_status(int argc, char **argv)
 			json = true;
 		else if (c == 'd')
 			dir = optarg;
+		else if (c == 'c')
+			config = optarg;
 		else
 			return cmd_usage(usage);
 	}
-	if (optind != argc || strlen(dir) >= 64)
+	if (optind != argc || (dir != NULL && config != NULL) ||
+	    (dir != NULL && strlen(dir) >= 64))
 		return cmd_usage(usage);
-	enum dstack_status st = network_running(dir, &net, &why);
-	if (st == DSTACK_OK)
-		st = collect(&net, &o, &why);
-	if (st != DSTACK_OK)
+	enum dstack_status st = DSTACK_OK;
+	if (config == NULL)
+		st = network_running(
+		    dir != NULL ? dir : DEMO_DIR, &net, &why);
+	if (st != DSTACK_OK && dir == NULL && access("host.env", R_OK) == 0)
+		config = "host.env";
+	json_t *o = json_object();
+	if (config != NULL)
+		st = of_config(config, o, &why);
+	else if (st == DSTACK_OK)
+		st = of_network(&net, o, &why);
+	if (st != DSTACK_OK) {
+		json_decref(o);
 		return cmd_fail("status", st, &why);
+	}
 	if (json) {
-		char *text = json_dumps(o, JSON_COMPACT);
-		printf("%s\n", text != NULL ? text : "{}");
-		free(text);
+		(void)json_dumpf(o, stdout, JSON_COMPACT);
+		(void)putchar('\n');
 	} else {
 		print_people(o);
 	}

@@ -125,17 +125,34 @@ transact(struct router *r, const char *what, const struct wr *call,
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", what);
 }
 
-/* The whole message: joiners ask for it by epoch. */
+/*
+ * The whole message: joiners ask for it by epoch. Quote and collateral also
+ * by themselves, as auditors' tools want them.
+ */
 static void
-save_quote(struct router *r, const struct route_body *in, uint64_t epoch)
+save_quote(struct router *r, const struct route_body *in,
+    const struct msg_bootstrap *m)
 {
-	char name[64];
+	const struct {
+		const char *what;
+		const char *end;
+		const void *p;
+		size_t n;
+	} file[] = { { "quote", "json", in->p, in->len },
+		{ "quote", "bin", m->ev.quote.buf, m->ev.quote.len },
+		{ "collateral", "json", m->ev.collateral.buf,
+		    m->ev.collateral.len } };
 	struct why why = { "" };
 
-	(void)snprintf(name, sizeof(name), "bootstrap-quote-%llu.json",
-	    (unsigned long long)epoch);
-	if (files_put(r->auditing, name, in->p, in->len, &why) != DSTACK_OK)
-		log_line("bootstrap quote not saved: %s", why.text);
+	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+		char name[64];
+		(void)snprintf(name, sizeof(name),
+		    "bootstrap-%s-%llu.%s", file[i].what,
+		    (unsigned long long)m->s.epoch, file[i].end);
+		if (file[i].n > 0 && files_put(r->auditing, name, file[i].p,
+		                         file[i].n, &why) != DSTACK_OK)
+			log_line("bootstrap quote not saved: %s", why.text);
+	}
 }
 
 void
@@ -156,7 +173,7 @@ route_bootstrap(
 	}
 	if (st == DSTACK_OK) {
 		/* before the transaction: joiners need it from then on */
-		save_quote(r, in, m.s.epoch);
+		save_quote(r, in, &m);
 		st = transact(r, "bootstrap", &call, &receipt, &why);
 	}
 	msg_bootstrap_free(&m);

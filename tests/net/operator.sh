@@ -115,8 +115,17 @@ node=$last
 await node test -s "$d/hv/request.csr"
 echo "ok the node bootstraps and asks for a certificate"
 [ -s "$d/auditing/bootstrap-quote-0.json" ]
+"$bin" sim root >"$d/root"
+"$bin" quote verify "$d/auditing/bootstrap-quote-0.bin" --root "$d/root" --json \
+	--collateral "$d/auditing/bootstrap-collateral-0.json" >"$d/verdict"
+[ "$(jq -c '[.ok, .tcb_status]' "$d/verdict")" = '[true,"UpToDate"]' ]
+for r in mrtd:.mr_td rtmr0:.rtmr[0] rtmr1:.rtmr[1] rtmr2:.rtmr[2] mrconfigid:.mr_config_id; do
+	got=$(jq -r "${r#*:}" "$d/verdict")
+	[ "${got#0x}" = "$(jq -r ".${r%%:*}" "$d/measure.json")" ]
+done
+echo "ok promise 20: the bootstrap quote in auditing/ verifies, and is of what was predicted"
 [ "$(owner show --json "${on[@]}" | jq -r .epoch.state)" = active ]
-echo "ok its bootstrap quote is there for auditors"
+echo "ok the epoch is active on the chain"
 
 # 6. the certificate
 start ca "$bin" cert local-ca --dir "$d/ca" --port 14200
@@ -132,3 +141,20 @@ get() {
 greets() { get | grep -q 'Welcome to Dstack with unstoppable TLS!'; }
 await node greets
 echo "ok the app greets over verified HTTPS"
+
+serves() { "$bin" status --config "$d/host.env" --json | grep -q '"phase":"serving"'; }
+await node serves
+"$bin" status --config "$d/host.env" --json >"$d/status"
+[ "$(jq -c '[.epoch, .app.name, .app.version, (.nodes|length)]' "$d/status")" = '[0,"app-example",1,1]' ]
+[ "$(jq -c '.nodes[0] | [.alive, .phase, .status.state]' "$d/status")" = '[true,"serving","onboarded"]' ]
+seen=$(openssl s_client -connect 127.0.0.1:14102 -servername demo.dstack.test </dev/null 2>/dev/null |
+	openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f)
+[ "$(jq -r '.nodes[0].certificate.fingerprint' "$d/status")" = "$seen" ]
+[ "$(date -d "$(jq -r '.nodes[0].certificate.until' "$d/status")" +%s)" -gt "$(date +%s)" ]
+[ $(($(date +%s) - $(date -d "$(jq -r '.nodes[0].heartbeat' "$d/status")" +%s))) -lt 600 ]
+if grep -q "$rpc" "$d/status"; then exit 1; fi
+"$bin" status --config "$d/host.env" | grep -q "certificate $seen until "
+echo "ok status shows epoch, app, heartbeat and the certificate on the port"
+kill "$node" && wait "$node" || true
+"$bin" status --config "$d/host.env" | grep -q '^node 0 *DOWN'
+echo "ok status says that a node is down"
