@@ -62,6 +62,8 @@ suite unit make unit
 if [ -f Makefile.contracts ]; then suite contracts make contract-test; fi
 step lint make lint
 if [ -x tests/net/run ]; then suite net tests/net/run; fi
+if [ "$quick" -eq 1 ]; then PROMISES_NO_VM=1 && export PROMISES_NO_VM; fi
+if [ -x tests/promises/run ]; then suite promises tests/promises/run; fi
 if [ "$quick" -eq 0 ]; then
 	step asan make asan
 	step fuzz make fuzz FUZZ_SECONDS=${FUZZ_SECONDS:-20}

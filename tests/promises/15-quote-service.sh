@@ -41,24 +41,24 @@ cp "$d/out" "$d/quote"
 [ "$(od -An -c -j 568 -N 6 "$d/quote" | tr -d ' ')" = dstack ]
 ask 200 "$url/attest/$data"
 cmp -n 632 "$d/out" "$d/quote"
-echo "ok attestation_gives_a_raw_quote_over_the_data"
+echo "# attestation_gives_a_raw_quote_over_the_data"
 ask 400 "$url/attestation/xyz"
 ask 400 "$url/attestation/abc"
 ask 400 "$url/attestation/"
-echo "ok bad_hex_is_400"
+echo "# bad_hex_is_400"
 ask 200 --data-binary "@$d/quote" "$url/verify"
 for k in header user_data td_quote_body report_data mr_td pck_cert_chain \
 	signed_data_size qe_report_certification_data; do
 	grep -q "\"$k\":" "$d/out" || { echo "no $k in the JSON"; exit 1; }
 done
 grep -q '"tee_type":129' "$d/out"
-echo "ok verify_gives_the_fields_as_json"
+echo "# verify_gives_the_fields_as_json"
 for at in 40 184 568 640 800 1160 2000; do
 	cp "$d/quote" "$d/bad"
 	flip "$d/bad" $at
 	ask 418 --data-binary "@$d/bad" "$url/verify"
 done
-echo "ok a_changed_quote_is_418"
+echo "# a_changed_quote_is_418"
 head -c 600 "$d/quote" >"$d/bad"
 ask 400 --data-binary "@$d/bad" "$url/verify"
 head -c 12801 /dev/zero >"$d/bad"
@@ -67,7 +67,7 @@ head -c 200000 /dev/zero >"$d/bad"
 ask 413 --data-binary "@$d/bad" "$url/verify"
 { cat "$d/quote"; head -c 8000 /dev/zero; } >"$d/bad"
 ask 200 --data-binary "@$d/bad" "$url/verify"
-echo "ok no_quote_is_400_and_padding_is_fine"
+echo "# no_quote_is_400_and_padding_is_fine"
 ask 200 "$url/livez"
 ask 200 "$url/readyz"
 ask 200 "$url/drain"
@@ -75,13 +75,14 @@ ask 503 "$url/readyz"
 ask 200 "$url/undrain"
 ask 200 "$url/readyz"
 ask 404 "$url/metrics"
-echo "ok health_paths"
+echo "# health_paths"
 for c in "$vectors"/tdx10-v4-*-UpToDate; do
 	[ -f "$c/quote.bin" ] || continue
 	ask 200 --data-binary "@$c/quote.bin" "$url/verify"
 	cp "$c/quote.bin" "$d/bad"
 	flip "$d/bad" 184
 	ask 418 --data-binary "@$d/bad" "$url/verify"
-	echo "ok a_quote_of_real_hardware_verifies"
+	echo "# a_quote_of_real_hardware_verifies"
 	break
 done
+echo "ok 15 quotes by GET /attestation/HEX, verdicts by POST /verify, as the original's service"
