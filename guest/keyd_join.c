@@ -74,6 +74,7 @@ keyd_sign_register(
 		return st;
 	memcpy(k->request_id, id, sizeof(id));
 	k->request_epoch = s.epoch;
+	memcpy(k->submitter, s.submitter, sizeof(k->submitter));
 	k->requested = true; /* the newest one counts, older ones are void */
 	return DSTACK_OK;
 }
@@ -266,6 +267,7 @@ keyd_sign_bootstrap(
 		return keyd_no(why, "Bootstrap names another epoch, xPub or "
 				    "seedCommit than was generated");
 	stmt_bootstrap_digest(&s, &k->domain, digest);
+	memcpy(k->submitter, s.submitter, sizeof(k->submitter));
 	return keyd_sign(&k->net_sign, digest, out, why);
 }
 

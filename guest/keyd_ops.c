@@ -16,6 +16,7 @@
 #include "guest/ipc.h"
 #include "protocol/layout.h"
 #include "protocol/statements.h"
+#include "protocol/volume.h"
 
 #define TAG_TLS "unstoppable_tls"
 
@@ -236,11 +237,24 @@ keyd_sign_anchor(
     struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
 	struct stmt_volume_anchor s;
+	uint8_t app[32];
+	uint64_t index;
+	uint8_t id[32];
 	uint8_t digest[32];
 	if (stmt_volume_anchor_get(body, &s) != DSTACK_OK ||
-	    rd_end(body) != DSTACK_OK)
+	    rd_copy(body, app, sizeof(app)) != DSTACK_OK ||
+	    rd_u64be(body, &index) != DSTACK_OK || rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a volume anchor is six fields, "
-				    "120 bytes");
+				    "120 bytes, then appId and index");
+	/*
+	 * The contract took this node's request from that account alone, so
+	 * no host can have the volume of another's node anchored as its own.
+	 */
+	volume_id(app, k->submitter, index, id);
+	if (ct_is_zero(k->submitter, sizeof(k->submitter)) ||
+	    memcmp(s.volume_id, id, sizeof(id)) != 0)
+		return keyd_no(why, "the volume is not of the account that "
+				    "this node joined with");
 	if (s.epoch != k->epoch)
 		return keyd_no(why, "the volume anchor names another epoch");
 	stmt_volume_anchor_digest(&s, &k->domain, digest);

@@ -42,6 +42,7 @@ struct vol {
 	bool directory;     /* --no-vm: a plain directory, nothing encrypted */
 	uint64_t bytes;     /* of the disk */
 	uint8_t app_id[32];
+	uint64_t index;     /* of the node, among its submitter's */
 	uint8_t id[32];     /* volumeId */
 	struct volume_keys keys;
 	struct volume_record record;
@@ -121,6 +122,7 @@ identify(struct vol *v, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	memcpy(v->app_id, app.app_id, sizeof(v->app_id));
+	v->index = node.index;
 	volume_id(v->app_id, node.submitter, node.index, v->id);
 	return DSTACK_OK;
 }
@@ -233,6 +235,8 @@ send_anchor(struct vol *v, struct why *why)
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr a = wr_new(0);
 	stmt_volume_anchor_put(&q, &m.s);
+	wr_put(&q, v->app_id, sizeof(v->app_id));
+	wr_u64be(&q, v->index);
 	st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_SIGN_ANCHOR, &q, NULL, 0, &a, why);
 	if (st != DSTACK_OK)
@@ -270,11 +274,11 @@ anchor(struct vol *v, struct why *why)
 		for (int i = 0; i < 25; i++) {
 			st = chain_volume(
 			    &v->chain, v->id, &on_chain, NULL, why);
-			if (st != DSTACK_OK && !later(st))
+			if (st == DSTACK_OK)
+				st = volume_anchored(&v->record,
+				    on_chain.generation, on_chain.root, why);
+			if (st == DSTACK_OK || !later(st))
 				return st;
-			if (st == DSTACK_OK &&
-			    on_chain.generation >= v->record.generation)
-				return DSTACK_OK;
 			nap();
 		}
 	}

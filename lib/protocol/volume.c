@@ -104,6 +104,23 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 	return DSTACK_OK;
 }
 
+enum dstack_status
+volume_anchored(const struct volume_record *r, uint64_t generation,
+    const uint8_t root[static 32], struct why *why)
+{
+	uint8_t have[32];
+
+	if (generation < r->generation)
+		return why_set(why, DSTACK_E_BUSY,
+		    "the chain does not have the volume's anchor yet");
+	volume_root(r, have);
+	if (!ct_equal(have, root, 32))
+		return why_set(why, DSTACK_E_REJECTED,
+		    "another volume was anchored for this node meanwhile: "
+		    "does a second VM run with the same account and index?");
+	return DSTACK_OK;
+}
+
 enum volume_verdict
 volume_judge(const struct volume_record *record, bool blank,
     const uint8_t id[static 32], uint64_t anchored,

@@ -60,6 +60,14 @@ DSTACK_CHECKED enum dstack_status volume_decode(
     const struct secret32 *header_key, struct volume_record *out);
 
 /*
+ * Does the contract's anchor name this volume? DSTACK_E_BUSY: not yet.
+ * DSTACK_E_REJECTED: it names another one, made for the same node elsewhere.
+ */
+DSTACK_CHECKED enum dstack_status volume_anchored(
+    const struct volume_record *r, uint64_t generation,
+    const uint8_t root[static 32], struct why *why);
+
+/*
  * The decision (THREATS T22-T24). record NULL: no copy is authentic. blank:
  * both copies are all zero. anchored: the contract's generation for this
  * volumeId, 0 for none, and root.

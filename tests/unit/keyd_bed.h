@@ -178,6 +178,12 @@ bed_generate(struct bed *b, struct record *r)
 	granted(b, ROLE_REPLICATOOR, KEYD_OP_GENERATE, &q, 52, &a);
 	memcpy(r->xpub, a.buf, 20);
 	memcpy(r->commit, a.buf + 20, 32);
+	struct stmt_bootstrap s = { .epoch = EPOCH, .submitter = { 9 } };
+	memcpy(s.xpub, r->xpub, 20);
+	memcpy(s.seed_commit, r->commit, 32);
+	wr_free(&q);
+	stmt_bootstrap_put(&q, &s);
+	granted(b, ROLE_REPLICATOOR, KEYD_OP_SIGN_BOOTSTRAP, &q, 65, &a);
 }
 
 static inline void

@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "guest/cert.h"
 #include "keyd_bed.h"
+#include "protocol/volume.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED true /* it makes mlock do nothing */
@@ -49,7 +50,8 @@ request(struct wr *q, unsigned op, const struct node *n)
 {
 	struct stmt_heartbeat beat = { .epoch = EPOCH, .anchor_number = 3 };
 	struct stmt_volume_anchor anchor = { .epoch = EPOCH,
-		.volume_id = { 4 }, .generation = 2 };
+		.generation = 2 };
+	static const uint8_t submitter[20] = { 9 }; /* keyd_bed.h's */
 	wr_free(q);
 	switch (op) {
 	case KEYD_OP_ONBOARD:
@@ -79,7 +81,10 @@ request(struct wr *q, unsigned op, const struct node *n)
 		wr_zero(q, 16);
 		break;
 	case KEYD_OP_SIGN_ANCHOR:
+		volume_id(app_a, submitter, 1, anchor.volume_id);
 		stmt_volume_anchor_put(q, &anchor);
+		wr_put(q, app_a, 32);
+		wr_u64be(q, 1);
 		break;
 	default: /* PUBLIC, TLS_KEY, TLS_ATTEST: empty */
 		break;
@@ -308,9 +313,13 @@ statements_of_another_node_or_epoch_are_not_signed(void **state)
 	wr_free(&q);
 	stmt_heartbeat_put(&q, &beat);
 	refused(&b, ROLE_GUEST_SERVICE, KEYD_OP_HEARTBEAT, &q);
-	struct stmt_volume_anchor anchor = { .epoch = EPOCH + 1 };
-	wr_free(&q);
-	stmt_volume_anchor_put(&q, &anchor);
+	request(&q, KEYD_OP_SIGN_ANCHOR, &n);
+	q.buf[32 + 8 + 32 + 7]++; /* epoch */
+	refused(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q);
+	/* THREATS T23: a host that says it is another node's host */
+	static const uint8_t other[20] = { 8 };
+	request(&q, KEYD_OP_SIGN_ANCHOR, &n);
+	volume_id(app_a, other, 1, q.buf);
 	refused(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q);
 
 	request(&q, KEYD_OP_ONBOARD, &n);

@@ -157,6 +157,24 @@ each_node_and_app_has_its_own_id(void **state)
 	assert_memory_not_equal(a, b, 32);
 }
 
+/* Two VMs of one account and index, each with a blank disk of its own. */
+static void
+an_anchor_of_another_volume_is_not_taken_for_ours(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	struct volume_record ours = sample();
+	struct volume_record theirs = sample();
+	uint8_t root[32];
+	ours.generation = theirs.generation = 1;
+	theirs.uuid[0] ^= 1;
+	volume_root(&ours, root);
+	assert_int_equal(volume_anchored(&ours, 0, root, &why), DSTACK_E_BUSY);
+	assert_int_equal(volume_anchored(&ours, 1, root, &why), DSTACK_OK);
+	assert_int_equal(
+	    volume_anchored(&theirs, 1, root, &why), DSTACK_E_REJECTED);
+}
+
 int
 main(void)
 {
@@ -169,6 +187,8 @@ main(void)
 		cmocka_unit_test(format_only_where_the_chain_says_generation_zero),
 		cmocka_unit_test(only_the_anchored_volume_at_its_generation_opens),
 		cmocka_unit_test(each_node_and_app_has_its_own_id),
+		cmocka_unit_test(
+		    an_anchor_of_another_volume_is_not_taken_for_ours),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
