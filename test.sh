@@ -65,8 +65,8 @@ if [ -x tests/net/run ]; then suite net tests/net/run; fi
 if [ "$quick" -eq 1 ]; then PROMISES_NO_VM=1 && export PROMISES_NO_VM; fi
 if [ -x tests/promises/run ]; then suite promises tests/promises/run; fi
 if [ "$quick" -eq 0 ]; then
-	step asan make asan
-	step fuzz make fuzz FUZZ_SECONDS=${FUZZ_SECONDS:-20}
+	suite asan make -j2 asan
+	suite fuzz make -j2 fuzz "FUZZ_SECONDS=${FUZZ_SECONDS:-10}"
 	if [ -x tests/vm/run ]; then suite vm tests/vm/run; fi
 	if [ -x tests/hostile/run ]; then suite hostile tests/hostile/run; fi
 fi
