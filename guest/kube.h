@@ -19,6 +19,7 @@ int64_t kube_now(void);
 struct kube_archive {
 	void *p; /* mapped; NULL: none */
 	size_t len;
+	char name[32]; /* of the file that it was read from */
 };
 void kube_archive_drop(struct kube_archive *a);
 

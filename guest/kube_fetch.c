@@ -125,7 +125,12 @@ kube_fetch(int edge, const uint8_t digest[static 32], size_t max,
 			idle(ctx);
 		} while (st == DSTACK_OK && at < size);
 		if (st == DSTACK_OK)
-			return seal(fd, size, out, why);
+			st = seal(fd, size, out, why);
+		if (st == DSTACK_OK)
+			(void)snprintf(out->name, sizeof(out->name), "%s",
+			    names[i]);
+		if (st == DSTACK_OK)
+			return st;
 		if (st != DSTACK_E_MISSING)
 			return st;
 	}

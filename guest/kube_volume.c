@@ -51,7 +51,11 @@ enum dstack_status
 kube_volume_version(uint64_t v, struct why *why)
 {
 	char text[32];
+	uint64_t had = 0;
 	int n = snprintf(text, sizeof(text), "%" PRIu64 "\n", v);
+	/* as it was: an app that filled its volume can start again */
+	if (version_read(&had, why) == DSTACK_OK && had == v)
+		return DSTACK_OK;
 	AUTO_CLOSE int dir = open(PATH_VOLUME "/system",
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_CLOSE int fd = dir < 0
@@ -62,8 +66,9 @@ kube_volume_version(uint64_t v, struct why *why)
 	    renameat(dir, "app-version.new", dir, "app-version") != 0 ||
 	    fsync(dir) != 0)
 		return why_set(why, DSTACK_E_SYS,
-		    "volume: its record of the app's version: %s",
-		    strerror(errno));
+		    "volume: its record of the app's version: %s%s",
+		    strerror(errno),
+		    errno == ENOSPC ? "; the app has to free some" : "");
 	return DSTACK_OK;
 }
 

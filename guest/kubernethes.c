@@ -182,6 +182,9 @@ stage(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = oci_open(k->archive.p, k->archive.len, r->digest,
 		    k->memory / 4 * 3, &k->staged, why);
+	if (st != DSTACK_OK && k->archive.name[0] != '\0')
+		st = why_wrap(why, st, "host_volume/%s, copy it again",
+		    k->archive.name);
 	if (st != DSTACK_OK) {
 		unstage(k);
 		return st;

@@ -55,6 +55,8 @@ struct front {
 	uint64_t now; /* proven chain time, seconds; 0: not told yet */
 	struct sockaddr_in backend; /* sin_port 0: none */
 	bool said_serving;
+	bool published; /* request and attestation are on the host volume */
+	char refusal[200]; /* of the host, when it was last logged */
 	int connections;
 };
 
@@ -306,18 +308,6 @@ take_certificate(struct front *f)
 	say_serving(f);
 }
 
-static void
-on_poll(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	struct front *f = arg;
-	take_certificate(f);
-	int ms = f->ctx != NULL ? RENEW_POLL_MS : FIRST_POLL_MS;
-	const struct timeval next = { ms / 1000, (ms % 1000) * 1000 };
-	(void)evtimer_add(f->poll, &next);
-}
-
 static bool
 set_backend(struct front *f, struct rd *r)
 {
@@ -390,6 +380,31 @@ get_key(struct front *f, struct why *why)
 	return cert_key(&scalar, &f->key);
 }
 
+/* The host's refusal is said once; it may be full, and have room later. */
+static enum dstack_status
+give(struct front *f, const char *path, const struct wr *w, bool *taken,
+    struct why *why)
+{
+	AUTO_WR struct wr a = wr_new(0);
+	uint16_t status = 0;
+	char text[sizeof(f->refusal)];
+	enum dstack_status st =
+	    host_call(path, w->buf, w->len, &status, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	*taken = status == 200;
+	if (*taken)
+		return DSTACK_OK;
+	(void)snprintf(text, sizeof(text), "%.*s",
+	    (int)(a.len < 160 ? a.len : 160),
+	    a.len > 0 ? (const char *)a.buf : "no reason");
+	if (strcmp(text, f->refusal) != 0)
+		log_line("the host did not take host_volume/%s: %s; trying on",
+		    strrchr(path, '/') + 1, text);
+	(void)snprintf(f->refusal, sizeof(f->refusal), "%s", text);
+	return DSTACK_OK;
+}
+
 /*
  * Publish what an outside auditor needs: the request, to be signed by a CA,
  * and the network's signature over the public key (65-byte point) as system
@@ -399,15 +414,11 @@ static enum dstack_status
 publish(struct front *f, struct why *why)
 {
 	AUTO_WR struct wr csr = wr_new(0);
-	AUTO_WR struct wr none = wr_new(0);
-	uint16_t status = 0;
+	bool taken = false;
 	enum dstack_status st = cert_request(f->key, f->domain, &csr);
 	if (st == DSTACK_OK)
-		st = host_call("/put/request.csr", csr.buf, csr.len, &status,
-		    &none, why);
-	if (st == DSTACK_OK && status != 200)
-		log_line("host did not take request.csr (status %u)", status);
-	if (st != DSTACK_OK)
+		st = give(f, "/put/request.csr", &csr, &taken, why);
+	if (st != DSTACK_OK || !taken)
 		return st;
 
 	uint8_t point[65];
@@ -431,9 +442,23 @@ publish(struct front *f, struct why *why)
 	wr_str(&json, "\"}\n");
 	if ((st = wr_status(&json)) != DSTACK_OK)
 		return st;
-	wr_free(&none);
-	return host_call("/put/tls-attestation.json", json.buf, json.len,
-	    &status, &none, why);
+	return give(f, "/put/tls-attestation.json", &json, &f->published, why);
+}
+
+static void
+on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	struct front *f = arg;
+	struct why why = { "" };
+	take_certificate(f);
+	if (!f->published && publish(f, &why) != DSTACK_OK)
+		log_line("%s", why.text);
+	int ms = f->ctx != NULL && f->published ? RENEW_POLL_MS
+						: FIRST_POLL_MS;
+	const struct timeval next = { ms / 1000, (ms % 1000) * 1000 };
+	(void)evtimer_add(f->poll, &next);
 }
 
 static enum dstack_status

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,15 +35,30 @@ struct node {
 	pid_t tee;
 	pid_t guest; /* no_vm */
 	struct vm vm;
+	int lock;     /* on STATE_DIR, while this node has it */
 	int console;  /* what the guest says, read from its start */
 	char line[512];
 	size_t len;
 	char last[512]; /* last whole line, or why the guest powers off */
 	bool parting;   /* the latter: what the kernel says after is no news */
 	struct node_status status;
+	bool unwritten; /* status is newer than its file, and that was said */
 	enum dstack_status st; /* why the loop ended */
 	struct why *why;
 };
+
+/* A full disk is no reason to end a node that runs. */
+static void
+write_status(struct node *n)
+{
+	struct why why = { "" };
+
+	if (node_status_write(n->o->cfg->state, &n->status, &why) == DSTACK_OK)
+		n->unwritten = false;
+	else if (!n->unwritten)
+		log_line("%s", why.text);
+	n->unwritten = n->unwritten || why.text[0] != '\0';
+}
 
 static void
 on_line(struct node *n)
@@ -67,8 +83,8 @@ on_line(struct node *n)
 		n->status.at_ms[i] = proc_now_ms();
 		(void)snprintf(n->status.phase, sizeof(n->status.phase), "%s",
 		    node_phases[i]);
-		node_status_write(n->o->cfg->state, &n->status);
 		log_line("phase %s", node_phases[i]);
+		write_status(n);
 	}
 }
 
@@ -288,6 +304,26 @@ own_request(void *arg, const uint8_t id[static 32])
 	return router_registered(arg, id);
 }
 
+/* Two nodes in one folder would take each other's sockets and status. */
+static enum dstack_status
+lock_state(struct node *n, struct why *why)
+{
+	char path[CONFIG_TEXT + 16];
+
+	(void)snprintf(path, sizeof(path), "%s/lock", n->o->cfg->state);
+	AUTO_CLOSE int fd =
+	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return why_set(why, DSTACK_E_BUSY,
+		    "a node runs in %s already; stop it or set another "
+		    "STATE_DIR", n->o->cfg->state);
+	n->lock = take_fd(&fd);
+	return DSTACK_OK;
+}
+
 static enum dstack_status
 start(struct node *n, struct why *why)
 {
@@ -295,7 +331,11 @@ start(struct node *n, struct why *why)
 	enum dstack_status st = node_paths(n->o, &n->p, why);
 
 	if (st == DSTACK_OK)
+		st = lock_state(n, why);
+	if (st == DSTACK_OK)
 		st = node_check(n->o, &n->p, n->rpc, why);
+	if (st == DSTACK_OK)
+		st = node_status_write(c->state, &n->status, why);
 	if (st == DSTACK_OK)
 		st = router_new(c, n->rpc, n->o->auditing, &n->router, why);
 	if (st == DSTACK_OK)
@@ -332,7 +372,10 @@ stop(struct node *n)
 	rpc_free(n->rpc);
 	if (n->console >= 0)
 		(void)close(n->console);
-	(void)unlink(n->p.tee);
+	if (n->lock >= 0) {
+		(void)unlink(n->p.tee);
+		(void)close(n->lock);
+	}
 }
 
 enum dstack_status
@@ -342,7 +385,8 @@ node_run(const struct node_options *o, struct why *why)
 
 	memset(&n, 0, sizeof(n));
 	n.o = o;
-	n.console = -1;
+	n.lock = n.console = -1;
+	n.status.pid = (int)getpid();
 	n.vm.pidfd = -1;
 	n.why = why;
 	n.base = event_base_new();
@@ -352,14 +396,17 @@ node_run(const struct node_options *o, struct why *why)
 	    : start(&n, why);
 	fill_status(&n);
 	if (st == DSTACK_OK) {
-		node_status_write(o->cfg->state, &n.status);
+		write_status(&n);
 		(void)event_base_dispatch(n.base);
 		st = n.st;
 	}
 	if (st != DSTACK_OK)
 		(void)snprintf(n.status.failed, sizeof(n.status.failed), "%s",
 		    why->text);
-	node_status_write(o->cfg->state, &n.status);
+	/* what ended it is said by the caller: one line is enough */
+	n.unwritten = true;
+	if (n.lock >= 0)
+		write_status(&n);
 	stop(&n);
 	return st;
 }

@@ -231,6 +231,8 @@ node_check(const struct node_options *o, const struct node_paths *p,
 			return why_wrap(why, st, "HTTPS_LISTEN");
 	}
 	if (st == DSTACK_OK && !o->no_vm)
+		st = image_check(p->image, why);
+	if (st == DSTACK_OK && !o->no_vm)
 		st = make_disk(p->disk, why);
 	return st;
 }

@@ -34,6 +34,11 @@ void node_teed_options(const struct node_options *o,
 DSTACK_CHECKED enum dstack_status node_check(const struct node_options *o,
     const struct node_paths *p, struct rpc *rpc, struct why *why);
 
-void node_status_write(const char *state_dir, const struct node_status *s);
+/* The parts of the image in dir are those of its manifest.json. */
+DSTACK_CHECKED enum dstack_status image_check(
+    const char *dir, struct why *why);
+
+DSTACK_CHECKED enum dstack_status node_status_write(
+    const char *state_dir, const struct node_status *s, struct why *why);
 
 #endif

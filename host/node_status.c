@@ -17,8 +17,9 @@
 const char *const node_phases[NODE_PHASES] = { "boot", "bootstrap",
 	"register", "onboarded", "volume", "serving" };
 
-void
-node_status_write(const char *state_dir, const struct node_status *s)
+enum dstack_status
+node_status_write(
+    const char *state_dir, const struct node_status *s, struct why *why)
 {
 	char path[CONFIG_TEXT + 16];
 	char temp[CONFIG_TEXT + 16];
@@ -34,9 +35,16 @@ node_status_write(const char *state_dir, const struct node_status *s)
 	    "failed", s->failed);
 	(void)snprintf(path, sizeof(path), "%s/node.json", state_dir);
 	(void)snprintf(temp, sizeof(temp), "%s/node.json.new", state_dir);
-	if (o != NULL && json_dump_file(o, temp, JSON_INDENT(1)) == 0)
-		(void)rename(temp, path);
+	errno = ENOMEM;
+	bool ok = o != NULL && json_dump_file(o, temp, JSON_INDENT(1)) == 0 &&
+	    rename(temp, path) == 0;
 	json_decref(o);
+	if (ok)
+		return DSTACK_OK;
+	(void)why_set(why, DSTACK_E_SYS, "%s: %s; make room in STATE_DIR",
+	    path, strerror(errno));
+	(void)unlink(temp);
+	return DSTACK_E_SYS;
 }
 
 static void

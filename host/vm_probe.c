@@ -120,8 +120,9 @@ probe(const char *kernel, struct why *reason)
 	int status = 0;
 
 	if (access("/dev/kvm", R_OK | W_OK) != 0) {
-		(void)why_set(reason, DSTACK_OK, "/dev/kvm: %s",
-		    strerror(errno));
+		(void)why_set(reason, DSTACK_OK, "/dev/kvm: %s%s",
+		    strerror(errno),
+		    errno == EACCES ? "; join the group kvm" : "");
 		return false;
 	}
 	AUTO_CLOSE int fw = firmware();

@@ -66,6 +66,7 @@ base() {
 	rpc=$(jq -r 'select(.event=="chain").rpc' "$net.out")
 	contract=$(jq -r 'select(.event=="chain").contract' "$net.out")
 	owner=$(call 'owner()(address)')
+	# shellcheck disable=SC2034 # for the scripts
 	relay=$(sed -n 's/^PUBSUB_URL=//p' "$net/node0/host.env")
 	domain=demo.dstack.test
 	ca=$net/ca/ca.pem
@@ -113,6 +114,7 @@ make_node() {
 		"$net/node0/host.env" >"$d/host.env"
 	chmod 600 "$d/host.env"
 	a=$("$cast" wallet address --private-key "$key")
+	# shellcheck disable=SC2034
 	address=$a
 	call_rpc anvil_setBalance "[\"$a\",\"0x56bc75e2d63100000\"]"
 	call_rpc evm_mine "[]" # a balance set is in no block until one is mined
