@@ -41,6 +41,7 @@
 #define BUFFER_MAX (64u * 1024)   /* bytes waiting in one direction */
 #define HANDSHAKE_SECONDS 15
 #define IDLE_SECONDS 300
+#define LAST_SECONDS 60           /* for an answer to one who sends no more */
 #define FIRST_POLL_MS 200         /* until there is a certificate */
 #define RENEW_POLL_MS 10000       /* a renewed one may take this long */
 
@@ -65,13 +66,30 @@ struct link {
 	struct bufferevent *client; /* TLS side */
 	struct bufferevent *app;    /* plain side */
 	bool app_up;
+	bool client_done; /* the client sends no more, and wants its answer */
+	bool app_done;    /* the app has said all it had to say */
 };
+
+/*
+ * The alert close_notify tells the client that it has everything; one whose
+ * app was cut off gets none and can tell (RFC 8446, section 6.1).
+ */
+static void
+client_close(struct link *l)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(l->client);
+	if (l->app_done && SSL_is_init_finished(ssl) == 1)
+		(void)SSL_shutdown(ssl);
+	ERR_clear_error();
+	bufferevent_free(l->client);
+	l->client = NULL;
+}
 
 static void
 link_close(struct link *l)
 {
 	if (l->client != NULL)
-		bufferevent_free(l->client);
+		client_close(l);
 	if (l->app != NULL)
 		bufferevent_free(l->app);
 	l->front->connections--;
@@ -108,7 +126,25 @@ on_drained(struct bufferevent *bev, void *arg)
 		link_close(l);
 		return;
 	}
-	bufferevent_enable(other, EV_READ);
+	if (bev == l->app && l->client_done)
+		(void)shutdown(bufferevent_getfd(bev), SHUT_WR);
+	else
+		bufferevent_enable(other, EV_READ);
+}
+
+/* The client has ended its half: the app's answer still goes to it. */
+static void
+client_ended(struct link *l)
+{
+	const struct timeval last = { LAST_SECONDS, 0 };
+	struct evbuffer *out = bufferevent_get_output(l->app);
+	l->client_done = true;
+	evbuffer_add_buffer(out, bufferevent_get_input(l->client));
+	bufferevent_disable(l->client, EV_READ);
+	bufferevent_enable(l->client, EV_WRITE);
+	bufferevent_set_timeouts(l->app, &last, &last);
+	if (l->app_up && evbuffer_get_length(out) == 0)
+		(void)shutdown(bufferevent_getfd(l->app), SHUT_WR);
 }
 
 /* One side ended: let the other get what is still under way, then close. */
@@ -120,7 +156,10 @@ side_ended(struct link *l, struct bufferevent *bev)
 	if (other != NULL)
 		evbuffer_add_buffer(bufferevent_get_output(other),
 		    bufferevent_get_input(bev));
-	bufferevent_free(*mine);
+	if (bev == l->client)
+		client_close(l);
+	else
+		bufferevent_free(bev);
 	*mine = NULL;
 	if (other == NULL ||
 	    evbuffer_get_length(bufferevent_get_output(other)) == 0) {
@@ -138,7 +177,23 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		if (bev == l->client) {
 			const struct timeval idle = { IDLE_SECONDS, 0 };
 			bufferevent_set_timeouts(bev, &idle, &idle);
+		} else {
+			l->app_up = true;
+			if (l->client_done &&
+			    evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+				(void)shutdown(
+				    bufferevent_getfd(bev), SHUT_WR);
 		}
+		return;
+	}
+	if (bev == l->app && (what & BEV_EVENT_EOF) != 0)
+		l->app_done = true;
+	if (bev == l->client && l->app != NULL && !l->client_done &&
+	    (what & BEV_EVENT_EOF) != 0 &&
+	    (SSL_get_shutdown(bufferevent_openssl_get_ssl(bev)) &
+		SSL_RECEIVED_SHUTDOWN) != 0) {
+		client_ended(l);
+		ERR_clear_error();
 		return;
 	}
 	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) != 0)
