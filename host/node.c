@@ -21,6 +21,7 @@
 #define TICK_MS 100
 #define TEE_WAIT_MS 10000u
 #define STOP_MS 3000
+#define SIGNALS 3
 
 struct node {
 	const struct node_options *o;
@@ -31,7 +32,7 @@ struct node {
 	struct service *service;
 	struct onboarder *onboarder;
 	struct event *tick;
-	struct event *sig[2];
+	struct event *sig[SIGNALS];
 	pid_t tee;
 	pid_t guest; /* no_vm */
 	struct vm vm;
@@ -266,11 +267,11 @@ static enum dstack_status
 start_loop(struct node *n, struct why *why)
 {
 	const struct timeval tick = { .tv_usec = TICK_MS * 1000 };
-	static const int sigs[2] = { SIGINT, SIGTERM };
+	static const int sigs[SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
 
 	n->tick = event_new(n->base, -1, EV_PERSIST, on_tick, n);
 	bool ok = n->tick != NULL && event_add(n->tick, &tick) == 0;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		n->sig[i] = evsignal_new(n->base, sigs[i], on_signal, n);
 		ok = ok && n->sig[i] != NULL &&
 		    evsignal_add(n->sig[i], NULL) == 0;
@@ -362,7 +363,7 @@ stop(struct node *n)
 	service_free(n->service);
 	onboarder_free(n->onboarder);
 	router_free(n->router);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < SIGNALS; i++)
 		if (n->sig[i] != NULL)
 			event_free(n->sig[i]);
 	if (n->tick != NULL)

@@ -28,7 +28,7 @@ DSTACK_CHECKED enum dstack_status node_measure(const struct node_options *o,
     struct sim_measurements *out, struct why *why);
 
 /*
- * Run until SIGINT or SIGTERM (DSTACK_OK) or until the guest ends
+ * Run until SIGINT, SIGTERM or SIGHUP (DSTACK_OK) or until the guest ends
  * (DSTACK_E_REJECTED, with its last line in why). Everything that was
  * started is ended first. DSTACK_E_SYS, DSTACK_E_MISSING: it cannot start.
  */
