@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "oci/oci.h"
+#include "protocol/state.h"
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t kube_now(void);
@@ -26,13 +27,16 @@ void kube_archive_drop(struct kube_archive *a);
 /*
  * The archive of the image with that digest from the host's folder:
  * app-<first 16 hex digits>.tar, else app-example.tar. It is read once, into
- * a sealed memfd of at most max bytes; idle is called between its pieces.
+ * a sealed memfd of at most max bytes, before kube_now() is until (a host that
+ * is slow on purpose must not keep the role from the chain); idle is called
+ * between its pieces.
  * DSTACK_E_MISSING: neither is there; DSTACK_E_LIMIT: larger than max;
  * DSTACK_E_REJECTED: it changed while it was read.
  */
 DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
-    const uint8_t digest[static 32], size_t max, void (*idle)(void *ctx),
-    void *ctx, struct kube_archive *out, struct why *why);
+    const uint8_t digest[static 32], size_t max, int64_t until,
+    void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
+    struct why *why);
 
 /* --- kube_volume.c --- */
 
@@ -63,6 +67,15 @@ void kube_view_block(struct kube_view *v, uint64_t number, int64_t now);
 bool kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now);
 /* Tell the TLS front the proven time, if it has moved on. */
 void kube_view_time(struct kube_view *v, uint64_t seconds);
+
+/* --- kube_peers.c --- */
+
+/* RTMR3 says which app runs before the app does; once a version. */
+DSTACK_CHECKED enum dstack_status kube_extend(
+    uint64_t *extended, const struct state_app *r, struct why *why);
+/* Turn the TLS front to a slot; -1: to nobody. */
+DSTACK_CHECKED enum dstack_status kube_backend(
+    int slot, uint16_t port, struct why *why);
 
 /* --- kube_shared.c: /mnt/host_volume --- */
 

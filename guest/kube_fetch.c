@@ -102,7 +102,7 @@ seal(int fd, uint64_t size, struct kube_archive *out, struct why *why)
 }
 
 enum dstack_status
-kube_fetch(int edge, const uint8_t digest[static 32], size_t max,
+kube_fetch(int edge, const uint8_t digest[static 32], size_t max, int64_t until,
     void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
     struct why *why)
 {
@@ -123,6 +123,10 @@ kube_fetch(int edge, const uint8_t digest[static 32], size_t max,
 		do {
 			st = piece(edge, names[i], fd, max, &at, &size, why);
 			idle(ctx);
+			if (st == DSTACK_OK && kube_now() >= until)
+				return why_set(why, DSTACK_E_MISSING,
+				    "host_volume/%s: the host is too slow to "
+				    "give it", names[i]);
 		} while (st == DSTACK_OK && at < size);
 		if (st == DSTACK_OK)
 			st = seal(fd, size, out, why);

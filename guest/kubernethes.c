@@ -37,6 +37,7 @@
 #define VOLUME_STEP_MS 50
 #define READY_MS 180000    /* for a new app to answer, on a slow machine */
 #define READY_STEP_MS 50
+#define FETCH_MS 600000    /* for an archive: the chain is not read meanwhile */
 #define STOP_MS 10000      /* between stop signal and SIGKILL */
 #define DRAIN_MS 5000      /* for an old app to answer what it was asked */
 #define BACKOFF_FIRST_MS 500
@@ -48,7 +49,6 @@
 #define GS_APP_LISTEN 1
 #define GS_APP_GONE 2
 #define GS_STATUS 3
-#define TLS_BACKEND 1
 
 struct app {
 	struct container box;
@@ -178,7 +178,8 @@ stage(struct kube *k, const struct state_app *r, struct why *why)
 		return DSTACK_OK;
 	unstage(k);
 	enum dstack_status st = kube_fetch(FD_EDGE + ROLE_HOSTLINK, r->digest,
-	    (size_t)(k->memory / 2), idle, k, &k->archive, why);
+	    (size_t)(k->memory / 2), kube_now() + FETCH_MS, idle, k,
+	    &k->archive, why);
 	if (st == DSTACK_OK)
 		st = oci_open(k->archive.p, k->archive.len, r->digest,
 		    k->memory / 4 * 3, &k->staged, why);
@@ -194,34 +195,6 @@ stage(struct kube *k, const struct state_app *r, struct why *why)
 }
 
 /* --- one version of the app --- */
-
-/* RTMR3 says which app runs before the app does; once a version. */
-static enum dstack_status
-extend(struct kube *k, const struct state_app *r, struct why *why)
-{
-	AUTO_WR struct wr data = wr_new(0);
-	AUTO_WR struct wr app = wr_new(0);
-	AUTO_WR struct wr start = wr_new(0);
-	AUTO_WR struct wr out = wr_new(0);
-	if (k->extended == r->version)
-		return DSTACK_OK;
-	wr_put(&data, r->app_id, 32);
-	wr_put(&data, r->digest, 32);
-	wr_u64be(&data, r->version);
-	wr_text(&app, "app");
-	wr_blob(&app, data.buf, data.len);
-	wr_text(&start, "app-start");
-	wr_blob(&start, "", 0);
-	enum dstack_status st = ipc_call_wait(
-	    FD_EDGE + ROLE_TEE, TEE_EXTEND, &app, &out, why);
-	if (st == DSTACK_OK)
-		st = ipc_call_wait(
-		    FD_EDGE + ROLE_TEE, TEE_EXTEND, &start, &out, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why, st, "tee: app event");
-	k->extended = r->version;
-	return DSTACK_OK;
-}
 
 static enum dstack_status
 listen_for(struct app *a, struct why *why)
@@ -241,20 +214,6 @@ listen_for(struct app *a, struct why *why)
 	    NULL, why);
 	return st == DSTACK_OK ? st
 			       : why_wrap(why, st, "guest-service: app plane");
-}
-
-/* Turn the TLS front to a slot; -1: to nobody. */
-static enum dstack_status
-backend(const struct kube *k, int slot, struct why *why)
-{
-	const uint8_t ip[4] = { slot < 0 ? 0 : 10, slot < 0 ? 0 : 88,
-		(uint8_t)(slot < 0 ? 0 : slot), slot < 0 ? 0 : 2 };
-	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	wr_put(&q, ip, 4);
-	wr_u16be(&q, slot < 0 ? 0 : k->app[slot].box.port);
-	enum dstack_status st = ipc_call_wait(
-	    FD_EDGE + ROLE_TLS, TLS_BACKEND, &q, NULL, why);
-	return st == DSTACK_OK ? st : why_wrap(why, st, "unstoppable-tls");
 }
 
 static void
@@ -381,7 +340,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	a->backoff = BACKOFF_FIRST_MS;
 	st = lay_out(k, a, why);
 	if (st == DSTACK_OK)
-		st = extend(k, r, why);
+		st = kube_extend(&k->extended, r, why);
 	if (st == DSTACK_OK)
 		st = listen_for(a, why);
 	if (st == DSTACK_OK)
@@ -393,7 +352,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		kube_view_time(&k->view, k->chain.head.timestamp);
 	if (st == DSTACK_OK)
-		st = backend(k, slot, why);
+		st = kube_backend(slot, a->box.port, why);
 	if (st != DSTACK_OK) {
 		app_gone(a, 0);
 		return st;
@@ -423,7 +382,7 @@ stop_all(struct kube *k, const char *text)
 	retire(k, INT64_MAX);
 	if (k->live >= 0) {
 		log_line("%s: the app stops", text);
-		(void)!backend(k, -1, &why);
+		(void)!kube_backend(-1, 0, &why);
 		app_gone(&k->app[k->live], STOP_MS);
 		k->live = -1;
 	}

@@ -13,6 +13,7 @@
 #include "crypto/hash.h"
 
 #define MAX_CANDIDATES 64
+#define MAX_DOCUMENTS 256 /* indexes and manifests of one archive */
 
 /* An image that a manifest names. */
 struct candidate {
@@ -26,6 +27,7 @@ struct search {
 	const uint8_t *want;
 	struct candidate v[MAX_CANDIDATES];
 	size_t n;
+	size_t documents;
 	struct why *why;
 };
 
@@ -111,6 +113,10 @@ static enum dstack_status
 from_oci(struct search *s, size_t at, int depth)
 {
 	AUTO_JSON json_t *root = NULL;
+	/* one index may name another a thousand times, and so on down */
+	if (++s->documents > MAX_DOCUMENTS)
+		return why_set(s->why, DSTACK_E_LIMIT,
+		    "archive: over %d indexes and manifests", MAX_DOCUMENTS);
 	enum dstack_status st = read_json(s->b, at, &root, s->why);
 	if (st != DSTACK_OK)
 		return st;

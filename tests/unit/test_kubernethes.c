@@ -500,6 +500,50 @@ an_app_that_writes_without_end_does_not_hold_the_role(void **state)
 	rmdir(path);
 }
 
+static void
+ignore(void *ctx)
+{
+	(void)ctx;
+}
+
+/* A host that gives a byte at a time, to keep an old version running. */
+static void
+a_host_that_is_slow_on_purpose_does_not_hold_the_role(void **state)
+{
+	(void)state;
+	static const uint8_t digest[32];
+	struct kube_archive got = { 0 };
+	struct why why = { "" };
+	int pair[2];
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid_t host = fork();
+	if (host == 0) {
+		struct ipc_request q;
+		bool eof = false;
+		(void)close(pair[0]);
+		while (ipc_receive(pair[1], &q, &eof) == DSTACK_OK && !eof) {
+			AUTO_WR struct wr out = wr_new(0);
+			ipc_request_free(&q);
+			wr_u16be(&out, 200);
+			wr_u32be(&out, 9);
+			wr_u64be(&out, 1 << 20);
+			wr_u8(&out, 0);
+			(void)usleep(1000);
+			(void)!ipc_answer(pair[1], &out);
+		}
+		_exit(0);
+	}
+	(void)close(pair[1]);
+	int64_t start = kube_now();
+	assert_int_equal(kube_fetch(pair[0], digest, 2 << 20, start + 200,
+			     ignore, NULL, &got, &why),
+	    DSTACK_E_MISSING);
+	assert_true(kube_now() - start < 10000);
+	(void)close(pair[0]);
+	(void)waitpid(host, NULL, 0);
+}
+
 static int
 cleanup(void **state)
 {
@@ -516,6 +560,8 @@ main(void)
 		cmocka_unit_test(names_of_the_system_are_not_the_apps),
 		cmocka_unit_test(
 		    a_view_without_new_blocks_grows_old_by_the_clock_of_the_vm),
+		cmocka_unit_test(
+		    a_host_that_is_slow_on_purpose_does_not_hold_the_role),
 		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
 		cmocka_unit_test(
 		    an_app_that_writes_without_end_does_not_hold_the_role),

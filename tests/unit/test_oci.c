@@ -515,11 +515,40 @@ what_we_build_we_read_and_twice_alike(void **state)
 	assert_string_equal(oci_config(img)->volumes[0], "/v");
 }
 
+/* 300 names of one manifest; nested, that would be 300 to the third. */
+static void
+indexes_that_multiply_are_refused(void **state)
+{
+	(void)state;
+	static const char hex[] = "0123456789abcdef0123456789abcdef"
+				  "0123456789abcdef0123456789abcdef";
+	struct why why = { "" };
+	char name[96];
+	AUTO_OCI struct oci_image *img = NULL;
+	AUTO_WR struct wr index = wr_new(0);
+	AUTO_WR struct wr ar = wr_new(0);
+	wr_str(&index, "{\"manifests\":[");
+	for (int i = 0; i < 300; i++) {
+		wr_str(&index, i != 0 ? ",{\"digest\":\"sha256:"
+				      : "{\"digest\":\"sha256:");
+		wr_str(&index, hex);
+		wr_str(&index, "\"}");
+	}
+	wr_str(&index, "]}");
+	snprintf(name, sizeof(name), "blobs/sha256/%s", hex);
+	tar_file(&ar, "index.json", index.buf, index.len);
+	tar_file(&ar, name, "{}", 2);
+	tar_end(&ar);
+	assert_int_equal(oci_open(ar.buf, ar.len, NULL, BIG, &img, &why),
+	    DSTACK_E_LIMIT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_layout_gives_the_same_digest_and_plan),
+		cmocka_unit_test(indexes_that_multiply_are_refused),
 		cmocka_unit_test(another_image_than_the_wanted_one_is_refused),
 		cmocka_unit_test(a_layer_that_is_not_the_configs_is_refused),
 		cmocka_unit_test(an_image_for_another_machine_is_refused),
