@@ -61,8 +61,9 @@ static bool
 direct(struct evhttp_request *req)
 {
 	static const char *const odd[] = { "Forwarded", "Via", "Origin",
-		"Referer", "X-Forwarded-For", "X-Forwarded-Host",
-		"X-Forwarded-Proto", "X-Real-IP", "Cookie" };
+		"Referer", "X-Real-IP", "Cookie" };
+	static const char *const odd_start[] = { "Sec-", "X-Forwarded-",
+		"Proxy-" };
 	struct evkeyvalq *h = evhttp_request_get_input_headers(req);
 	const struct evkeyval *kv;
 	int hosts = 0;
@@ -71,8 +72,14 @@ direct(struct evhttp_request *req)
 			return false;
 	}
 	TAILQ_FOREACH (kv, h, next) {
-		if (evutil_ascii_strncasecmp(kv->key, "Sec-", 4) == 0)
-			return false;
+		if (strpbrk(kv->key, " \t") != NULL)
+			return false; /* "Host : a" (RFC 9112, 5.1) */
+		for (size_t i = 0; i < sizeof(odd_start) / sizeof(odd_start[0]);
+		     i++) {
+			if (evutil_ascii_strncasecmp(kv->key, odd_start[i],
+				strlen(odd_start[i])) == 0)
+				return false;
+		}
 		if (evutil_ascii_strcasecmp(kv->key, "Host") == 0) {
 			hosts++;
 			if (strcmp(kv->value, "dstack-guest") != 0 &&

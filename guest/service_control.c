@@ -190,12 +190,19 @@ on_onboard(struct evhttp_request *req, void *arg)
 	    evhttp_request_get_connection(req), on_gone, s);
 }
 
+/* By the bytes as sent: no decoding, no query, no other spelling. */
 static void
-on_other(struct evhttp_request *req, void *arg)
+on_request(struct evhttp_request *req, void *arg)
 {
-	(void)arg;
-	service_text(
-	    req, 404, "the control plane has GET /status and POST /onboard");
+	const char *uri = evhttp_request_get_uri(req);
+
+	if (strcmp(uri, "/status") == 0)
+		on_status(req, arg);
+	else if (strcmp(uri, "/onboard") == 0)
+		on_onboard(req, arg);
+	else
+		service_text(req, 404,
+		    "the control plane has GET /status and POST /onboard");
 }
 
 enum dstack_status
@@ -211,10 +218,8 @@ service_control_start(struct service *s, int listener, struct why *why)
 	evhttp_set_max_headers_size(s->control, SERVICE_HEADERS_MAX);
 	evhttp_set_max_body_size(s->control, MSG_MAX);
 	evhttp_set_timeout(s->control, SERVICE_TIMEOUT_S * 6);
-	evhttp_set_gencb(s->control, on_other, s);
-	if (evhttp_set_cb(s->control, "/status", on_status, s) != 0 ||
-	    evhttp_set_cb(s->control, "/onboard", on_onboard, s) != 0 ||
-	    evutil_make_socket_nonblocking(listener) != 0 ||
+	evhttp_set_gencb(s->control, on_request, s);
+	if (evutil_make_socket_nonblocking(listener) != 0 ||
 	    evhttp_accept_socket(s->control, listener) != 0)
 		return why_set(why, DSTACK_E_SYS, "control listener: %s",
 		    strerror(errno));
