@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -59,6 +60,7 @@ sign_tx(struct msg_register *m, struct why *why)
 	return DSTACK_OK;
 }
 
+#define DOUBT_SECONDS 8   /* an answer takes a few blocks */
 #define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
 
 static enum dstack_status
@@ -172,11 +174,47 @@ open_answer(const struct repl *r, uint64_t epoch,
 	return repl_keyd(KEYD_OPEN, &q, NULL, why);
 }
 
+static time_t
+boot_seconds(void)
+{
+	struct timespec t = { 0 };
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
+/*
+ * Nobody has answered for a while. Onboarders tell a refusal to their own
+ * operators alone, so judge ourselves as they do and tell ours the reason.
+ */
+static void
+doubt(struct repl *r, uint64_t epoch, const struct state_epoch *record,
+    const struct chain_head *head, const struct msg_register *m)
+{
+	struct policy_evidence e;
+	struct why why = { "" };
+	uint8_t report_data[64];
+	stmt_report_register(m->request_id, report_data);
+	enum dstack_status st = judge_quote(&r->chain, epoch, record, head,
+	    &m->ev, report_data, r->netcfg_sha384, &e, &why);
+	if (st == DSTACK_OK)
+		st = why_set(&why, st,
+		    "no answer to our request yet: is a node of this network "
+		    "up, on the relay that PUBSUB_URL names");
+	else
+		st = why_wrap(&why, st,
+		    "no answer to our request: this node is not what the "
+		    "epoch's policy allows");
+	(void)st;
+	repl_say(r, &why);
+}
+
 /* Until someone answers, or the request runs out (DSTACK_OK, not done). */
 static enum dstack_status
 await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
     const struct msg_register *m, bool *done, struct why *why)
 {
+	const time_t since = boot_seconds();
+	bool doubted = false;
 	for (;;) {
 		struct state_request request;
 		struct chain_head head;
@@ -198,6 +236,9 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		if (st == DSTACK_OK)
 			st = fetch_answer(m->request_id, &o, why);
 		if (st == DSTACK_E_BUSY) {
+			if (!doubted && boot_seconds() - since > DOUBT_SECONDS)
+				doubt(r, epoch, record, &head, m);
+			doubted = boot_seconds() - since > DOUBT_SECONDS;
 			repl_nap();
 			continue;
 		}

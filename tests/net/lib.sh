@@ -25,7 +25,7 @@ need() {
 own_net() {
 	[ "${DSTACK_TEST_NET:-}" != 1 ] || return 0
 	# shellcheck disable=SC2016
-	exec env DSTACK_TEST_NET=1 unshare -n sh -c 'ip link set lo up && exec "$0"' "$1"
+	exec env DSTACK_TEST_NET=1 unshare -n -m sh -c 'ip link set lo up && exec "$0"' "$1"
 }
 
 cleanup() {
