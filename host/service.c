@@ -316,7 +316,7 @@ service_new(struct event_base *base, struct router *router, const char *link,
 		st = http_server_new(
 		    base, http, &limits, on_http, s, &s->http, why);
 		if (st != DSTACK_OK)
-			(void)why_wrap(why, st, "host service");
+			(void)why_wrap(why, st, "HOST_SERVICE");
 	}
 	if (st != DSTACK_OK) {
 		service_free(s);

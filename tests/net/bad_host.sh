@@ -12,18 +12,19 @@ base bad-host
 
 make_node ports
 port=${https%2}
-for what in "HOST_SERVICE:${port}0:host service" "GUEST_SERVICE:${port}1:GUEST_SERVICE" \
-	"HTTPS_LISTEN:${port}2:HTTPS_LISTEN"; do
-	IFS=: read -r key used says <<<"$what"
+for what in "HOST_SERVICE ${port}0" "GUEST_SERVICE ${port}1" "HTTPS_LISTEN ${port}2"; do
+	read -r key used <<<"$what"
 	proxy "$used" 1
-	refused 3 "$says: port $used on 127.0.0.1: Address already in use; stop what uses it or choose another"
+	refused 3 "$key: "
+	grep -q "$used.*Address already in use; stop what uses .* or choose another" "$d/out" ||
+		fail "vague" "$d/out"
 	gone "$proxy_pid"
 	echo "ok the port of $key in use: one line"
 done
 got=0
 "$bin" pubsub --listen "127.0.0.1:${relay##*:}" >"$d/out" 2>&1 || got=$?
 [ "$got" -eq 3 ] && [ "$(wc -l <"$d/out")" -eq 1 ] &&
-	grep -q "port ${relay##*:} on 127.0.0.1: Address already in use" "$d/out" ||
+	grep -q "127.0.0.1:${relay##*:}: Address already in use; stop what uses that port" "$d/out" ||
 	fail "exit $got" "$d/out"
 echo "ok the relay's port in use: one line"
 start_node

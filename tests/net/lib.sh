@@ -88,7 +88,7 @@ proxy() {
 	node tests/net/proxy.mjs "$1" "$2" &
 	proxy_pid=$!
 	pids+=("$proxy_pid")
-	until_true 20 curl -s -o /dev/null "http://127.0.0.1:$1/" || fail "no proxy"
+	until_true 20 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1" || fail "no proxy"
 }
 
 # gone PID: end it and wait for its end
