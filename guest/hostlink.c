@@ -159,25 +159,28 @@ give_answer(struct hostlink *h, const struct link_frame *f)
 static enum dstack_status
 frames(struct hostlink *h, struct why *why)
 {
+	size_t at = 0;
 	for (;;) {
 		size_t rest;
-		if (h->have < LINK_HEAD)
-			return DSTACK_OK;
-		enum dstack_status st = link_rest(h->in, &rest);
+		if (h->have - at < LINK_HEAD)
+			break;
+		enum dstack_status st = link_rest(h->in + at, &rest);
 		if (st != DSTACK_OK)
 			return why_set(why, st,
 			    "the host sent a frame of impossible length");
-		if (h->have < LINK_HEAD + rest)
-			return DSTACK_OK;
+		if (h->have - at - LINK_HEAD < rest)
+			break;
 		struct link_frame f;
-		st = link_decode(h->in + LINK_HEAD, rest, &f);
+		st = link_decode(h->in + at + LINK_HEAD, rest, &f);
 		if (st != DSTACK_OK || !f.answer)
 			return why_set(why, DSTACK_E_FORMAT,
 			    "the host sent a frame that is no answer");
 		give_answer(h, &f);
-		h->have -= LINK_HEAD + rest;
-		memmove(h->in, h->in + LINK_HEAD + rest, h->have);
+		at += LINK_HEAD + rest;
 	}
+	h->have -= at;
+	memmove(h->in, h->in + at, h->have);
+	return DSTACK_OK;
 }
 
 /*
@@ -209,6 +212,10 @@ link_gone(struct hostlink *h, struct why *why)
 static enum dstack_status
 link_in(struct hostlink *h, struct why *why)
 {
+	/* frames() leaves less than a whole frame, and the longest one fits */
+	if (h->have >= sizeof(h->in))
+		return why_set(why, DSTACK_E_LIMIT,
+		    "the host sent a frame of impossible length");
 	ssize_t k = read(FD_LINK, h->in + h->have, sizeof(h->in) - h->have);
 	if (k < 0 && (errno == EAGAIN || errno == EINTR))
 		return DSTACK_OK;

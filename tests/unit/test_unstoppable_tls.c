@@ -128,9 +128,11 @@ static void
 finish(struct stage *s)
 {
 	(void)kill(s->front, SIGKILL);
-	(void)kill(s->app, SIGKILL);
 	(void)waitpid(s->front, NULL, 0);
-	(void)waitpid(s->app, NULL, 0);
+	if (s->app > 0) {
+		(void)kill(s->app, SIGKILL);
+		(void)waitpid(s->app, NULL, 0);
+	}
 	SSL_free(s->ssl);
 	SSL_CTX_free(s->ctx);
 	(void)close(s->fd);
@@ -173,6 +175,7 @@ a_client_that_says_nothing_ends_the_app_s_connection(void **state)
 	assert_int_equal(SSL_get_error(s.ssl, k), SSL_ERROR_ZERO_RETURN);
 	assert_int_equal(waitpid(s.app, &status, 0), s.app);
 	assert_int_equal(status, 0);
+	s.app = 0;
 	finish(&s);
 }
 
