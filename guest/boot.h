@@ -20,6 +20,7 @@
 DSTACK_CHECKED enum dstack_status boot_mounts(struct why *why);
 /* Kernel settings that close doors; those a kernel lacks are passed over. */
 void boot_sysctls(void);
+void boot_net_sysctls(void); /* those of this network namespace */
 
 /*
  * DSTACK_E_REJECTED: a word of the command line starts with "dstack." and

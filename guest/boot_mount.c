@@ -65,6 +65,22 @@ boot_mounts(struct why *why)
 	return DSTACK_OK;
 }
 
+static void
+write_all(const char *const (*s)[2], size_t count)
+{
+	char path[128] = "/proc/sys/";
+	const size_t at = strlen(path);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t n = strlen(s[i][0]);
+		if (at + n >= sizeof(path))
+			continue;
+		memcpy(path + at, s[i][0], n + 1);
+		/* one LF: an empty string cannot be written as nothing */
+		(void)boot_write(path, s[i][1][0] != '\0' ? s[i][1] : "\n");
+	}
+}
+
 void
 boot_sysctls(void)
 {
@@ -79,20 +95,24 @@ boot_sysctls(void)
 		{ "kernel/core_pattern", "" },
 		{ "kernel/modprobe", "" },
 		{ "fs/suid_dumpable", "0" },
+	};
+
+	write_all(s, sizeof(s) / sizeof(s[0]));
+	boot_net_sysctls();
+}
+
+void
+boot_net_sysctls(void)
+{
+	static const char *const s[][2] = {
 		{ "net/ipv6/conf/all/disable_ipv6", "1" },
 		{ "net/ipv6/conf/default/disable_ipv6", "1" },
+		{ "net/ipv4/ip_forward", "0" }, /* before what it resets */
 		{ "net/ipv4/conf/all/accept_redirects", "0" },
 		{ "net/ipv4/conf/all/accept_source_route", "0" },
+		/* or the host could speak in a container's name */
+		{ "net/ipv4/conf/all/rp_filter", "1" },
 	};
-	char path[128] = "/proc/sys/";
-	const size_t at = strlen(path);
 
-	for (size_t i = 0; i < sizeof(s) / sizeof(s[0]); i++) {
-		size_t n = strlen(s[i][0]);
-		if (at + n >= sizeof(path))
-			continue;
-		memcpy(path + at, s[i][0], n + 1);
-		/* one LF: an empty string cannot be written as nothing */
-		(void)boot_write(path, s[i][1][0] != '\0' ? s[i][1] : "\n");
-	}
+	write_all(s, sizeof(s) / sizeof(s[0]));
 }

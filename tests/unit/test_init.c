@@ -219,6 +219,31 @@ the_host_s_listeners_hear_the_host_s_link_only(void **state)
 	assert_false(somebody_answers("10.0.2.15", 80));
 }
 
+static char
+sysctl_byte(const char *path)
+{
+	char c = '?';
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &c, 1) == 1 ? c : '?';
+}
+
+/* The front speaks in the clear to the app: nobody else may answer for it. */
+static void
+a_packet_in_a_container_s_name_is_heard_from_its_link_only(void **state)
+{
+	(void)state;
+	if (unshare(CLONE_NEWNET) != 0)
+		skip();
+	(void)boot_write("/proc/sys/net/ipv4/ip_forward", "1");
+	(void)boot_write("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
+	if (sysctl_byte("/proc/sys/net/ipv4/conf/all/rp_filter") != '0')
+		skip(); /* /proc/sys is read-only here */
+	boot_net_sysctls();
+	assert_int_equal(
+	    sysctl_byte("/proc/sys/net/ipv4/conf/all/rp_filter"), '1');
+	assert_int_equal(sysctl_byte("/proc/sys/net/ipv4/ip_forward"), '0');
+}
+
 int
 main(void)
 {
@@ -231,6 +256,8 @@ main(void)
 		cmocka_unit_test(only_roles_that_may_talk_have_an_edge),
 		cmocka_unit_test(the_host_learns_of_listed_phases_only),
 		cmocka_unit_test(an_address_to_listen_on_is_ip_and_port),
+		cmocka_unit_test(
+		    a_packet_in_a_container_s_name_is_heard_from_its_link_only),
 		cmocka_unit_test(
 		    the_host_s_listeners_hear_the_host_s_link_only),
 	};
