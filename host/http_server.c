@@ -2,7 +2,6 @@
 #include "host/http_server.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,8 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
+#include "host/http_head.h"
+
 enum phase { READ_HEAD, READ_BODY, HANDLED, ANSWERED, STREAMING };
 
 struct http_conn {
@@ -23,9 +24,7 @@ struct http_conn {
 	struct event *deadline;
 	struct sockaddr_in from;
 	enum phase phase;
-	char method[8];
-	char path[512];
-	size_t body_len;
+	struct http_head head;
 	void (*room)(void *arg);
 	void (*gone)(void *arg);
 	void *arg;
@@ -204,18 +203,18 @@ static void
 hand_over(struct http_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
-	struct http_in req = { .method = c->method,
-		.path = c->path,
-		.len = c->body_len };
-	uint8_t *body = malloc(c->body_len + 1);
+	struct http_in req = { .method = c->head.method,
+		.path = c->head.path,
+		.len = c->head.body_len };
+	uint8_t *body = malloc(c->head.body_len + 1);
 	char ip[INET_ADDRSTRLEN] = "?";
 
 	if (body == NULL) {
 		refuse(c, 503, "no memory");
 		return;
 	}
-	(void)evbuffer_remove(in, body, c->body_len);
-	body[c->body_len] = '\0';
+	(void)evbuffer_remove(in, body, c->head.body_len);
+	body[c->head.body_len] = '\0';
 	req.body = body;
 	(void)inet_ntop(AF_INET, &c->from.sin_addr, ip, sizeof(ip));
 	(void)why_set(&req.client, DSTACK_OK, "%s:%u", ip,
@@ -228,102 +227,17 @@ hand_over(struct http_conn *c)
 	free(body);
 }
 
-/* Digits alone; false where it is no length. */
-static bool
-content_length(const char *v, size_t *out)
-{
-	size_t n = 0;
-
-	if (*v == '\0' || strlen(v) > 12)
-		return false;
-	for (; *v != '\0'; v++) {
-		if (*v < '0' || *v > '9')
-			return false;
-		n = n * 10 + (size_t)(*v - '0');
-	}
-	*out = n;
-	return true;
-}
-
-/* 0, or the status that refuses the request line. */
-static unsigned
-request_line(struct http_conn *c, const char *line)
-{
-	const char *sp = strchr(line, ' ');
-	const char *sp2 = sp != NULL ? strchr(sp + 1, ' ') : NULL;
-	size_t m = sp != NULL ? (size_t)(sp - line) : 0;
-
-	if (sp2 == NULL || m == 0 || m >= sizeof(c->method) || sp[1] != '/' ||
-	    (strcmp(sp2 + 1, "HTTP/1.1") != 0 &&
-	        strcmp(sp2 + 1, "HTTP/1.0") != 0))
-		return 400;
-	size_t p = strcspn(sp + 1, " ?");
-	if (p >= sizeof(c->path))
-		return 431;
-	for (size_t i = 0; i < p; i++)
-		if (sp[1 + i] <= ' ' || sp[1 + i] > '~')
-			return 400;
-	memcpy(c->method, line, m);
-	c->method[m] = '\0';
-	memcpy(c->path, sp + 1, p);
-	c->path[p] = '\0';
-	return 0;
-}
-
-static unsigned
-header_line(struct http_conn *c, char *line, bool *have_length)
-{
-	char *colon = strchr(line, ':');
-
-	if (colon == NULL || colon == line)
-		return 400;
-	*colon = '\0';
-	char *v = colon + 1 + strspn(colon + 1, " \t");
-	for (size_t n = strlen(v);
-	     n > 0 && (v[n - 1] == ' ' || v[n - 1] == '\t'); n--)
-		v[n - 1] = '\0';
-	if (strcasecmp(line, "content-length") == 0) {
-		if (*have_length || !content_length(v, &c->body_len))
-			return 400;
-		*have_length = true;
-	} else if (strcasecmp(line, "transfer-encoding") == 0) {
-		return 411; /* no chunks: a body's size is known first */
-	} else if (strcasecmp(line, "origin") == 0) {
-		return 403; /* a web page in some browser on this machine */
-	}
-	return 0;
-}
-
 /* Head of n bytes is complete in the input. Returns 0 or a refusal. */
 static unsigned
 read_head(struct http_conn *c, struct evbuffer *in, size_t n)
 {
-	char head[HTTP_HEAD_MAX + 1];
-	bool have_length = false;
-	bool first = true;
-	unsigned no = 0;
+	char text[HTTP_HEAD_MAX + 1];
 
-	(void)evbuffer_remove(in, head, n);
-	head[n] = '\0';
-	if (memchr(head, '\0', n) != NULL)
-		return 400;
-	for (char *line = head; no == 0;) {
-		char *end = strstr(line, "\r\n");
-		if (end == NULL || end == line)
-			break;
-		*end = '\0';
-		no = first ? request_line(c, line)
-			   : header_line(c, line, &have_length);
-		first = false;
-		line = end + 2;
-	}
-	if (no != 0)
-		return no;
-	if (first)
-		return 400;
-	if (c->body_len > c->server->limits.body_max)
-		return 413;
-	return 0;
+	(void)evbuffer_remove(in, text, n);
+	text[n] = '\0';
+	unsigned no = http_head_parse(text, n, &c->head);
+	return no == 0 && c->head.body_len > c->server->limits.body_max ? 413
+									: no;
 }
 
 static void
@@ -350,10 +264,10 @@ on_read(struct bufferevent *bev, void *arg)
 		}
 		c->phase = READ_BODY;
 		bufferevent_setwatermark(
-		    bev, EV_READ, 0, c->body_len + HTTP_HEAD_MAX);
+		    bev, EV_READ, 0, c->head.body_len + HTTP_HEAD_MAX);
 	}
 	if (c->phase == READ_BODY) {
-		if (evbuffer_get_length(in) >= c->body_len)
+		if (evbuffer_get_length(in) >= c->head.body_len)
 			hand_over(c);
 		return;
 	}
