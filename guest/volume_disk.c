@@ -25,6 +25,8 @@
 #define SECTOR 512u
 #define BLOCK 4096u
 #define SB_SECTORS 8u /* dm-integrity's superblock area: 4 KiB */
+#define JOURNAL 'J' /* dm-integrity's modes: what is written is whole, or */
+#define DIRECT 'D'  /* may be torn when the machine stops */
 #define NAME_JOIN "dstack-join"
 #define NAME_INTEGRITY "dstack-integrity"
 #define NAME_CRYPT "dstack-volume"
@@ -91,15 +93,15 @@ sub_key(const struct secret32 *mac, const char *label, char hex[static 65])
 
 static enum dstack_status
 make_integrity(const char *under, const struct secret32 *mac, uint64_t sectors,
-    char path[static DM_PATH_MAX], struct why *why)
+    char mode, char path[static DM_PATH_MAX], struct why *why)
 {
 	char data[65], journal[65], params[512];
 	sub_key(mac, "dm-integrity sector", data);
 	sub_key(mac, "dm-integrity journal", journal);
 	(void)snprintf(params, sizeof(params),
-	    "%s 0 - J 5 block_size:4096 internal_hash:hmac(sha256):%s "
+	    "%s 0 - %c 5 block_size:4096 internal_hash:hmac(sha256):%s "
 	    "journal_mac:hmac(sha256):%s fix_padding fix_hmac",
-	    under, data, journal);
+	    under, mode, data, journal);
 	const struct dm_segment seg = { 0, sectors, "integrity", params };
 	enum dstack_status st = dm_create(NAME_INTEGRITY, &seg, 1, path, why);
 	explicit_bzero(params, sizeof(params));
@@ -133,7 +135,7 @@ format_integrity(const char *join, const struct volume_keys *keys,
     struct volume_record *r, char path[static DM_PATH_MAX], struct why *why)
 {
 	enum dstack_status st =
-	    make_integrity(join, &keys->mac, BLOCK / SECTOR, path, why);
+	    make_integrity(join, &keys->mac, BLOCK / SECTOR, JOURNAL, path, why);
 	if (st != DSTACK_OK)
 		return st;
 	dm_remove(NAME_INTEGRITY);
@@ -151,7 +153,12 @@ format_integrity(const char *join, const struct volume_keys *keys,
 		return why_set(why, DSTACK_E_FORMAT,
 		    "dm-integrity provides %llu sectors",
 		    (unsigned long long)sectors);
-	return make_integrity(join, &keys->mac, r->data_sectors, path, why);
+	/*
+	 * Without the journal, which would take every block twice: a volume
+	 * whose formatting was cut short has no record and is formatted anew.
+	 */
+	return make_integrity(
+	    join, &keys->mac, r->data_sectors, DIRECT, path, why);
 }
 
 static enum dstack_status
@@ -279,7 +286,8 @@ volume_disk_open(const char *disk, const struct volume_keys *keys,
 		st = make_join(disk, r->device_bytes, join, why);
 	if (st == DSTACK_OK)
 		st = make_integrity(
-		    join, &keys->mac, r->data_sectors, integrity, why);
+		    join, &keys->mac, r->data_sectors, JOURNAL, integrity,
+		    why);
 	if (st == DSTACK_OK)
 		st = make_crypt(
 		    integrity, &keys->xts, r->data_sectors, crypt, why);
