@@ -158,6 +158,7 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 	if (d.head.number >= v->chain.head.number &&
 	    d.head.timestamp >= v->chain.head.timestamp)
 		v->chain.head = d.head;
+	liveness_proven(&v->live, d.beat);
 	if (!d.yes) {
 		if (d.st == DSTACK_OK)
 			d.st = DSTACK_E_REJECTED;

@@ -29,8 +29,12 @@ struct liveness {
 		int64_t at;      /* CLOCK_BOOTTIME, seconds */
 	} beat[VERIFIER_BEATS];
 	size_t next;
+	uint64_t proven; /* the highest anchor seen on the chain */
 };
-/* Ignored unless its anchor is above all before it. */
+/*
+ * Ignored unless its anchor is above all before it and above what is proven:
+ * whoever says that it was signed just now could say so of an old one.
+ */
 void liveness_beat(struct liveness *l, uint64_t anchor, int64_t at);
 /*
  * proven: anchor number of this node's heartbeat in the proven view, 0 for
@@ -40,12 +44,16 @@ void liveness_beat(struct liveness *l, uint64_t anchor, int64_t at);
 DSTACK_CHECKED enum dstack_status liveness_check(const struct liveness *l,
     uint64_t proven, int64_t now, uint64_t max, struct why *why);
 
+/* The view has shown this node's heartbeat with that anchor. */
+void liveness_proven(struct liveness *l, uint64_t anchor);
+
 /* What the child says. All zero means no. */
 struct verifier_verdict {
 	bool yes;
 	enum dstack_status st; /* if not yes */
 	struct why why;
 	struct chain_head head; /* newest seen by the child */
+	uint64_t beat;          /* anchor of this node's heartbeat, proven */
 	uint64_t epoch;
 	uint8_t request_id[32];
 	uint8_t enc_pub[32];

@@ -15,6 +15,8 @@ void
 liveness_beat(struct liveness *l, uint64_t anchor, int64_t at)
 {
 	/* again for a block that may be proven already: says nothing new */
+	if (anchor <= l->proven)
+		return;
 	for (size_t i = 0; i < VERIFIER_BEATS; i++) {
 		if (anchor <= l->beat[i].anchor)
 			return;
@@ -22,6 +24,13 @@ liveness_beat(struct liveness *l, uint64_t anchor, int64_t at)
 	l->beat[l->next].anchor = anchor;
 	l->beat[l->next].at = at;
 	l->next = (l->next + 1) % VERIFIER_BEATS;
+}
+
+void
+liveness_proven(struct liveness *l, uint64_t anchor)
+{
+	if (anchor > l->proven)
+		l->proven = anchor;
 }
 
 enum dstack_status
@@ -110,7 +119,7 @@ check_request(const struct msg_register *m, const struct state_request *q,
 static enum dstack_status
 judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
     const struct liveness *live, int64_t now, const struct msg_register *m,
-    struct policy_evidence *e, struct why *why)
+    struct policy_evidence *e, uint64_t *proven, struct why *why)
 {
 	uint8_t slots[SLOTS][32];
 	uint8_t words[SLOTS][32];
@@ -134,6 +143,7 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 		/* even a proven no is about this node's view, not the asker */
 		return why_wrap(why, DSTACK_E_MISSING, "chain");
 	state_beat_decode(words[AT_BEAT], &beat);
+	*proven = beat.anchor_number;
 	st = liveness_check(
 	    live, beat.anchor_number, now, c->cfg.heartbeat, why);
 	if (st != DSTACK_OK)
@@ -164,7 +174,8 @@ verifier_judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	memset(&e, 0, sizeof(e));
 	out->st = msg_register_parse(body, len, &m, &out->why);
 	if (out->st == DSTACK_OK)
-		out->st = judge(c, netcfg_sha384, live, now, &m, &e, &out->why);
+		out->st = judge(c, netcfg_sha384, live, now, &m, &e,
+		    &out->beat, &out->why);
 	out->head = c->head;
 	if (out->st == DSTACK_OK) {
 		out->epoch = m.s.epoch;

@@ -215,6 +215,26 @@ a_body_that_is_no_request_never_says_yes(void **state)
 	}
 }
 
+/* The role that tells of heartbeats answers HTTP: it may be broken into. */
+static void
+a_heartbeat_that_is_proven_already_is_not_a_new_one(void **state)
+{
+	(void)state;
+	struct liveness l;
+	struct why why;
+	memset(&l, 0, sizeof(l));
+	liveness_proven(&l, 100);
+	liveness_proven(&l, 90); /* never back */
+	for (uint64_t anchor = 1; anchor <= 100; anchor++)
+		liveness_beat(&l, anchor, 1000);
+	assert_int_equal(
+	    liveness_check(&l, 100, 1001, 60, &why), DSTACK_E_MISSING);
+	liveness_beat(&l, 101, 1000);
+	assert_int_equal(
+	    liveness_check(&l, 100, 1001, 60, &why), DSTACK_E_MISSING);
+	assert_int_equal(liveness_check(&l, 101, 1001, 60, &why), DSTACK_OK);
+}
+
 int
 main(void)
 {
@@ -230,6 +250,8 @@ main(void)
 		cmocka_unit_test(
 		    a_view_that_is_held_back_stops_onboarding_and_recovers),
 		cmocka_unit_test(a_body_that_is_no_request_never_says_yes),
+		cmocka_unit_test(
+		    a_heartbeat_that_is_proven_already_is_not_a_new_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
