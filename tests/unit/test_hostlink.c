@@ -115,7 +115,7 @@ gives(struct bed *b, const struct wr *w)
 
 /* The answer's body has len bytes that are all c. */
 static void
-gets(struct bed *b, enum role r, size_t len, uint8_t c)
+receives(struct bed *b, enum role r, size_t len, uint8_t c)
 {
 	static uint8_t buf[IPC_MAX];
 	ssize_t n = recv(b->edge[r], buf, sizeof(buf), 0);
@@ -142,15 +142,15 @@ each_answer_goes_to_whom_asked_however_it_comes(void **state)
 	link_put_answer(&w, one, 200, body, sizeof(body)); /* the longest */
 	link_put_answer(&w, one, 200, "again", 5);
 	gives(&b, &w);
-	gets(&b, ROLE_VOLUME, 2, '2');
-	gets(&b, ROLE_VERIFIER, sizeof(body), '1');
+	receives(&b, ROLE_VOLUME, 2, '2');
+	receives(&b, ROLE_VERIFIER, sizeof(body), '1');
 	/* a late one is not taken for the answer of the next request */
 	uint32_t three = asks(&b, ROLE_VERIFIER);
 	wr_free(&w);
 	link_put_answer(&w, one, 200, "late", 4);
 	link_put_answer(&w, three, 200, "333", 3);
 	gives(&b, &w);
-	gets(&b, ROLE_VERIFIER, 3, '3');
+	receives(&b, ROLE_VERIFIER, 3, '3');
 	finish(&b);
 }
 
