@@ -124,8 +124,9 @@ tell_ended(const struct demo *d, unsigned i)
 	else
 		printf("%6.1f s  node %u ended: %s\n"
 		       "          start it again with: dstack node run "
-		       "--config %s\n",
-		    t_ms(d, proc_now_ms()) / 1000.0, i, reason, n->env);
+		       "--config %s --auditing %s/auditing\n",
+		    t_ms(d, proc_now_ms()) / 1000.0, i, reason, n->env,
+		    d->dir);
 	(void)fflush(stdout);
 }
 
@@ -225,6 +226,10 @@ tell_ready(const struct demo *d)
 		       "::127.0.0.1:%u https://%s/\n",
 		    i, d->node[i].seen.https, d->ca.root_file,
 		    d->node[i].cfg.https.port, DEMO_DOMAIN);
+	for (unsigned i = d->count; i < d->count + d->spare; i++)
+		printf("  node %u: start it with\n    dstack node run --config "
+		       "%s --auditing %s/auditing\n",
+		    i, d->node[i].env, d->dir);
 	printf("\nCtrl-C ends it all.\n");
 	(void)fflush(stdout);
 }

@@ -18,6 +18,10 @@ generation() {
 	done | sort -n | tail -1 | tr -d ' '
 }
 
+test_written() {
+	[ "$(cat "$net/confirmed")" -ge 5 ]
+}
+
 # --- promises 1, 6, 18
 key() {
 	openssl s_client -connect "127.0.0.1:$(port "$1")" \
@@ -52,7 +56,21 @@ check "its text is in no file of the host" \
 	"$(grep -rqF "$mark" "$zero" && echo no || echo yes)"
 start_load 1 "$net/load1"
 first=$(generation)
+# A file is written over and over: the last write that the app confirmed
+# before the power failed must still be there after.
+echo 0 >"$net/confirmed"
+(
+	i=0
+	while i=$((i + 1)) && echo $i >"$net/n" &&
+		get 0 /data/n -T "$net/n" >/dev/null 2>&1; do
+		cp "$net/n" "$net/confirmed"
+	done
+) &
+writer=$!
+runs="$runs $writer"
+wait_for 60 test_written
 kill_node 0
+wait $writer
 wait_for 30 grep -q '"index":0,"phase":"ended"' "$net/events"
 check "the rest of the network outlives a node without a word" \
 	"$(yes_if grep -q '"index":0,"phase":"ended"' "$net/events")"
@@ -78,6 +96,9 @@ check "by registering and being onboarded" \
 get 0 /data/x 2>/dev/null | cmp -s - "$net/x"
 check "what was written before the power failed is there" \
 	"$(yes_if test $? -eq 0)"
+last=$(get 0 /data/n)
+check "down to the last write (confirmed $(cat "$net/confirmed"), is $last)" \
+	"$(yes_if test "$last" -ge "$(cat "$net/confirmed")")"
 check "the generation of its volume went up" \
 	"$(yes_if test "$(generation)" -gt "$first")"
 stop_load
@@ -126,6 +147,8 @@ truncate -s "$size" "$disk"
 refused "a blank disk in place of an anchored one" 'volume gave up: .*blank'
 mkfs.ext4 -q -F "$disk"
 refused 'a filesystem of the host' 'volume gave up: .*not a volume of this'
+cp --sparse=always "$net/node1/host_volume/encrypted_container.img" "$disk"
+refused "the disk of another node" 'volume gave up: .*another node'
 
 # --- blue/green, on the two that are left
 give() { # ARCHIVE DIGEST
