@@ -6,7 +6,6 @@
  */
 #include "guest/service.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -270,7 +269,6 @@ guest_service_main(void)
 	struct why why = { "" };
 	memset(&g, 0, sizeof(g));
 	log_name("guest-service");
-	(void)signal(SIGPIPE, SIG_IGN);
 	enum dstack_status st = sandbox_enter(ROLE_GUEST_SERVICE, &why);
 	if (st == DSTACK_OK)
 		st = run(&g, &why);

@@ -2,6 +2,7 @@
 #include "guest/sandbox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -100,6 +101,10 @@ enum dstack_status
 sandbox_enter(enum role role, struct why *why)
 {
 	const struct rlimit none = { 0, 0 };
+	/* A peer that hangs up is an error of one write, not a role's end. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return why_set(why, DSTACK_E_SYS, "signal: %s",
+		    strerror(errno));
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
 		return why_set(why, DSTACK_E_SYS, "core dumps stay on: %s",
 		    strerror(errno));

@@ -47,6 +47,15 @@ useful_work(void)
 }
 
 static int
+write_to_nobody(void)
+{
+	int p[2];
+	if (pipe(p) != 0 || close(p[0]) != 0)
+		return 1;
+	return write(p[1], "x", 1) == -1 && errno == EPIPE ? 0 : 2;
+}
+
+static int
 open_a_file(void)
 {
 	return open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM;
@@ -107,6 +116,15 @@ a_filtered_role_still_works_and_dumps_no_core(void **state)
 	}
 }
 
+/* Or any client of the TLS front could power the machine off. */
+static void
+a_peer_that_hangs_up_ends_no_role(void **state)
+{
+	(void)state;
+	for (int r = ROLE_INIT + 1; r < ROLE_COUNT; r++)
+		assert_int_equal(inside((enum role)r, write_to_nobody), 0);
+}
+
 static void
 no_filtered_role_opens_files(void **state)
 {
@@ -146,6 +164,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_filtered_role_still_works_and_dumps_no_core),
+		cmocka_unit_test(a_peer_that_hangs_up_ends_no_role),
 		cmocka_unit_test(no_filtered_role_opens_files),
 		cmocka_unit_test(trying_to_run_a_program_ends_the_role),
 		cmocka_unit_test(only_the_two_fronts_get_an_inet_socket),
