@@ -46,13 +46,12 @@ useful_work(void)
 	return fcntl(1, F_GETFD) < 0 && pipe(p) == 0;
 }
 
+static int nobody; /* a pipe that nobody reads */
+
 static int
 write_to_nobody(void)
 {
-	int p[2];
-	if (pipe(p) != 0 || close(p[0]) != 0)
-		return 1;
-	return write(p[1], "x", 1) == -1 && errno == EPIPE ? 0 : 2;
+	return write(nobody, "x", 1) == -1 && errno == EPIPE ? 0 : 1;
 }
 
 static int
@@ -121,8 +120,13 @@ static void
 a_peer_that_hangs_up_ends_no_role(void **state)
 {
 	(void)state;
+	int p[2];
+	assert_int_equal(pipe(p), 0);
+	close(p[0]);
+	nobody = p[1];
 	for (int r = ROLE_INIT + 1; r < ROLE_COUNT; r++)
 		assert_int_equal(inside((enum role)r, write_to_nobody), 0);
+	close(nobody);
 }
 
 static void
