@@ -12,6 +12,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "crypto/secp.h"
 #include "dstack/dcap.h"
 #include "eth/rpc.h"
 #include "host/collateral.h"
@@ -126,12 +127,52 @@ transact(struct router *r, const char *what, const struct wr *call,
 }
 
 /*
+ * A folder that two networks share has the other's quote under this name,
+ * and that one's joiners need it: it is kept under another. A quote of this
+ * contract is of a try that did not go through, and makes room.
+ */
+static void
+keep_other(struct router *r, const char *name)
+{
+	struct eip712_domain d = { .chain_id = r->cfg->chain_id };
+	struct msg_bootstrap m;
+	uint8_t h[32];
+	uint8_t signer[20];
+	char hex[9];
+	char to[96];
+	struct why why = { "" };
+	AUTO_WR struct wr w = wr_new(LINK_MAX_BODY);
+
+	if (files_read(r->auditing, name, 0, LINK_MAX_BODY - 8, &w, &why) !=
+	    DSTACK_OK)
+		return;
+	memset(&m, 0, sizeof(m));
+	memcpy(d.contract, r->cfg->contract, 20);
+	bool ours = msg_bootstrap_parse(w.buf + 8, w.len - 8, &m, &why) ==
+	    DSTACK_OK;
+	if (ours) {
+		stmt_bootstrap_digest(&m.s, &d, h);
+		ours = secp_recover(h, m.sig, signer) == DSTACK_OK &&
+		    memcmp(signer, m.s.xpub, 20) == 0;
+	}
+	msg_bootstrap_free(&m);
+	if (ours)
+		return;
+	sha256(w.buf, w.len, h);
+	hex_encode(h, 4, hex);
+	(void)snprintf(to, sizeof(to), "other-%s-%s", hex, name);
+	if (renameat(r->auditing, name, r->auditing, to) == 0)
+		log_line("auditing/%s was another network's: kept as %s",
+		    name, to);
+}
+
+/*
  * The whole message: joiners ask for it by epoch. Quote and collateral also
  * by themselves, as auditors' tools want them.
  */
-static void
+static enum dstack_status
 save_quote(struct router *r, const struct route_body *in,
-    const struct msg_bootstrap *m)
+    const struct msg_bootstrap *m, struct why *why)
 {
 	const struct {
 		const char *what;
@@ -142,17 +183,24 @@ save_quote(struct router *r, const struct route_body *in,
 		{ "quote", "bin", m->ev.quote.buf, m->ev.quote.len },
 		{ "collateral", "json", m->ev.collateral.buf,
 		    m->ev.collateral.len } };
-	struct why why = { "" };
 
 	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
 		char name[64];
+		enum dstack_status st = DSTACK_OK;
 		(void)snprintf(name, sizeof(name),
 		    "bootstrap-%s-%llu.%s", file[i].what,
 		    (unsigned long long)m->s.epoch, file[i].end);
-		if (file[i].n > 0 && files_put(r->auditing, name, file[i].p,
-		                         file[i].n, &why) != DSTACK_OK)
-			log_line("bootstrap quote not saved: %s", why.text);
+		if (i == 0)
+			keep_other(r, name);
+		if (file[i].n > 0)
+			st = files_put(r->auditing, name, file[i].p,
+			    file[i].n, why);
+		if (st != DSTACK_OK) /* nobody could ever join without it */
+			return why_wrap(why, DSTACK_E_SYS,
+			    "no bootstrap before its quote is in the auditing "
+			    "folder");
 	}
+	return DSTACK_OK;
 }
 
 void
@@ -173,8 +221,9 @@ route_bootstrap(
 	}
 	if (st == DSTACK_OK) {
 		/* before the transaction: joiners need it from then on */
-		save_quote(r, in, &m);
-		st = transact(r, "bootstrap", &call, &receipt, &why);
+		st = save_quote(r, in, &m, &why);
+		if (st == DSTACK_OK)
+			st = transact(r, "bootstrap", &call, &receipt, &why);
 	}
 	msg_bootstrap_free(&m);
 	if (st != DSTACK_OK)

@@ -36,6 +36,12 @@ new=$(echo "$made" | jq -r .contract)
 set_env CONTRACT "$new"
 sed -i -e "s/^contract=.*/contract=$(echo "$new" | tr A-F a-f)/" \
 	-e "s/^code-hash=.*/code-hash=$(echo "$made" | jq -r .codeHash)/" "$d/hv/netcfg"
+# its auditing folder has another network's quote, and then no room
+auditing=$d/auditing
+mkdir "$auditing"
+mount -t tmpfs -o size=200k none "$auditing"
+cp "$net/auditing/bootstrap-quote-0.json" "$auditing"
+dd if=/dev/zero of="$auditing/filler" bs=4k status=none 2>/dev/null || true
 start_node
 says "$d/console.log" 'replicatoor: the contract has no epoch yet'
 sleep 1
@@ -43,9 +49,19 @@ once "$d/console.log" 'the contract has no epoch yet'
 once "$d/console.log" 'replicatoor: '
 "$bin" contract open-epoch --bootstrapper "$address" --platforms open --rpc "$rpc" \
 	--contract "$new" --key-file "$d/key" >/dev/null
+says "$d/node.log" 'no bootstrap before its quote is in the auditing folder: bootstrap-quote-0.json not written: No space left on device'
+sleep 1
+once "$d/node.log" 'No space left'
+rm "$auditing/filler"
 reaches onboarded
 echo "ok no epoch is open: one line, and the node bootstraps it when it is"
+once "$d/node.log" 'bootstrap-quote-0.json was another network'
+cmp "$net/auditing/bootstrap-quote-0.json" "$auditing"/other-*-bootstrap-quote-0.json
+jq -e .quote "$auditing/bootstrap-quote-0.json" >/dev/null
+echo "ok a full auditing folder: no secret is made whose quote would be lost; another network's stays"
 gone "$node_pid"
+umount "$auditing"
+auditing=
 
 make_node waiting
 cp "$net/early/hv/netcfg" "$d/hv/netcfg"

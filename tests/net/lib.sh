@@ -130,7 +130,7 @@ set_env() { sed -i "s|^$1=.*|$1=$2|" "$d/host.env"; }
 start_node() {
 	: >"$d/node.log"
 	: >"$d/console.log"
-	"$bin" node run --no-vm --config "$d/host.env" --auditing "$net/auditing" \
+	"$bin" node run --no-vm --config "$d/host.env" --auditing "${auditing:-$net/auditing}" \
 		>>"$d/node.log" 2>&1 &
 	node_pid=$!
 	pids+=("$node_pid")
