@@ -19,6 +19,7 @@
 #include "host/service.h"
 
 #define TICK_MS 100
+#define RETRY_TICKS 10u
 #define TEE_WAIT_MS 10000u
 #define STOP_MS 3000
 #define SIGNALS 3
@@ -43,6 +44,7 @@ struct node {
 	char last[512]; /* last whole line, or why the guest powers off */
 	bool parting;   /* the latter: what the kernel says after is no news */
 	struct node_status status;
+	unsigned ticks; /* while it is unwritten */
 	bool unwritten; /* status is newer than its file, and that was said */
 	enum dstack_status st; /* why the loop ended */
 	struct why *why;
@@ -140,6 +142,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	read_console(n);
+	if (n->unwritten && ++n->ticks % RETRY_TICKS == 0)
+		write_status(n);
 	if (proc_ended(&n->tee, &status))
 		fail(n, "the simulated TEE", status);
 	else if (n->o->no_vm && proc_ended(&n->guest, &status))

@@ -37,7 +37,7 @@ gone "$node_pid"
 
 # the host volume is full: what the guest wants to put waits
 make_node full
-mkdir "$net/keep"
+rm -rf "$net/keep" && mkdir "$net/keep"
 cp "$d/hv/"* "$net/keep/"
 mount -t tmpfs -o size=1500k none "$d/hv"
 cp "$net/keep/"* "$d/hv/"
@@ -69,6 +69,7 @@ grep -q "$d/s/" "$d/out" || fail "no path" "$d/out"
 rm "$d/s/filler"
 start_node
 until_true 60 serves "$https" || fail "no page" "$d/node.log" "$d/s/console.log"
+until_true 20 jq -e '.phase == "serving"' "$d/s/node.json" || fail "no status" "$d/s/node.json"
 dd if=/dev/zero of="$d/s/filler" bs=4k status=none 2>/dev/null || true
 serves "$https" || fail "it ended" "$d/node.log"
 jq -e '.phase == "serving"' "$d/s/node.json" >/dev/null || fail "status lost" "$d/s/node.json"
