@@ -47,7 +47,9 @@ if grep -q 'not here yet\|another node was first' "$d/node.log"; then
 fi
 echo "ok RPC down in mid-join: one line, and the node joins when it is back"
 
-# serving nodes: RPC and relay away, then back
+# serving nodes: RPC and relay away, then back. The relay has to have been
+# heard for a while (HEARD_MS), or this counts as the same outage.
+sleep 4
 : >"$d/console.log"
 : >"$d/node.log"
 gone "$rpc_proxy"
