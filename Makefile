@@ -127,8 +127,8 @@ unit-build: $(TESTS)
 unit: $(TESTS)
 	$(Q)tests/run-unit $(TESTS)
 
-check: all unit
-	$(Q)if [ -x tests/net/run ]; then B=$(B) tests/net/run; fi
+check: all unit-build
+	$(Q)B=$(B) tests/run-check $(TESTS)
 
 # Programs, manual pages and, if built, the contract; DESTDIR stages, PREFIX is where they will be.
 INSTALL ?= install

@@ -17,7 +17,7 @@ says "$net/node0/node.log" "the guest answers 403: MRCONFIGID is not the hash of
 says "$d/console.log" "no answer to our request: this node is not what the epoch's policy allows: the measurements are not on the contract's list"
 sleep 1
 once "$d/console.log" 'no answer to our request'
-once "$net/node0/node.log" 'onboarder: '
+once "$net/node0/node.log" 'MRCONFIGID is not'
 once "$net/node0/console.log" 'verifier: '
 if grep -q 'phase onboarded' "$d/console.log"; then fail "onboarded"; fi
 gone "$node_pid"
