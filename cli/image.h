@@ -7,5 +7,6 @@ extern const char image_usage[];
 
 /* argv[0] is the verb's own name ("measure"); returns the exit status. */
 int image_measure(int argc, char **argv);
+int image_diff(int argc, char **argv);
 
 #endif
