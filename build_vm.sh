@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 missing=
 for c in "make make" "gcc gcc" "curl curl" "dpkg-deb dpkg" "tar tar" \
-    "awk gawk" "unshare util-linux" "sha256sum coreutils"; do
+    "awk gawk" "gpgv gpgv" "xz xz-utils" "unshare util-linux" "sha256sum coreutils"; do
 	command -v "${c% *}" >/dev/null || missing="$missing ${c#* }"
 done
 if [ -n "$missing" ]; then
