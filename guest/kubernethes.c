@@ -33,13 +33,17 @@
 #include "protocol/netcfg.h"
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
+#ifndef POLL_SERVING_MS    /* its test has other paces */
 #define POLL_SERVING_MS 2000
+#endif
 #define VOLUME_STEP_MS 50
 #define READY_MS 180000    /* for a new app to answer, on a slow machine */
 #define READY_STEP_MS 50
 #define FETCH_MS 600000    /* for an archive: the chain is not read meanwhile */
 #define STOP_MS 10000      /* between stop signal and SIGKILL */
+#ifndef DRAIN_MS
 #define DRAIN_MS 5000      /* for an old app to answer what it was asked */
+#endif
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
