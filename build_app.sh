@@ -24,9 +24,10 @@ while [ $# -gt 0 ]; do
 	esac
 done
 [ -x "$B/bin/dstack" ] || make -s "B=$B" "$B/bin/dstack" >&2
-work=$B/app/root
-rm -rf "$work"
-mkdir -p "$work" "$(dirname "$out")"
+mkdir -p "$B" "$(dirname "$out")"
+work=$(mktemp -d "$B/app.XXXXXX") # two may build at once
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
 make -s -C app-example "OUT=$(realpath "$work")" "APP_CFLAGS=$flags" >&2
-exec "$B/bin/dstack" app build "$work" -o "$out" \
+"$B/bin/dstack" app build "$work" -o "$out" \
 	--config app-example/config.json --tag app-example:latest
