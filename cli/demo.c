@@ -28,7 +28,7 @@
 static const char usage[] =
     "usage: dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
     "           [--spare N] [--memory MB] [--dir DIR] [--image DIR]\n"
-    "           [--app FILE] [--timeout SECONDS]\n"
+    "           [--app FILE] [--timeout SECONDS] [--ct onchain|relay]\n"
     "  --nodes N    1 to 16 (default 2)\n"
     "  --no-vm      guests as processes instead of VMs\n"
     "  --keep       stay up after ready, also without a terminal\n"
@@ -36,7 +36,9 @@ static const char usage[] =
     "  --spare N    folders for N more nodes, for you to start with:\n"
     "               dstack node run --config DIR/nodeI/host.env\n"
     "                 --auditing DIR/auditing\n"
-    "  --memory MB  of each VM, 256 to 65536 (default 512)";
+    "  --memory MB  of each VM, 256 to 65536 (default 512)\n"
+    "  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
+    "               (onchain, the default) or over the relay";
 
 static volatile sig_atomic_t ended;
 
@@ -290,7 +292,8 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		{ "json", 0, NULL, 'j' }, { "dir", 1, NULL, 'd' },
 		{ "image", 1, NULL, 'i' }, { "app", 1, NULL, 'a' },
 		{ "timeout", 1, NULL, 't' }, { "spare", 1, NULL, 's' },
-		{ "memory", 1, NULL, 'm' }, { NULL, 0, NULL, 0 } };
+		{ "memory", 1, NULL, 'm' }, { "ct", 1, NULL, 'c' },
+		{ NULL, 0, NULL, 0 } };
 	bool ok = true;
 	int c;
 
@@ -323,6 +326,11 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		case 'm':
 			ok = ok && count(optarg, 65536, &d->memory) &&
 			    d->memory >= MEMORY_LEAST;
+			break;
+		case 'c':
+			d->ct_relay = strcmp(optarg, "relay") == 0;
+			ok = ok && (d->ct_relay ||
+			               strcmp(optarg, "onchain") == 0);
 			break;
 		case 't':
 			ok = ok && count(optarg, 1000000, timeout_s);

@@ -35,6 +35,7 @@ struct demo {
 	bool keep;
 	bool json;
 	bool ready;
+	bool ct_relay; /* ciphertexts travel by relay, not on chain */
 	const char *dir;
 	const char *image;
 	const char *app; /* archive */

@@ -289,7 +289,7 @@ make_netcfg(struct demo *d, struct wr *w, struct why *why)
 		.view = NETCFG_VIEW_RPC,
 		.tls_domain = DEMO_DOMAIN,
 		.heartbeat = 3600,
-		.ct = NETCFG_CT_ONCHAIN,
+		.ct = d->ct_relay ? NETCFG_CT_RELAY : NETCFG_CT_ONCHAIN,
 		.log_app = true };
 
 	memcpy(n.contract, d->deployed.contract, 20);
@@ -354,7 +354,8 @@ enum dstack_status
 demo_setup(struct demo *d, struct why *why)
 {
 	AUTO_WR struct wr netcfg = wr_new(NETCFG_MAX);
-	struct gov_deploy deploy = { .sim = true, .ct_onchain = true };
+	struct gov_deploy deploy = { .sim = true,
+		.ct_onchain = !d->ct_relay };
 	char path[160];
 
 	(void)mkdir("build", 0755);

@@ -61,6 +61,7 @@ sign_tx(struct msg_register *m, struct why *why)
 }
 
 #define DOUBT_SECONDS 8   /* an answer takes a few blocks */
+#define LOST_SECONDS 90   /* an answer that is on the chain is here by then */
 #define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
 
 static enum dstack_status
@@ -214,6 +215,7 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
     const struct msg_register *m, bool *done, struct why *why)
 {
 	const time_t since = boot_seconds();
+	time_t answered = 0; /* when we first saw so */
 	bool doubted = false;
 	for (;;) {
 		struct state_request request;
@@ -233,8 +235,20 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		    head.number > request.expiry)
 			return why_set(why, DSTACK_E_BUSY,
 			    "nobody answered our request in time");
+		if (st == DSTACK_OK && answered == 0 &&
+		    request.state == KM_REQUEST_ONBOARDED)
+			answered = boot_seconds();
 		if (st == DSTACK_OK)
 			st = fetch_answer(m->request_id, &o, why);
+		if (st == DSTACK_E_BUSY && answered != 0) {
+			/* a relay network's: its onboarder may be gone */
+			if (boot_seconds() - answered > LOST_SECONDS)
+				return why_set(why, DSTACK_E_BUSY,
+				    "our request was answered, but the "
+				    "ciphertext did not come; asking anew");
+			repl_nap();
+			continue;
+		}
 		if (st == DSTACK_E_BUSY) {
 			if (!doubted && boot_seconds() - since > DOUBT_SECONDS)
 				doubt(r, epoch, record, &head, m);

@@ -34,8 +34,7 @@ global_init(void)
 static CURL *
 handle(void)
 {
-	(void)pthread_once(&once, global_init);
-	if (!usable)
+	if (pthread_once(&once, global_init) != 0 || !usable)
 		return NULL;
 	CURL *c = pthread_getspecific(handle_key);
 	if (c != NULL) {
@@ -239,8 +238,11 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 		.silent_s = (time_t)silent_s };
 	char origin[160];
 	long code = 0;
-	CURL *c = handle();
+	CURL *c = NULL;
 
+	/* one of its own: line may make requests in the same thread */
+	if (pthread_once(&once, global_init) == 0 && usable)
+		c = curl_easy_init();
 	http_origin(url, origin, sizeof(origin));
 	if (c == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "libcurl does not start");
@@ -254,6 +256,7 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 	(void)curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
 	CURLcode rc = curl_easy_perform(c);
 	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
+	curl_easy_cleanup(c);
 	bool over = wr_status(&l.part) == DSTACK_E_LIMIT;
 	wr_free(&l.part);
 	if (atomic_load(stop))

@@ -46,6 +46,7 @@ DSTACK_CHECKED enum dstack_status http_do(const struct http_request *q,
  * until *stop (looked at about once a second) or the stream ends. A line
  * longer than max ends it: DSTACK_E_LIMIT. A server that is silent for
  * silent_s seconds counts as gone. Never DSTACK_OK but by *stop.
+ * line may call http_do.
  * DSTACK_E_TRUNCATED: a stream that had begun; DSTACK_E_MISSING: none began.
  */
 DSTACK_CHECKED enum dstack_status http_lines(const char *url, size_t max,

@@ -45,7 +45,7 @@ km_call_register(struct wr *w, const struct msg_register *m)
 }
 
 enum dstack_status
-km_call_onboard(struct wr *w, const struct msg_onboard *m)
+km_call_onboard(struct wr *w, const struct msg_onboard *m, bool with_ct)
 {
 	struct abi_enc e = abi_begin(KM_FN_ONBOARD);
 
@@ -57,7 +57,7 @@ km_call_onboard(struct wr *w, const struct msg_onboard *m)
 	abi_u64(&e, m->s.tcb_status);
 	abi_addr(&e, m->s.payee);
 	abi_bytes(&e, m->sig, sizeof(m->sig));
-	abi_bytes(&e, m->ct.buf, m->ct.len);
+	abi_bytes(&e, m->ct.buf, with_ct ? m->ct.len : 0);
 	return abi_end(&e, w);
 }
 

@@ -14,8 +14,9 @@ DSTACK_CHECKED enum dstack_status km_call_bootstrap(struct wr *w,
     const struct msg_bootstrap *m, const uint8_t quote_hash[static 32]);
 DSTACK_CHECKED enum dstack_status km_call_register(
     struct wr *w, const struct msg_register *m);
+/* with_ct false: a relay network's, whose ciphertext goes another way. */
 DSTACK_CHECKED enum dstack_status km_call_onboard(
-    struct wr *w, const struct msg_onboard *m);
+    struct wr *w, const struct msg_onboard *m, bool with_ct);
 DSTACK_CHECKED enum dstack_status km_call_heartbeat(
     struct wr *w, const struct msg_heartbeat *m);
 DSTACK_CHECKED enum dstack_status km_call_anchor(
@@ -23,7 +24,7 @@ DSTACK_CHECKED enum dstack_status km_call_anchor(
 DSTACK_CHECKED enum dstack_status km_call_requested(
     struct wr *w, const uint8_t request_id[static 32]);
 
-/* The data of an Onboarded log; out must be freed with msg_onboard_free. */
+/* The data of an Onboarded log, or arguments of an onboard call; out must be freed with msg_onboard_free. */
 DSTACK_CHECKED enum dstack_status km_onboarded(const void *data, size_t len,
     struct msg_onboard *out, struct why *why);
 

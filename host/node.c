@@ -309,6 +309,12 @@ own_request(void *arg, const uint8_t id[static 32])
 	return router_registered(arg, id);
 }
 
+static void
+answer_heard(void *arg, const struct msg_onboard *m)
+{
+	router_answer(arg, m);
+}
+
 /* Two nodes in one folder would take each other's sockets and status. */
 static enum dstack_status
 lock_state(struct node *n, struct why *why)
@@ -352,9 +358,12 @@ start(struct node *n, struct why *why)
 		st = start_loop(n, why);
 	if (st == DSTACK_OK)
 		st = n->o->no_vm ? start_no_vm(n, why) : start_vm(n, why);
-	if (st == DSTACK_OK)
-		st = onboarder_new(c, n->rpc, own_request, n->router,
-		    &n->onboarder, why);
+	if (st == DSTACK_OK) {
+		const struct onboarder_options opt = { .own = own_request,
+			.answer = answer_heard,
+			.arg = n->router };
+		st = onboarder_new(c, n->rpc, &opt, &n->onboarder, why);
+	}
 	return st;
 }
 

@@ -10,15 +10,20 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "eth/abi.h"
+#include "host/gossip.h"
 #include "host/http_client.h"
 #include "host/kmcall.h"
 #include "host/pubsub.h"
+#include "protocol/layout.h"
 
 #define RETRY_MS 250u
 #define GIVE_UP_MS 600000u /* a request lives for some hundred blocks */
 #define SILENT_S 90u       /* the relay's keep-alive comes every 30 s */
 #define DONE_MAX 256u
 #define HEARD_MS 1000u     /* a relay that hangs up at once is not back */
+#define AGAIN_MS 2000u     /* an answer is not repeated more often */
+#define RELOOK_MS 20000u   /* what was refused is judged again, if asked */
+#define PUSH_TRIES 3u
 
 struct entry {
 	bool used;
@@ -28,13 +33,24 @@ struct entry {
 	char *body;
 	size_t len;
 	char last[64]; /* last reason that was logged */
+	char *answer;  /* what the relay took of us; NULL: nothing */
+	bool over;     /* the chain has an answer */
+};
+
+/* Answered, or left to others. */
+struct done {
+	uint8_t id[32];
+	char *answer; /* as in struct entry */
+	uint64_t at_ms; /* when it was given, or refused */
+	bool again; /* asked for once more */
+	bool over;  /* as in struct entry, and the next */
+	char last[64];
 };
 
 struct onboarder {
 	const struct host_config *cfg;
 	struct rpc *rpc;
-	bool (*own)(void *arg, const uint8_t id[static 32]);
-	void *own_arg;
+	struct onboarder_options opt;
 	pthread_t listener;
 	pthread_t worker;
 	bool listening;
@@ -43,8 +59,10 @@ struct onboarder {
 	pthread_mutex_t lock;
 	pthread_cond_t some;
 	struct entry pending[ONBOARDER_PENDING];
-	uint8_t done[DONE_MAX][32];
+	struct done done[DONE_MAX];
 	unsigned ndone;
+	bool ct_known; /* the worker's alone, as the next */
+	bool ct_onchain;
 	unsigned bad; /* malformed lines, for one log line per power of two */
 };
 
@@ -57,16 +75,28 @@ now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/*
+ * Known, and nothing to be done now. What we answered is answered again, and
+ * what was refused is looked at again, now and then: what was wrong with it
+ * may have been our view of the chain, or a list that has grown since.
+ */
 static bool
-known(const struct onboarder *o, const uint8_t id[static 32])
+known(struct onboarder *o, const uint8_t id[static 32])
 {
 	for (size_t i = 0; i < ONBOARDER_PENDING; i++)
 		if (o->pending[i].used &&
 		    memcmp(o->pending[i].id, id, 32) == 0)
 			return true;
-	for (unsigned i = 0; i < o->ndone && i < DONE_MAX; i++)
-		if (memcmp(o->done[i], id, 32) == 0)
-			return true;
+	for (unsigned i = 0; i < o->ndone && i < DONE_MAX; i++) {
+		struct done *d = &o->done[i];
+		if (memcmp(d->id, id, 32) != 0)
+			continue;
+		if (d->answer != NULL && now_ms() - d->at_ms > AGAIN_MS) {
+			d->again = true;
+			(void)pthread_cond_signal(&o->some);
+		}
+		return d->over || now_ms() - d->at_ms < o->opt.relook_ms;
+	}
 	return false;
 }
 
@@ -76,21 +106,30 @@ on_line(void *arg, const char *line, size_t len)
 	struct onboarder *o = arg;
 	AUTO_WR struct wr body = wr_new(MSG_MAX);
 	struct why why = { "" };
+	struct msg_onboard m;
 	uint8_t id[32];
-	enum dstack_status st =
-	    onboarder_filter(o->cfg, line, len, id, &body, &why);
 
+	memset(&m, 0, sizeof(m));
+	enum dstack_status st = onboarder_answer(line, len, &m, &why);
+	if (st == DSTACK_OK) {
+		if (o->opt.answer != NULL)
+			o->opt.answer(o->opt.arg, &m);
+		msg_onboard_free(&m);
+		return;
+	}
+	if (st == DSTACK_E_MISSING)
+		st = onboarder_filter(o->cfg, line, len, id, &body, &why);
 	if (st == DSTACK_E_BUSY)
 		return;
 	if (st != DSTACK_OK) {
 		o->bad++;
 		if ((o->bad & (o->bad - 1)) == 0)
-			log_line("onboarder: message %u that is no request: "
-				 "%s",
+			log_line("onboarder: message %u that is no request "
+				 "and no answer: %s",
 			    o->bad, why.text);
 		return;
 	}
-	if (o->own != NULL && o->own(o->own_arg, id))
+	if (o->opt.own != NULL && o->opt.own(o->opt.arg, id))
 		return;
 	(void)pthread_mutex_lock(&o->lock);
 	struct entry *e = NULL;
@@ -103,6 +142,10 @@ on_line(void *arg, const char *line, size_t len)
 		e->body = (char *)wr_steal(&body, &e->len);
 		e->since_ms = now_ms();
 		e->next_ms = e->since_ms + onboarder_delay(o->cfg, id);
+		for (size_t i = 0; i < DONE_MAX; i++)
+			if (memcmp(o->done[i].id, id, 32) == 0)
+				memcpy(e->last, o->done[i].last,
+				    sizeof(e->last));
 		e->used = e->body != NULL;
 		(void)pthread_cond_signal(&o->some);
 	}
@@ -112,12 +155,12 @@ on_line(void *arg, const char *line, size_t len)
 /* OK: it waits to be onboarded. REJECTED: not, or no longer. */
 static enum dstack_status
 still_requested(
-    struct onboarder *o, const uint8_t id[static 32], struct why *why)
+    struct onboarder *o, struct entry *e, struct why *why)
 {
 	AUTO_WR struct wr call = wr_new(0);
 	AUTO_WR struct wr out = wr_new(4096);
 	uint64_t state = 0;
-	enum dstack_status st = km_call_requested(&call, id);
+	enum dstack_status st = km_call_requested(&call, e->id);
 
 	if (st == DSTACK_OK)
 		st = rpc_eth_call(o->rpc, o->cfg->contract, call.buf, call.len,
@@ -129,6 +172,7 @@ still_requested(
 	if (st != DSTACK_OK)
 		return why_set(why, DSTACK_E_MISSING,
 		    "requested() does not answer; is CONTRACT a KeyManager?");
+	e->over = state == 2;
 	if (state != 1)
 		return why_set(why, DSTACK_E_REJECTED, "%s",
 		    state == 2 ? "another node was first"
@@ -166,21 +210,86 @@ ask_guest(struct onboarder *o, const struct entry *e, struct msg_onboard *m,
 	    out.buf != NULL ? (const char *)out.buf : "");
 }
 
+/* Where the contract wants ciphertexts; asked once, it is immutable. */
 static enum dstack_status
-answer(struct onboarder *o, const struct entry *e, struct why *why)
+ct_way(struct onboarder *o, struct why *why)
+{
+	AUTO_WR struct wr out = wr_new(4096);
+	uint8_t call[4];
+	uint64_t on = 0;
+
+	if (o->ct_known)
+		return DSTACK_OK;
+	abi_selector(KM_FN_CT_ON_CHAIN, call);
+	enum dstack_status st = rpc_eth_call(
+	    o->rpc, o->cfg->contract, call, sizeof(call), &out, why);
+	if (st != DSTACK_OK)
+		return DSTACK_E_MISSING;
+	struct rd r = rd_over(out.buf, out.len);
+	if (abi_rd_u64(&r, &on) != DSTACK_OK)
+		return why_set(why, DSTACK_E_MISSING,
+		    "ctOnChain() does not answer; is CONTRACT a KeyManager?");
+	o->ct_onchain = on != 0;
+	o->ct_known = true;
+	return DSTACK_OK;
+}
+
+/*
+ * The answer, to the relay before the chain says that there is one. What the
+ * relay took is kept in e, to be given again.
+ */
+static enum dstack_status
+publish(struct onboarder *o, struct entry *e, const struct msg_onboard *m)
+{
+	struct why why = { "" };
+	AUTO_WR struct wr text = wr_new(MSG_MAX);
+	size_t len = 0;
+	enum dstack_status st = DSTACK_E_MISSING;
+
+	msg_onboard_build(&text, m);
+	wr_u8(&text, 0);
+	if (wr_status(&text) != DSTACK_OK)
+		return wr_status(&text);
+	for (unsigned i = 0; i < PUSH_TRIES && !atomic_load(&o->stop); i++) {
+		struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+		st = gossip_push(
+		    o->cfg->pubsub_url, (const char *)text.buf, &why);
+		if (st == DSTACK_OK)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	if (st != DSTACK_OK)
+		return st;
+	free(e->answer);
+	e->answer = (char *)wr_steal(&text, &len);
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+answer(struct onboarder *o, struct entry *e, struct why *why)
 {
 	struct msg_onboard m;
 	struct rpc_receipt receipt;
+	bool with_ct = true;
 	AUTO_WR struct wr call = wr_new(0);
-	enum dstack_status st = still_requested(o, e->id, why);
+	enum dstack_status st = still_requested(o, e, why);
 
 	memset(&m, 0, sizeof(m));
 	if (st == DSTACK_OK)
 		st = ask_guest(o, e, &m, why);
 	if (st == DSTACK_OK)
-		st = still_requested(o, e->id, why);
+		st = still_requested(o, e, why);
 	if (st == DSTACK_OK)
-		st = km_call_onboard(&call, &m);
+		st = ct_way(o, why);
+	if (st == DSTACK_OK && !o->ct_onchain) {
+		with_ct = publish(o, e, &m) != DSTACK_OK;
+		if (with_ct)
+			log_line("onboarder: the relay does not take an "
+				 "answer: its ciphertext goes with the "
+				 "transaction");
+	}
+	if (st == DSTACK_OK)
+		st = km_call_onboard(&call, &m, with_ct);
 	msg_onboard_free(&m);
 	if (st != DSTACK_OK)
 		return st;
@@ -191,13 +300,27 @@ answer(struct onboarder *o, const struct entry *e, struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the contract refuses: %s", name);
 	json_decref(receipt.logs);
+	e->over = st == DSTACK_OK;
 	return st;
 }
 
 static void
 finish(struct onboarder *o, struct entry *e)
 {
-	memcpy(o->done[o->ndone++ % DONE_MAX], e->id, 32);
+	struct done *d = NULL;
+
+	for (unsigned i = 0; d == NULL && i < DONE_MAX; i++)
+		if (memcmp(o->done[i].id, e->id, 32) == 0)
+			d = &o->done[i];
+	if (d == NULL)
+		d = &o->done[o->ndone++ % DONE_MAX];
+	free(d->answer);
+	memset(d, 0, sizeof(*d));
+	memcpy(d->id, e->id, 32);
+	d->answer = e->answer;
+	d->over = e->over;
+	memcpy(d->last, e->last, sizeof(d->last));
+	d->at_ms = now_ms();
 	free(e->body);
 	memset(e, 0, sizeof(*e));
 }
@@ -226,6 +349,29 @@ work_on(struct onboarder *o, struct entry *e)
 	(void)pthread_mutex_unlock(&o->lock);
 }
 
+/* With the lock held, which is let go meanwhile. Was there one to give? */
+static bool
+answer_again(struct onboarder *o)
+{
+	struct why why = { "" };
+	struct done *d = NULL;
+
+	for (size_t i = 0; d == NULL && i < DONE_MAX; i++)
+		if (o->done[i].again)
+			d = &o->done[i];
+	if (d == NULL)
+		return false;
+	d->again = false;
+	d->at_ms = now_ms();
+	AUTO_FREE char *text = strdup(d->answer);
+	(void)pthread_mutex_unlock(&o->lock);
+	/* not taken: the joiner asks again */
+	if (text != NULL)
+		(void)!gossip_push(o->cfg->pubsub_url, text, &why);
+	(void)pthread_mutex_lock(&o->lock);
+	return true;
+}
+
 /* Entries are only taken away by this thread, so e stays valid unlocked. */
 static void *
 worker(void *arg)
@@ -235,6 +381,8 @@ worker(void *arg)
 	(void)pthread_mutex_lock(&o->lock);
 	while (!atomic_load(&o->stop)) {
 		struct entry *e = NULL;
+		if (answer_again(o))
+			continue;
 		for (size_t i = 0; i < ONBOARDER_PENDING; i++)
 			if (o->pending[i].used &&
 			    (e == NULL || o->pending[i].next_ms < e->next_ms))
@@ -292,8 +440,8 @@ listener(void *arg)
 
 enum dstack_status
 onboarder_new(const struct host_config *cfg, struct rpc *rpc,
-    bool (*own)(void *arg, const uint8_t id[static 32]), void *arg,
-    struct onboarder **out, struct why *why)
+    const struct onboarder_options *opt, struct onboarder **out,
+    struct why *why)
 {
 	struct onboarder *o = calloc(1, sizeof(*o));
 	pthread_condattr_t attr;
@@ -302,8 +450,10 @@ onboarder_new(const struct host_config *cfg, struct rpc *rpc,
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	o->cfg = cfg;
 	o->rpc = rpc;
-	o->own = own;
-	o->own_arg = arg;
+	if (opt != NULL)
+		o->opt = *opt;
+	if (o->opt.relook_ms == 0)
+		o->opt.relook_ms = RELOOK_MS;
 	(void)pthread_mutex_init(&o->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -334,8 +484,12 @@ onboarder_free(struct onboarder *o)
 		(void)pthread_join(o->listener, NULL);
 	if (o->working)
 		(void)pthread_join(o->worker, NULL);
-	for (size_t i = 0; i < ONBOARDER_PENDING; i++)
+	for (size_t i = 0; i < ONBOARDER_PENDING; i++) {
 		free(o->pending[i].body);
+		free(o->pending[i].answer);
+	}
+	for (size_t i = 0; i < DONE_MAX; i++)
+		free(o->done[i].answer);
 	(void)pthread_cond_destroy(&o->some);
 	(void)pthread_mutex_destroy(&o->lock);
 	free(o);

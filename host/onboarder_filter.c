@@ -30,6 +30,32 @@ unwrap(const char *line, size_t len, char **text, struct why *why)
 	return DSTACK_OK;
 }
 
+enum dstack_status
+onboarder_answer(
+    const char *line, size_t len, struct msg_onboard *out, struct why *why)
+{
+	AUTO_FREE char *text = NULL;
+	uint8_t h[32];
+
+	/* a request, which has a quote, is much longer */
+	if (len > 2 * MSG_MAX_CT + 2048)
+		return DSTACK_E_MISSING;
+	enum dstack_status st = unwrap(line, len, &text, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (strstr(text, "\"onboard\"") == NULL)
+		return DSTACK_E_MISSING;
+	st = msg_onboard_parse(text, strlen(text), out, why);
+	if (st != DSTACK_OK)
+		return st;
+	keccak256(out->ct.buf, out->ct.len, h);
+	if (memcmp(h, out->s.ct_hash, 32) == 0)
+		return DSTACK_OK;
+	msg_onboard_free(out);
+	return why_set(
+	    why, DSTACK_E_REJECTED, "ctHash is not that of the ciphertext");
+}
+
 static enum dstack_status
 check(const struct host_config *cfg, const struct msg_register *m,
     struct why *why)

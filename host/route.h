@@ -17,6 +17,7 @@
 #include "base/wr.h"
 #include "host/config.h"
 #include "host/rpc_client.h"
+#include "protocol/messages.h"
 
 struct route_answer {
 	unsigned status;  /* as HTTP */
@@ -37,6 +38,12 @@ void router_free(struct router *r);
 
 /* Did this node's guest post the request id through this router? */
 bool router_registered(struct router *r, const uint8_t id[static 32]);
+
+/*
+ * An answer that came over the relay. Kept if it is to a request of this
+ * node's guest and signed by the network's key; else nothing happens.
+ */
+void router_answer(struct router *r, const struct msg_onboard *m);
 
 /* Always answers; out->body must be freed with wr_free. */
 void route_handle(struct router *r, const char *path, const void *body,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The router's paths that send to the chain and to the relay. */
+/* The router's paths that send to the chain; route_join.c has joining. */
 #include "host/route_priv.h"
 
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/hex.h"
 #include "base/log.h"
@@ -17,13 +16,8 @@
 #include "eth/rpc.h"
 #include "host/collateral.h"
 #include "host/files.h"
-#include "host/http_client.h"
 #include "protocol/layout.h"
 #include "protocol/link.h"
-
-#define PUSH_AGAIN_MS 15000u /* the relay keeps a message for 60 s */
-#define PUSH_RETRY_MS 1000u
-#define LOOK_BACK 5000u /* blocks, where no register of ours is known */
 
 enum dstack_status
 router_new(const struct host_config *cfg, struct rpc *rpc,
@@ -60,7 +54,7 @@ router_free(struct router *r)
 	if (r == NULL)
 		return;
 	for (size_t i = 0; i < ROUTE_PENDING; i++)
-		free(r->pending[i].message);
+		route_pending_clear(&r->pending[i]);
 	if (r->volume >= 0)
 		(void)close(r->volume);
 	if (r->auditing >= 0)
@@ -69,17 +63,8 @@ router_free(struct router *r)
 	free(r);
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void
-answer_tx(struct route_answer *a, const struct rpc_receipt *receipt)
+void
+route_tx(struct route_answer *a, const struct rpc_receipt *receipt)
 {
 	a->status = 200;
 	a->type = "application/json";
@@ -87,8 +72,8 @@ answer_tx(struct route_answer *a, const struct rpc_receipt *receipt)
 }
 
 /* Guests try on, several times a second: each failure is logged once. */
-static void
-say(struct router *r, const char *text)
+void
+route_say(struct router *r, const char *text)
 {
 	(void)pthread_mutex_lock(&r->lock);
 	bool new = strcmp(r->said, text) != 0;
@@ -98,17 +83,16 @@ say(struct router *r, const char *text)
 		log_line("%s", text);
 }
 
-static void
-refused(struct router *r, struct route_answer *a, enum dstack_status st,
+void
+route_refused(struct router *r, struct route_answer *a, enum dstack_status st,
     const struct why *why)
 {
-	say(r, why->text);
+	route_say(r, why->text);
 	route_fail(a, st, why);
 }
 
-/* Send and wait; names the contract's error where it has one. */
-static enum dstack_status
-transact(struct router *r, const char *what, const struct wr *call,
+enum dstack_status
+route_transact(struct router *r, const char *what, const struct wr *call,
     struct rpc_receipt *receipt, struct why *why)
 {
 	enum dstack_status st = rpc_send(r->rpc, &r->cfg->privkey,
@@ -122,7 +106,7 @@ transact(struct router *r, const char *what, const struct wr *call,
 	json_decref(receipt->logs);
 	receipt->logs = NULL;
 	if (st == DSTACK_OK)
-		say(r, ""); /* the next failure is a new one */
+		route_say(r, ""); /* the next failure is a new one */
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", what);
 }
 
@@ -223,114 +207,14 @@ route_bootstrap(
 		/* before the transaction: joiners need it from then on */
 		st = save_quote(r, in, &m, &why);
 		if (st == DSTACK_OK)
-			st = transact(r, "bootstrap", &call, &receipt, &why);
+			st = route_transact(
+			    r, "bootstrap", &call, &receipt, &why);
 	}
 	msg_bootstrap_free(&m);
 	if (st != DSTACK_OK)
-		refused(r, a, st, &why);
+		route_refused(r, a, st, &why);
 	else
-		answer_tx(a, &receipt);
-}
-
-static enum dstack_status
-gossip(struct router *r, const char *message, struct why *why)
-{
-	char url[CONFIG_TEXT + 8];
-	unsigned status = 0;
-	AUTO_WR struct wr answer = wr_new(4096);
-
-	(void)snprintf(url, sizeof(url), "%s/push", r->cfg->pubsub_url);
-	struct http_request q = { .url = url,
-		.body = message,
-		.bodylen = strlen(message),
-		.max = 4096,
-		.timeout_ms = 5000 };
-	enum dstack_status st = http_do(&q, &status, &answer, NULL, why);
-	if (st != DSTACK_OK) { /* the onboarder's listener says so */
-		why->text[0] = '\0';
-		return st;
-	}
-	if (status != 200)
-		return why_set(why, DSTACK_E_MISSING,
-		    "relay: it answered HTTP %u; check PUBSUB_URL", status);
-	return DSTACK_OK;
-}
-
-/* Take over message; the oldest entry makes room. */
-static void
-remember(struct router *r, const uint8_t id[static 32], uint64_t block,
-    char *message)
-{
-	(void)pthread_mutex_lock(&r->lock);
-	struct route_pending *p = &r->pending[r->next++ % ROUTE_PENDING];
-	free(p->message);
-	memcpy(p->id, id, 32);
-	p->block = block;
-	p->message = message;
-	p->tried_ms = p->pushed_ms = now_ms();
-	(void)pthread_mutex_unlock(&r->lock);
-}
-
-static void
-not_pushed(struct router *r, const uint8_t id[static 32])
-{
-	(void)pthread_mutex_lock(&r->lock);
-	for (size_t i = 0; i < ROUTE_PENDING; i++)
-		if (memcmp(r->pending[i].id, id, 32) == 0)
-			r->pending[i].pushed_ms = 0;
-	(void)pthread_mutex_unlock(&r->lock);
-}
-
-bool
-router_registered(struct router *r, const uint8_t id[static 32])
-{
-	bool yes = false;
-
-	(void)pthread_mutex_lock(&r->lock);
-	for (size_t i = 0; i < ROUTE_PENDING; i++)
-		yes = yes || (r->pending[i].message != NULL &&
-		                 memcmp(r->pending[i].id, id, 32) == 0);
-	(void)pthread_mutex_unlock(&r->lock);
-	return yes;
-}
-
-void
-route_register(
-    struct router *r, const struct route_body *in, struct route_answer *a)
-{
-	struct msg_register m;
-	struct why why = { "" };
-	struct rpc_receipt receipt;
-	AUTO_WR struct wr call = wr_new(0);
-	AUTO_WR struct wr text = wr_new(MSG_MAX);
-	size_t len = 0;
-
-	memset(&m, 0, sizeof(m));
-	enum dstack_status st = msg_register_parse(in->p, in->len, &m, &why);
-	if (st == DSTACK_OK)
-		st = km_call_register(&call, &m);
-	if (st == DSTACK_OK)
-		st = transact(r, "register", &call, &receipt, &why);
-	if (st != DSTACK_OK) {
-		msg_register_free(&m);
-		refused(r, a, st, &why);
-		return;
-	}
-	/* the onboarder's host puts its own payee in */
-	m.has_payee = false;
-	msg_register_build(&text, &m);
-	wr_u8(&text, 0);
-	AUTO_FREE char *first = strdup(
-	    wr_status(&text) == DSTACK_OK ? (const char *)text.buf : "");
-	/* before the relay has it: our own onboarder asks whose it is */
-	remember(r, m.request_id, receipt.block,
-	    (char *)wr_steal(&text, &len));
-	if (first == NULL || gossip(r, first, &why) != DSTACK_OK) {
-		say(r, why.text); /* tried again while the guest waits */
-		not_pushed(r, m.request_id);
-	}
-	msg_register_free(&m);
-	answer_tx(a, &receipt);
+		route_tx(a, &receipt);
 }
 
 void
@@ -346,11 +230,11 @@ route_heartbeat(
 	if (st == DSTACK_OK)
 		st = km_call_heartbeat(&call, &m);
 	if (st == DSTACK_OK)
-		st = transact(r, "heartbeat", &call, &receipt, &why);
+		st = route_transact(r, "heartbeat", &call, &receipt, &why);
 	if (st != DSTACK_OK)
-		refused(r, a, st, &why);
+		route_refused(r, a, st, &why);
 	else
-		answer_tx(a, &receipt);
+		route_tx(a, &receipt);
 }
 
 void
@@ -367,107 +251,11 @@ route_anchor(
 	if (st == DSTACK_OK)
 		st = km_call_anchor(&call, &m);
 	if (st == DSTACK_OK)
-		st = transact(r, "anchor", &call, &receipt, &why);
+		st = route_transact(r, "anchor", &call, &receipt, &why);
 	if (st != DSTACK_OK)
-		refused(r, a, st, &why);
+		route_refused(r, a, st, &why);
 	else
-		answer_tx(a, &receipt);
-}
-
-/* The block to look from; gossips again what may have gone unheard. */
-static uint64_t
-refresh(struct router *r, const uint8_t id[static 32])
-{
-	uint64_t block = UINT64_MAX;
-	char *again = NULL;
-	struct why why = { "" };
-	uint64_t now = now_ms();
-
-	(void)pthread_mutex_lock(&r->lock);
-	for (size_t i = 0; i < ROUTE_PENDING; i++) {
-		struct route_pending *p = &r->pending[i];
-		if (p->message == NULL || memcmp(p->id, id, 32) != 0)
-			continue;
-		uint64_t wait =
-		    p->pushed_ms != 0 ? PUSH_AGAIN_MS : PUSH_RETRY_MS;
-		block = p->block;
-		if (now - p->tried_ms >= wait) {
-			p->tried_ms = now;
-			p->pushed_ms = now;
-			again = strdup(p->message);
-		}
-	}
-	(void)pthread_mutex_unlock(&r->lock);
-	if (again != NULL && gossip(r, again, &why) != DSTACK_OK) {
-		say(r, why.text);
-		not_pushed(r, id);
-	}
-	free(again);
-	return block;
-}
-
-static enum dstack_status
-onboarded_log(struct router *r, const uint8_t id[static 32], uint64_t from,
-    struct msg_onboard *out, struct why *why)
-{
-	uint8_t topic[32];
-	json_t *logs = NULL;
-	AUTO_WR struct wr data = wr_new(MSG_MAX_CT + 1024);
-
-	keccak256(KM_EV_ONBOARDED, strlen(KM_EV_ONBOARDED), topic);
-	enum dstack_status st = rpc_call(r->rpc, "eth_getLogs",
-	    json_pack("[{s:o,s:o,s:s,s:[o,o]}]", "address",
-	        eth_json_hex(r->cfg->contract, 20), "fromBlock",
-	        eth_json_quantity(from), "toBlock", "latest", "topics",
-	        eth_json_hex(topic, 32), eth_json_hex(id, 32)),
-	    &logs, why);
-	if (st != DSTACK_OK)
-		return st;
-	if (json_array_size(logs) == 0) {
-		json_decref(logs);
-		return DSTACK_E_BUSY;
-	}
-	st = eth_json_data(
-	    json_object_get(json_array_get(logs, 0), "data"),
-	    MSG_MAX_CT + 1024, &data);
-	json_decref(logs);
-	if (st != DSTACK_OK)
-		return why_set(why, DSTACK_E_MISSING,
-		    "eth_getLogs: an event without data");
-	return km_onboarded(data.buf, data.len, out, why);
-}
-
-void
-route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
-{
-	uint8_t id[32];
-	struct why why = { "" };
-	struct msg_onboard found;
-	uint64_t head = 0;
-	enum dstack_status st = DSTACK_OK;
-
-	memset(&found, 0, sizeof(found));
-	if (hex_decode(id_text, strlen(id_text), id, 32) != DSTACK_OK) {
-		route_text(a, 400, "/onboarded/REQUESTID: 64 hex digits");
-		return;
-	}
-	uint64_t from = refresh(r, id);
-	if (from == UINT64_MAX) { /* asked before, by an earlier host */
-		st = rpc_block_number(r->rpc, &head, &why);
-		from = head > LOOK_BACK ? head - LOOK_BACK : 0;
-	}
-	if (st == DSTACK_OK)
-		st = onboarded_log(r, id, from, &found, &why);
-	if (st == DSTACK_OK) {
-		a->status = 200;
-		a->type = "application/json";
-		msg_onboard_build(&a->body, &found);
-	} else if (st == DSTACK_E_BUSY) {
-		route_text(a, 204, "");
-	} else { /* all of it is the chain's doing, none the guest's */
-		route_fail(a, DSTACK_E_MISSING, &why);
-	}
-	msg_onboard_free(&found);
+		route_tx(a, &receipt);
 }
 
 /* Collateral grows old; the quote does not. */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/gossip.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/wr.h"
+#include "host/config.h"
+#include "host/http_client.h"
+
+enum dstack_status
+gossip_push(const char *pubsub_url, const char *text, struct why *why)
+{
+	char url[CONFIG_TEXT + 8];
+	unsigned status = 0;
+	AUTO_WR struct wr answer = wr_new(4096);
+
+	(void)snprintf(url, sizeof(url), "%s/push", pubsub_url);
+	struct http_request q = { .url = url,
+		.body = text,
+		.bodylen = strlen(text),
+		.max = 4096,
+		.timeout_ms = 5000 };
+	enum dstack_status st = http_do(&q, &status, &answer, NULL, why);
+	if (st != DSTACK_OK) { /* the onboarder's listener says so */
+		why->text[0] = '\0';
+		return DSTACK_E_MISSING;
+	}
+	if (status != 200)
+		return why_set(why, DSTACK_E_MISSING,
+		    "relay: it answered HTTP %u; check PUBSUB_URL", status);
+	return DSTACK_OK;
+}
