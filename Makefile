@@ -130,11 +130,11 @@ unit: $(TESTS)
 check: all unit-build
 	$(Q)B=$(B) tests/run-check $(TESTS)
 
-# Programs, manual pages and, if built, the contract; DESTDIR stages, PREFIX is where they will be.
+# Programs, the verifier's library, manual pages and, if built, the contract; DESTDIR stages, PREFIX is where they will be.
 INSTALL ?= install
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
-install: $(BIN)
+install: $(BIN) install-dcap
 	$(SAY) INSTALL $(DESTDIR)$(PREFIX)
 	$(Q)$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5
 	$(Q)$(INSTALL) -m 755 $(BIN) $(BINDIR)
@@ -147,6 +147,7 @@ install: $(BIN)
 clean:
 	rm -rf $(B)
 
+-include Makefile.dcap
 -include Makefile.dev
 -include Makefile.contracts
 

@@ -11,7 +11,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used;
 	unsigned events;
 	struct why why;
-	if (ccel_replay(data, size, rtmr, &used, &events, &why) == DSTACK_OK &&
+	if (dcap_ccel_replay(
+	    data, size, rtmr, &used, &events, &why) == DSTACK_OK &&
 	    (used > size || events > CCEL_MAX_EVENTS))
 		__builtin_trap();
 	return 0;

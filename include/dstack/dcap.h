@@ -24,13 +24,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include <dstack/status.h>
 
 #define DCAP_MAX_QUOTE (64 * 1024)      /* bytes of quote file taken */
 #define DCAP_MAX_COLLATERAL (1024 * 1024) /* bytes of collateral taken */
 #define DCAP_MAX_ADVISORIES 96
 #define DCAP_ADVISORY_LEN 24 /* with NUL: "INTEL-SA-00615" */
 #define DCAP_DATE_LEN 24     /* with NUL: "2024-03-13T00:00:00Z" */
+
+#ifdef __cplusplus
+extern "C" {
+#define DCAP_AT_LEAST(n) n
+#else
+#define DCAP_AT_LEAST(n) static n /* a pointer to n elements or more */
+#endif
+#pragma GCC visibility push(default)
 
 /* Why a quote was refused. 0 is not OK. Text: dcap_code_text. */
 enum dcap_code {
@@ -238,7 +246,7 @@ void dcap_collateral_describe(
  * signature. DSTACK_E_FORMAT: not such a document.
  */
 DSTACK_CHECKED enum dstack_status dcap_split_signed(const char *body,
-    size_t len, const char *name, struct dcap_bytes *text, uint8_t sig[64]);
+    size_t len, const char *name, struct dcap_bytes *text, uint8_t sig[DCAP_AT_LEAST(64)]);
 
 /* ---- Verdict ----------------------------------------------------------- */
 
@@ -323,7 +331,7 @@ extern const uint8_t dcap_intel_root[64];
 
 /* The P-256 key of a root certificate, DER or PEM. Does not judge it. */
 DSTACK_CHECKED enum dstack_status dcap_root_from_cert(
-    const void *cert, size_t len, uint8_t root_key[64], struct why *why);
+    const void *cert, size_t len, uint8_t root_key[DCAP_AT_LEAST(64)], struct why *why);
 
 /*
  * Is the quote genuine at time now (seconds UTC) under root_key, and what is
@@ -337,7 +345,7 @@ DSTACK_CHECKED enum dstack_status dcap_root_from_cert(
  */
 DSTACK_CHECKED enum dstack_status dcap_authenticate(const void *quote,
     size_t len, const struct dcap_collateral *c, int64_t now,
-    const uint8_t root_key[static 64], const uint8_t *report_data,
+    const uint8_t root_key[DCAP_AT_LEAST(64)], const uint8_t *report_data,
     struct dcap_verdict *out);
 
 /*
@@ -347,7 +355,7 @@ DSTACK_CHECKED enum dstack_status dcap_authenticate(const void *quote,
  * quote, not for decisions. DSTACK_OK if both held.
  */
 DSTACK_CHECKED enum dstack_status dcap_inspect(const void *quote, size_t len,
-    int64_t now, const uint8_t root_key[static 64], bool *signatures,
+    int64_t now, const uint8_t root_key[DCAP_AT_LEAST(64)], bool *signatures,
     bool *chain, enum dcap_code *code, struct dcap_verdict *out);
 
 /* ---- Policy ------------------------------------------------------------ */
@@ -398,5 +406,22 @@ struct dcap_platform {
 /* Read from the quote's own, unverified, PCK certificate. */
 DSTACK_CHECKED enum dstack_status dcap_quote_platform(const void *quote,
     size_t len, struct dcap_platform *out, struct why *why);
+
+/* ---- Boot event log ---------------------------------------------------- */
+
+/*
+ * What RTMR0 to RTMR3 are after every event of a CCEL log (ACPI 6.5, 5.2.34),
+ * from 48 zero bytes: compare with the verdict's. Digests only: an event's
+ * data is the attester's word. RTMR3's run-time events are in no such log.
+ * used: bytes up to the log's end; events: their number; either may be NULL.
+ */
+DSTACK_CHECKED enum dstack_status dcap_ccel_replay(const void *log,
+    size_t len, uint8_t rtmr[4][48], size_t *used, unsigned *events,
+    struct why *why);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "crypto/hash.h"
+#include "dcap/digest.h"
 
 enum { ALG_SHA384 = 0x000c };
 
@@ -169,7 +169,7 @@ ccel_next(
 }
 
 enum dstack_status
-ccel_replay(const void *log, size_t len, uint8_t rtmr[4][48], size_t *used,
+dcap_ccel_replay(const void *log, size_t len, uint8_t rtmr[4][48], size_t *used,
     unsigned *events, struct why *why)
 {
 	struct ccel c;
@@ -184,10 +184,9 @@ ccel_replay(const void *log, size_t len, uint8_t rtmr[4][48], size_t *used,
 		if (e.type == CCEL_NO_ACTION || e.mr == 0)
 			continue;
 		uint8_t *reg = v[e.mr - 1];
-		const struct piece in[] = { { reg, 48 }, { e.digest, 48 } };
-		uint8_t next[48];
-		sha384v(in, 2, next);
-		memcpy(reg, next, 48);
+		const struct dcap_bytes in[] = { { reg, 48 }, { e.digest, 48 } };
+		if (!digest_sha384(in, 2, reg))
+			st = why_set(why, DSTACK_E_NOMEM, "out of memory");
 	}
 	if (st != DSTACK_OK)
 		return st;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/rd.h"
+#include "dstack/dcap.h"
 
 #define CCEL_MAX_LOG (1024 * 1024) /* bytes; firmware has 256 KiB */
 #define CCEL_MAX_EVENTS 4096
@@ -46,12 +47,7 @@ DSTACK_CHECKED enum dstack_status ccel_open(
 DSTACK_CHECKED enum dstack_status ccel_next(
     struct ccel *c, struct ccel_event *out, bool *end, struct why *why);
 
-/*
- * What the RTMRs are after every event of the log, from 48 zero bytes.
- * used: bytes up to the log's end; events: their number; either may be NULL.
- */
-DSTACK_CHECKED enum dstack_status ccel_replay(const void *log, size_t len,
-    uint8_t rtmr[4][48], size_t *used, unsigned *events, struct why *why);
+/* dcap_ccel_replay, in dstack/dcap.h, walks all of it. */
 
 /* The ACPI table, 56 bytes: how long the log's area is. */
 DSTACK_CHECKED enum dstack_status ccel_table_parse(

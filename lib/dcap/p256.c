@@ -7,8 +7,8 @@
 #include <openssl/params.h>
 #include <string.h>
 
-#include "crypto/hash.h"
 #include "dcap/der.h"
+#include "dcap/digest.h"
 
 static p256_key *
 from_data(const uint8_t point[static 65])
@@ -81,7 +81,7 @@ p256_verify(
     p256_key *k, const void *msg, size_t len, const uint8_t sig[static 64])
 {
 	uint8_t digest[32], der[72];
-	sha256(msg, len, digest);
+	const struct dcap_bytes all = { msg, len };
 	size_t n = 2;
 	n += put_integer(der + n, sig);
 	n += put_integer(der + n, sig + 32);
@@ -89,7 +89,8 @@ p256_verify(
 	der[1] = (uint8_t)(n - 2);
 	(void)ERR_set_mark();
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(k, NULL);
-	bool ok = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
+	bool ok = ctx != NULL && digest_sha256(&all, 1, digest) &&
+	    EVP_PKEY_verify_init(ctx) == 1 &&
 	    EVP_PKEY_verify(ctx, der, n, digest, sizeof(digest)) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	(void)ERR_pop_to_mark();

@@ -2,6 +2,7 @@
 /* What an authentic quote must be besides: each rule refuses by default. */
 #include <string.h>
 
+#include "base/status.h"
 #include "dstack/dcap.h"
 
 static enum dstack_status

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "crypto/hash.h"
 #include "dcap/chain.h"
+#include "dcap/digest.h"
 #include "dcap/pem.h"
 #include "dcap/tcb.h"
 
@@ -143,10 +143,10 @@ quote_signatures(const struct dcap_quote *q, const struct pck_chain *p,
 		return no(v, DCAP_BAD_QE_REPORT_SIGNATURE,
 		    "the QE report is not signed by the PCK key");
 	uint8_t digest[32];
-	const struct piece bound[] = { { q->att_key, 64 },
+	const struct dcap_bytes bound[] = { { q->att_key, 64 },
 		{ q->qe_auth, q->qe_authlen } };
-	sha256v(bound, 2, digest);
-	if (!ct_equal(q->qe.reportdata, digest, 32) ||
+	if (!digest_sha256(bound, 2, digest) ||
+	    !ct_equal(q->qe.reportdata, digest, 32) ||
 	    !ct_is_zero(q->qe.reportdata + 32, 32))
 		return no(v, DCAP_BAD_QE_REPORT_DATA,
 		    "the QE report does not name this attestation key");

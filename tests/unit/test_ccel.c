@@ -76,23 +76,23 @@ log_replays_to_its_registers_in_order(void **state)
 	extend(want[0], 0x33);
 	extend(want[3], 0x66);
 	size_t end = w.len;
-	assert_int_equal(ccel_replay(w.buf, w.len, got, &used, &events, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, &used, &events, NULL),
 	    DSTACK_OK);
 	assert_memory_equal(got, want, sizeof(want));
 	assert_int_equal(used, end);
 	assert_int_equal(events, 6);
 	wr_zero(&w, 1001); /* unused part of the area */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, &used, &events, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, &used, &events, NULL),
 	    DSTACK_OK);
 	assert_memory_equal(got, want, sizeof(want));
 	assert_int_equal(used, end);
 	memset(w.buf + end, 0xff, 4);
 	w.buf[end + 4] = 7;
-	assert_int_equal(ccel_replay(w.buf, w.len, got, &used, &events, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, &used, &events, NULL),
 	    DSTACK_OK);
 	assert_int_equal(used, end);
 	w.buf[end] = 9; /* neither an end nor a register */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, &used, &events, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, &used, &events, NULL),
 	    DSTACK_E_FORMAT);
 }
 
@@ -107,36 +107,36 @@ broken_logs_are_refused(void **state)
 	put_event(&w, 3, 1, 1);
 	for (size_t n = 0; n < w.len; n++)
 		if (n != head)
-			assert_int_equal(ccel_replay(w.buf, n, got, NULL, NULL,
+			assert_int_equal(dcap_ccel_replay(w.buf, n, got, NULL, NULL,
 			    NULL), DSTACK_E_FORMAT);
 	w.buf[head] = 5; /* no such register */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[head] = 3;
 	w.buf[head + 8] = 2; /* two digests, one algorithm */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[head + 8] = 1;
 	w.buf[head + 12] = 0x0b; /* SHA-256 is not in the header */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[head + 12] = 0x0c;
 	memset(w.buf + head + 62, 0xff, 4); /* data longer than the log */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	AUTO_WR struct wr other = wr_new(0);
 	put_header(&other, 0x000b, 32);
-	assert_int_equal(ccel_replay(other.buf, other.len, got, NULL, NULL,
+	assert_int_equal(dcap_ccel_replay(other.buf, other.len, got, NULL, NULL,
 	    NULL), DSTACK_E_FORMAT);
 	AUTO_WR struct wr wide = wr_new(0);
 	put_header(&wide, 0x000c, 32);
-	assert_int_equal(ccel_replay(wide.buf, wide.len, got, NULL, NULL,
+	assert_int_equal(dcap_ccel_replay(wide.buf, wide.len, got, NULL, NULL,
 	    NULL), DSTACK_E_FORMAT);
 	AUTO_WR struct wr many = wr_new(0);
 	put_header(&many, 0x000c, 48);
 	for (int i = 0; i <= CCEL_MAX_EVENTS; i++)
 		put_event(&many, 1, 1, 1);
-	assert_int_equal(ccel_replay(many.buf, many.len, got, NULL, NULL,
+	assert_int_equal(dcap_ccel_replay(many.buf, many.len, got, NULL, NULL,
 	    NULL), DSTACK_E_FORMAT);
 }
 
@@ -169,27 +169,27 @@ each_digest_comes_once_and_sha384_among_them(void **state)
 	wr_zero(&w, 32);
 	wr_u32le(&w, 0);
 	wr_zero(&w, 32);
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_OK);
 	/* the second one SHA-384 as well: 48 bytes, then no data */
 	w.buf[second] = 0x0c;
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[second] = 0x0b;
 	w.buf[head + 12] = 0x0b; /* SHA-256 twice in place of it */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[head + 12] = 0x0c;
 	w.buf[second] = 0x0d; /* one that the header has not */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[second] = 0x0b;
 	w.buf[head - 5] = 0x0b; /* header: SHA-256 twice */
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 	w.buf[head - 9] = w.buf[head - 5] = 0x0c; /* header: SHA-384 twice */
 	w.buf[head - 7] = 48;
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 }
 
@@ -212,7 +212,7 @@ an_event_with_fewer_digests_than_the_header_is_refused(void **state)
 	wr_u16le(&w, 48);
 	wr_u8(&w, 0);
 	put_event(&w, 1, 1, 1);
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 }
 
@@ -241,7 +241,7 @@ an_unknown_digest_of_no_length_is_refused(void **state)
 	wr_zero(&w, 48);
 	wr_u16le(&w, 0x000d); /* in no header: its length is not known */
 	wr_u32le(&w, 0);
-	assert_int_equal(ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
 	    DSTACK_E_FORMAT);
 }
 
@@ -297,7 +297,7 @@ a_real_log_replays_to_the_quote_of_its_boot(void **state)
 		free(log);
 		skip();
 	}
-	assert_int_equal(ccel_replay(log, n, got, &used, &events, NULL),
+	assert_int_equal(dcap_ccel_replay(log, n, got, &used, &events, NULL),
 	    DSTACK_OK);
 	free(log);
 	assert_int_equal(events, 43);
