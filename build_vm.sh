@@ -22,6 +22,6 @@ for f in sim tdx; do
 	printf '%s: kernel %d, initramfs %d, together %d.%d MB in %s\n' "$f" \
 	    "$k" "$i" $(((k + i) / 1000000)) \
 	    $(((k + i) / 100000 % 10)) "$out/$f"
-	sed -n 's/.*"name":"\([a-z.]*\)".*"sha384":"\([0-9a-f]*\)".*/  sha384 \2  \1/p' \
+	sed -n 's/^{"name":"\([a-z.]*\)".*"sha384":"\([0-9a-f]*\)".*/  sha384 \2  \1/p' \
 	    "$out/$f/manifest.json"
 done

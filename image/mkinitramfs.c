@@ -9,7 +9,8 @@
  *	link PATH TARGET
  *	char PATH MODE MAJOR MINOR
  *
- * Prints "PATH MODE SIZE" for each file. Missing parents are an error.
+ * Prints each entry as it went in: the line of the list, but with its size in
+ * place of a file's source. Missing parents are an error.
  * Format: Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #include <errno.h>
@@ -103,7 +104,7 @@ file(const char *path, unsigned mode, const char *source)
 		die("changed while it was read", source);
 	(void)fclose(f);
 	pad();
-	printf("%s %04o %lu\n", path, mode, (unsigned long)st.st_size);
+	printf("file %s %04o %lu\n", path, mode, (unsigned long)st.st_size);
 }
 
 static void
@@ -121,16 +122,19 @@ entry(char *line)
 		if (ndirs == MAX_DIRS)
 			die("too many directories", path);
 		(void)snprintf(dirs[ndirs++], sizeof(dirs[0]), "%s", path);
+		printf("dir %s %04o\n", path, mode);
 	} else if (strcmp(kind, "file") == 0 && n == 4) {
 		file(path, mode, b);
 	} else if (strcmp(kind, "link") == 0 && n == 3) {
 		header(path + 1, S_IFLNK | 0777, strlen(a), 0, 0);
 		put(a, strlen(a));
 		pad();
+		printf("link %s %s\n", path, a);
 	} else if (strcmp(kind, "char") == 0 && n == 5) {
 		header(path + 1, S_IFCHR | mode, 0,
 		    (unsigned)strtoul(b, NULL, 10),
 		    (unsigned)strtoul(c, NULL, 10));
+		printf("char %s %04o %s %s\n", path, mode, b, c);
 	} else {
 		die("not an entry", line);
 	}
