@@ -46,7 +46,7 @@ pc_libs = $(shell $(PKG_CONFIG) --libs $(1))
 PC_CFLAGS := $(pc_cflags)
 
 # lib/<room>/*.c -> $(B)/lib/libdstack-<room>.a, lowest room last
-ROOMS = beacon protocol oci dcap eth crypto base
+ROOMS = measure beacon protocol oci dcap eth crypto base
 HAVE_ROOMS = $(foreach r,$(ROOMS),$(if $(wildcard lib/$(r)/*.c),$(r)))
 LIB_A = $(foreach r,$(HAVE_ROOMS),$(B)/lib/libdstack-$(r).a)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
