@@ -17,6 +17,7 @@ static const char usage[] =
     "usage: dstack quote show FILE [--at TIME] [--root FILE] [--json]\n"
     "       dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
     "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]\n"
+    "       dstack quote collateral QUOTE|--fmspc HEX [options]\n"
     "FILE: raw or hex, - for standard input. TIME: Unix seconds or RFC 3339.";
 
 struct args {
@@ -333,6 +334,8 @@ int
 cmd_quote(int argc, char **argv)
 {
 	struct args a = { .quote = NULL };
+	if (argc >= 2 && strcmp(argv[1], "collateral") == 0)
+		return cmd_quote_collateral(argc - 1, argv + 1);
 	if (argc < 2 || !take_args(argc - 1, argv + 1, &a))
 		return cmd_usage(usage);
 	if (strcmp(argv[1], "show") == 0)

@@ -9,6 +9,9 @@
 #include "base/status.h"
 #include "dstack/dcap.h"
 
+/* dstack quote collateral, argv beginning with the word: an exit status. */
+int cmd_quote_collateral(int argc, char **argv);
+
 /* Whole file ("-": standard input) of at most max bytes; caller frees. */
 DSTACK_CHECKED enum dstack_status quote_read_file(const char *path,
     size_t max, uint8_t **out, size_t *len, struct why *why);

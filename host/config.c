@@ -21,6 +21,7 @@ enum kind {
 	KIND_U64,
 	KIND_U32,
 	KIND_FLAVOUR,
+	KIND_UPDATE,
 };
 
 struct field {
@@ -57,6 +58,8 @@ static const struct field fields[] = {
 	    "an address, 0x and 40 hex digits" },
 	{ "PCCS_URL", KIND_URL, AT(pccs_url), false, NULL,
 	    "a PCS or PCCS of API version 4" },
+	{ "PCCS_UPDATE", KIND_UPDATE, AT(pccs_early), false, "standard",
+	    "standard or early" },
 	{ "HOST_VOLUME", KIND_TEXT, AT(host_volume), false, "host_volume",
 	    "a directory" },
 	{ "STATE_DIR", KIND_TEXT, AT(state), false, "build/node",
@@ -143,6 +146,7 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 	uint32_t u32;
 	enum dstack_status st;
 	bool sim;
+	bool early;
 
 	if (!printable(v, n))
 		return DSTACK_E_FORMAT;
@@ -186,6 +190,12 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 		if (!sim && strcmp(v, "tdx") != 0)
 			return DSTACK_E_FORMAT;
 		memcpy(at, &sim, sizeof(sim));
+		return DSTACK_OK;
+	case KIND_UPDATE:
+		early = strcmp(v, "early") == 0;
+		if (!early && strcmp(v, "standard") != 0)
+			return DSTACK_E_FORMAT;
+		memcpy(at, &early, sizeof(early));
 		return DSTACK_OK;
 	}
 	return DSTACK_E_FORMAT;

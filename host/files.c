@@ -156,7 +156,8 @@ files_put(int dirfd, const char *name, const void *p, size_t n,
 	if (fd < 0)
 		return why_set(
 		    why, DSTACK_E_SYS, "%s: %s", name, strerror(errno));
-	if (write_all(fd, p, n) != DSTACK_OK ||
+	/* or a power cut could leave a name with nothing in it */
+	if (write_all(fd, p, n) != DSTACK_OK || fdatasync(fd) != 0 ||
 	    renameat(dirfd, tmp, dirfd, name) != 0) {
 		int e = errno;
 		(void)unlinkat(dirfd, tmp, 0);

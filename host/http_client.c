@@ -92,6 +92,18 @@ header_list(const struct http_request *q)
 	return list;
 }
 
+static int
+on_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const atomic_bool *stop = arg;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return atomic_load(stop);
+}
+
 static void
 configure(CURL *c, const struct http_request *q, struct wr *body,
     struct wr *headers, struct curl_slist *list)
@@ -123,6 +135,12 @@ configure(CURL *c, const struct http_request *q, struct wr *body,
 		(void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body);
 		(void)curl_easy_setopt(
 		    c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->bodylen);
+	}
+	if (q->stop != NULL) {
+		(void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+		(void)curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_stop);
+		(void)curl_easy_setopt(c, CURLOPT_XFERINFODATA,
+		    (void *)(uintptr_t)q->stop);
 	}
 	if (q->method != NULL && strcmp(q->method, "HEAD") == 0)
 		(void)curl_easy_setopt(c, CURLOPT_NOBODY, 1L);

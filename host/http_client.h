@@ -30,6 +30,7 @@ struct http_request {
 	const char *unix_socket;  /* path to connect to instead of the host */
 	size_t max;               /* bytes of answer; 0: 1 MiB */
 	unsigned timeout_ms;      /* whole exchange; 0: 20 s */
+	const atomic_bool *stop;  /* set: gives up within a second; or NULL */
 };
 
 /*

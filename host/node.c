@@ -370,6 +370,7 @@ start(struct node *n, struct why *why)
 static void
 stop(struct node *n)
 {
+	router_stop(n->router);
 	proc_stop(&n->guest, STOP_MS);
 	vm_stop(&n->vm, STOP_MS);
 	proc_stop(&n->tee, STOP_MS);

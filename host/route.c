@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "host/collateral.h"
 #include "host/files.h"
 #include "host/route_priv.h"
 #include "protocol/link.h"
@@ -153,15 +152,12 @@ node_get(struct router *r, struct route_answer *a)
 static void
 collateral(struct router *r, char **arg, struct route_answer *a)
 {
-	struct collateral_source s = { .sim = r->cfg->sim,
-		.url = r->cfg->pccs_url,
-		.cache_dir = r->cfg->state };
 	struct why why = { "" };
 
 	a->status = 200;
 	a->type = type_json;
-	enum dstack_status st =
-	    collateral_get(&s, arg[0], arg[1], &a->body, &why);
+	enum dstack_status st = collateral_get(
+	    r->collateral, DCAP_TEE_TDX, arg[0], arg[1], &a->body, &why);
 	if (st != DSTACK_OK)
 		route_fail(a, st, &why);
 }

@@ -34,6 +34,8 @@ struct router;
 DSTACK_CHECKED enum dstack_status router_new(const struct host_config *cfg,
     struct rpc *rpc, const char *auditing, struct router **out,
     struct why *why);
+/* What waits for other machines gives up within a second. */
+void router_stop(struct router *r);
 void router_free(struct router *r);
 
 /* Did this node's guest post the request id through this router? */

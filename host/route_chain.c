@@ -14,7 +14,6 @@
 #include "crypto/secp.h"
 #include "dstack/dcap.h"
 #include "eth/rpc.h"
-#include "host/collateral.h"
 #include "host/files.h"
 #include "protocol/layout.h"
 #include "protocol/link.h"
@@ -40,6 +39,13 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 		else
 			st = files_open(auditing, &r->auditing, why);
 	}
+	const struct collateral_options o = { .sim = cfg->sim,
+		.url = cfg->pccs_url,
+		.early = cfg->pccs_early,
+		.cache_dir = cfg->state,
+		.background = true };
+	if (st == DSTACK_OK)
+		st = collateral_new(&o, &r->collateral, why);
 	if (st != DSTACK_OK) {
 		router_free(r);
 		return st;
@@ -49,10 +55,18 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 }
 
 void
+router_stop(struct router *r)
+{
+	if (r != NULL)
+		collateral_stop(r->collateral);
+}
+
+void
 router_free(struct router *r)
 {
 	if (r == NULL)
 		return;
+	collateral_free(r->collateral);
 	for (size_t i = 0; i < ROUTE_PENDING; i++)
 		route_pending_clear(&r->pending[i]);
 	if (r->volume >= 0)
@@ -266,15 +280,12 @@ renew(struct router *r, struct msg_bootstrap *m)
 	struct why why = { "" };
 	char fmspc[13];
 	AUTO_WR struct wr w = wr_new(MSG_MAX);
-	struct collateral_source s = { .sim = r->cfg->sim,
-		.url = r->cfg->pccs_url,
-		.cache_dir = r->cfg->state };
 	enum dstack_status st = dcap_quote_platform(
 	    m->ev.quote.buf, m->ev.quote.len, &p, &why);
 
 	if (st == DSTACK_OK) {
 		hex_encode(p.fmspc, 6, fmspc);
-		st = collateral_get(&s, fmspc,
+		st = collateral_get(r->collateral, p.tee, fmspc,
 		    p.platform_ca ? "platform" : "processor", &w, &why);
 	}
 	if (st != DSTACK_OK) {

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "host/collateral.h"
 #include "host/kmcall.h"
 #include "host/route.h"
 
@@ -37,6 +38,7 @@ struct route_pending {
 struct router {
 	const struct host_config *cfg;
 	struct rpc *rpc;
+	struct collateral *collateral;
 	int volume;   /* descriptor of host_volume */
 	int auditing; /* descriptor of the auditing folder */
 	pthread_mutex_t lock; /* of pending */

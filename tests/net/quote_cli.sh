@@ -4,7 +4,9 @@ set -eu
 cd "$(dirname "$0")/../.."
 bin=${B:-build}/bin/dstack
 d=$(mktemp -d)
-trap 'rm -rf "$d"' EXIT
+pcs=
+# shellcheck disable=SC2086
+trap 'kill $pcs 2>/dev/null; rm -rf "$d"' EXIT
 seed=fuzz/corpus
 quote=$seed/quote/tdx4 collateral=$seed/collateral/tdx4 root=$seed/x509/root
 at=1800000000
@@ -91,3 +93,29 @@ policy UpToDate ',"more":1'
 verify "policy with an unknown member" 3 'not known' --policy "$d/policy"
 echo '{}' >"$d/policy"
 verify "policy with nothing" 3 'accept_tee' --policy "$d/policy"
+
+# fetched from a service in parts, one document again
+"$bin" sim root >"$d/sim"
+"$bin" sim quote >"$d/sim.quote"
+"$bin" sim collateral >"$d/sim.json"
+mkdir "$d/cache"
+node tests/net/pcs.mjs "$d/sim.json" >"$d/url" &
+pcs=$!
+for _ in $(seq 100); do
+	if [ -s "$d/url" ]; then break; fi
+	sleep 0.05
+done
+url=$(cat "$d/url")
+expect "collateral of a quote is fetched" 0 '"tcb_info_signature"' collateral "$d/sim.quote" --url "$url" --root "$d/sim" --cache "$d/cache"
+cp "$d/out" "$d/fetched"
+expect "and the quote verifies with it" 0 '"ok":true' verify "$d/sim.quote" --collateral "$d/fetched" --root "$d/sim" --json
+expect "a service of another root" 3 'trusted root' collateral "$d/sim.quote" --url "$url"
+expect "a model that the service does not give" 3 'of another FMSPC' collateral --fmspc 00806f050000 --url "$url" --root "$d/sim"
+expect "SGX from a service without it" 3 'does not know this FMSPC' collateral --fmspc 00806f050000 --tee sgx --url "$url" --root "$d/sim"
+kill "$pcs" && wait "$pcs" || true
+pcs=
+expect "a dead service and a cache" 0 '"tcb_info_signature"' collateral "$d/sim.quote" --url "$url" --root "$d/sim" --cache "$d/cache"
+cmp "$d/out" "$d/fetched"
+expect "a dead service and no cache" 3 "Couldn't connect" collateral "$d/sim.quote" --url "$url" --root "$d/sim"
+expect "collateral of nothing" 2 'usage:' collateral --url "$url"
+expect "both a quote and a model" 2 'usage:' collateral "$d/sim.quote" --fmspc 00806f050000

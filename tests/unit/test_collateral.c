@@ -1,205 +1,507 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collateral from a PCS (played here), its cache, and the simulator's. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/*
+ * The host's collateral service before a PCS that is played here (pcs_bed.h),
+ * with a clock that the tests set.
+ */
+#include "pcs_bed.h"
 
-#include <cmocka.h>
-
-#include <arpa/inet.h>
+#include <dirent.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <jansson.h>
-
+#include "base/log.h"
 #include "host/collateral.h"
-#include "host/proc.h"
+
+#define FMSPC "00806f050000"
+#define OTHER "90c06f000000"
 
 static char dir[64];
+static struct pcs_bed bed;
+static struct collateral *svc;
+static int64_t now_s;
+static uint8_t root[64];
+static struct why why;
 
-enum play { GOOD, NO_HEADER, ERROR_500, NOT_JSON, HUGE_BODY };
-
-/* One answer by path; the issuer chains are percent-encoded headers. */
-static void
-reply(int fd, const char *path, enum play play)
+static int64_t
+test_clock(void *arg)
 {
-	static const char chain[] = "%2D%2D%2DBEGIN%0ACHAIN";
-	static char out[200000];
-	const char *header = "X";
-	const char *body = "\x30\x01\x02"; /* a CRL as DER, more or less */
-	int status = play == ERROR_500 ? 500 : 200;
-
-	if (strstr(path, "/tdx/certification/v4/tcb?fmspc=00806f050000")) {
-		header = "TCB-Info-Issuer-Chain";
-		body = "{\"tcbInfo\":{\"b\": 1,\"s\":\"}{\\\"\"},"
-		       "\"signature\":\"aabb\"}";
-	} else if (strstr(path, "/tdx/certification/v4/qe/identity")) {
-		header = "sgx-enclave-identity-issuer-chain";
-		body = "{\"enclaveIdentity\":{\"id\":\"TD_QE\"},"
-		       "\"signature\":\"ccdd\"}";
-	} else if (strstr(path, "/sgx/certification/v4/pckcrl?ca=platform")) {
-		header = "SGX-PCK-CRL-Issuer-Chain";
-	} else if (strstr(path, "/sgx/certification/v4/rootcacrl")) {
-		body = "3001ff";
-	} else {
-		status = 404;
-	}
-	if (play == NO_HEADER)
-		header = "X";
-	if (play == NOT_JSON)
-		body = "<html>";
-	int n = snprintf(out, sizeof(out),
-	    "HTTP/1.1 %d X\r\n%s: %s\r\nConnection: close\r\n\r\n%s", status,
-	    header, chain, body);
-	if (play == HUGE_BODY) {
-		memset(out + n, 'x', sizeof(out) - (size_t)n);
-		n = (int)sizeof(out);
-	}
-	(void)!send(fd, out, (size_t)n, MSG_NOSIGNAL);
-}
-
-static pid_t
-pcs(enum play play, char *url, size_t cap)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sin);
-	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(
-	    bind(l, (const struct sockaddr *)&sin, sizeof(sin)), 0);
-	assert_int_equal(listen(l, 8), 0);
-	assert_int_equal(getsockname(l, (struct sockaddr *)&sin, &len), 0);
-	(void)snprintf(
-	    url, cap, "http://127.0.0.1:%u", ntohs(sin.sin_port));
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
-			char q[4096];
-			int fd = accept(l, NULL, NULL);
-			ssize_t n = recv(fd, q, sizeof(q) - 1, 0);
-			q[n > 0 ? n : 0] = '\0';
-			q[strcspn(q, "\r\n")] = '\0';
-			reply(fd, q, play);
-			(void)close(fd);
-		}
-	}
-	(void)close(l);
-	return pid;
-}
-
-static enum dstack_status
-get(const char *url, unsigned fresh, struct wr *out, struct why *why)
-{
-	struct collateral_source s = {
-		.url = url, .cache_dir = dir, .fresh_s = fresh
-	};
-
-	memset(why, 0, sizeof(*why));
-	return collateral_get(&s, "00806f050000", "platform", out, why);
+	(void)arg;
+	return now_s * 1000;
 }
 
 static void
-pcs_answers_become_one_document_and_are_cached(void **state)
+clear_dir(void)
 {
-	char url[64];
-	struct why why;
-	AUTO_WR struct wr out = wr_new(0);
-	AUTO_WR struct wr again = wr_new(0);
-	pid_t pid = pcs(GOOD, url, sizeof(url));
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	while (d != NULL && (e = readdir(d)) != NULL)
+		(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		(void)closedir(d);
+}
 
+/* The service anew, as after a restart of the host; what is on disk stays. */
+static void
+restart_with(const struct collateral_options *more)
+{
+	struct collateral_options o = *more;
+	o.url = o.url != NULL ? o.url : bed.url;
+	o.cache_dir = dir;
+	o.root_key = root;
+	o.now_ms = test_clock;
+	o.timeout_ms = o.timeout_ms != 0 ? o.timeout_ms : 2000;
+	collateral_free(svc);
+	svc = NULL;
+	assert_int_equal(collateral_new(&o, &svc, &why), DSTACK_OK);
+}
+
+static void
+restart(void)
+{
+	const struct collateral_options none = { .sim = false };
+	restart_with(&none);
+}
+
+static int
+each(void **state)
+{
 	(void)state;
-	if (get(url, 0, &out, &why) != DSTACK_OK)
+	clear_dir();
+	memset(&why, 0, sizeof(why));
+	now_s = NOW;
+	bed_start(&bed);
+	restart();
+	return 0;
+}
+
+static int
+each_after(void **state)
+{
+	(void)state;
+	collateral_free(svc);
+	svc = NULL;
+	bed_stop(&bed);
+	return 0;
+}
+
+/* Ask; the document's info, if there is one. */
+static enum dstack_status
+ask(const char *fmspc, const char *ca, struct dcap_collateral_info *info)
+{
+	AUTO_WR struct wr w = wr_new(0);
+	struct dcap_collateral *c = NULL;
+	enum dcap_code code;
+
+	memset(&why, 0, sizeof(why));
+	memset(info, 0, sizeof(*info));
+	enum dstack_status st =
+	    collateral_get(svc, DCAP_TEE_TDX, fmspc, ca, &w, &why);
+	if (st != DSTACK_OK) {
+		assert_int_equal(w.len, 0);
+		assert_true(why.text[0] != '\0');
+		return st;
+	}
+	assert_int_equal(
+	    dcap_collateral_load(w.buf, w.len, &c, &code, &why), DSTACK_OK);
+	dcap_collateral_describe(c, info);
+	dcap_collateral_free(c);
+	return DSTACK_OK;
+}
+
+static struct dcap_collateral_info
+good(void)
+{
+	struct dcap_collateral_info i;
+	if (ask(FMSPC, "platform", &i) != DSTACK_OK)
 		fail_msg("%s", why.text);
-	json_t *o = json_loadb(
-	    (const char *)out.buf, out.len, JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(o);
-#define IS(key, text) \
-	assert_string_equal(json_string_value(json_object_get(o, key)), text)
-	/* signed texts are byte for byte what came */
-	IS("tcb_info", "{\"b\": 1,\"s\":\"}{\\\"\"}");
-	IS("tcb_info_signature", "aabb");
-	IS("qe_identity", "{\"id\":\"TD_QE\"}");
-	IS("qe_identity_signature", "ccdd");
-	IS("tcb_info_issuer_chain", "---BEGIN\nCHAIN");
-	IS("pck_crl", "300102");
-	IS("root_ca_crl", "3001ff");
-	json_decref(o);
-	proc_stop(&pid, 0);
-	/* the service is away: what is cached is still handed out */
-	assert_int_equal(get(url, 0, &again, &why), DSTACK_OK);
-	assert_int_equal(again.len, out.len);
-	AUTO_WR struct wr stale = wr_new(0);
-	proc_pause_ms(1100);
-	assert_int_equal(get(url, 1, &stale, &why), DSTACK_OK);
-	assert_memory_equal(stale.buf, out.buf, out.len);
+	return i;
 }
 
 static void
-bad_answers_are_refused_with_a_line(void **state)
+refused_with(const char *words)
 {
-	static const struct {
-		enum play play;
-		const char *words;
-	} cases[] = { { NO_HEADER, "left out header" },
-		{ ERROR_500, "HTTP 500" }, { NOT_JSON, "malformed" },
-		{ HUGE_BODY, "more than" } };
-	char url[64];
-	char path[120];
-	struct why why;
+	struct dcap_collateral_info i;
+	assert_int_not_equal(ask(FMSPC, "platform", &i), DSTACK_OK);
+	if (strstr(why.text, words) == NULL)
+		fail_msg("'%s' lacks '%s'", why.text, words);
+}
 
+static void
+answers_become_one_document_that_the_verifier_takes(void **state)
+{
+	struct dcap_collateral_info i = good();
+	(void)state;
+	assert_int_equal(i.tee, DCAP_TEE_TDX);
+	assert_int_equal(i.tcb_eval, 20);
+	assert_int_equal(i.pck_crl_number, 7);
+	assert_int_equal(bed.requests, 4);
+	/* and is not fetched again */
+	(void)good();
+	assert_int_equal(bed.requests, 4);
+}
+
+static void
+lists_are_taken_as_der_pem_and_hex(void **state)
+{
+	(void)state;
+	for (int form = BED_DER; form <= BED_PEM; form++) {
+		clear_dir();
+		bed.form = (enum bed_form)form;
+		bed.pccs = form == BED_HEX;
+		restart();
+		assert_int_equal(good().root_crl_number, 7);
+	}
+}
+
+static void
+models_cas_and_tees_are_kept_apart(void **state)
+{
+	struct dcap_collateral_info i;
+	AUTO_WR struct wr w = wr_new(0);
+	(void)state;
+	(void)good();
+	assert_int_equal(ask(OTHER, "platform", &i), DSTACK_OK);
+	assert_int_equal(i.fmspc[0], 0x90);
+	assert_int_equal(ask(FMSPC, "processor", &i), DSTACK_OK);
+	assert_int_equal(collateral_get(svc, DCAP_TEE_SGX, FMSPC, "platform",
+	                     &w, &why),
+	    DSTACK_OK);
+	assert_int_equal(bed.requests, 16);
+	assert_int_equal(good().fmspc[0], 0x00);
+	bed_stop(&bed);
+	restart();
+	assert_int_equal(good().fmspc[0], 0x00);
+	assert_int_equal(ask(OTHER, "platform", &i), DSTACK_OK);
+	assert_int_equal(i.fmspc[0], 0x90);
+}
+
+static void
+a_restart_without_the_service_serves_what_is_cached(void **state)
+{
+	(void)state;
+	(void)good();
+	bed_stop(&bed);
+	restart();
+	(void)good();
+	now_s += 20 * DAY; /* still valid; renewal fails and nothing is lost */
+	assert_true(collateral_renew(svc) < 3600 * 1000);
+	(void)good();
+	now_s += 15 * DAY;
+	refused_with("what is cached has ended");
+}
+
+static void
+what_is_cached_is_renewed_long_before_it_ends(void **state)
+{
+	(void)state;
+	assert_int_equal(good().tcb_issued, NOW);
+	assert_true(collateral_renew(svc) > 0);
+	assert_int_equal(bed.requests, 4);
+	now_s += 7 * 3600;
+	bed.made = now_s;
+	(void)collateral_renew(svc);
+	assert_int_equal(bed.requests, 8);
+	assert_int_equal(good().tcb_issued, NOW + 7 * 3600);
+	/* near its end more often than every six hours */
+	bed.made = NOW - 29 * DAY + 9 * 3600;
+	clear_dir();
+	restart();
+	now_s = NOW;
+	(void)good();
+	int64_t wait = collateral_renew(svc);
+	assert_in_range(wait, 1000, 3600 * 1000);
+}
+
+static void
+an_unchanged_answer_is_asked_for_by_its_etag(void **state)
+{
+	(void)state;
+	bed.etags = true;
+	(void)good();
+	assert_int_equal(bed.requests, 4);
+	restart(); /* the ETags are on disk */
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	assert_int_equal(bed.requests, 4);
+	assert_int_equal(bed.unchanged, 4);
+	assert_int_equal(good().tcb_eval, 20);
+	bed.version = 2;
+	bed.eval = 21;
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	assert_int_equal(bed.requests, 8);
+	assert_int_equal(good().tcb_eval, 21);
+	/* another service is not asked about this one's ETags */
+	struct pcs_bed second;
+	bed_start(&second);
+	second.etags = true;
+	second.version = 2;
+	second.eval = 22;
+	const struct collateral_options o = { .url = second.url };
+	restart_with(&o);
+	(void)collateral_renew(svc);
+	assert_int_equal(second.unchanged, 0);
+	assert_int_equal(good().tcb_eval, 22);
+	bed_stop(&second);
+}
+
+static const struct {
+	enum bed_fault fault;
+	const char *words;
+} faults[] = {
+	{ BED_NO_HEADER, "no header TCB-Info-Issuer-Chain" },
+	{ BED_CUT_CHAIN, "issuer_chain: certificate" },
+	{ BED_NOT_ENCODED, "not percent-encoded" },
+	{ BED_ERROR, "HTTP 500; check PCCS_URL" },
+	{ BED_GARBAGE, "the answer is malformed" },
+	{ BED_HUGE, "more than" },
+	{ BED_FLIPPED, "its signature is wrong" },
+	{ BED_OTHER_ROOT, "do not end in the trusted root" },
+	{ BED_OTHER_MODEL, "of another FMSPC" },
+	{ BED_OTHER_CA, "PCK CRL is not of the Platform CA" },
+};
+
+static void
+a_bad_answer_is_refused_with_a_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		clear_dir();
+		restart();
+		bed.fault = faults[i].fault;
+		refused_with(faults[i].words);
+		bed.fault = BED_GOOD;
+		now_s += 10;
+		(void)good();
+	}
+}
+
+static void
+a_bad_answer_takes_no_good_one_away(void **state)
+{
+	(void)state;
+	(void)good();
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		bed.fault = faults[i].fault;
+		bed.eval = 21;
+		now_s += 7 * 3600;
+		(void)collateral_renew(svc);
+		assert_int_equal(good().tcb_eval, 20);
+	}
+	restart(); /* neither in memory nor on disk */
+	assert_int_equal(good().tcb_eval, 20);
+	bed.fault = BED_GOOD;
+	now_s += 3600;
+	(void)collateral_renew(svc);
+	assert_int_equal(good().tcb_eval, 21);
+}
+
+static void
+an_older_answer_does_not_replace_a_newer_one(void **state)
+{
+	(void)state;
+	bed.made = NOW - DAY;
+	(void)good();
+	bed.eval = 19;
+	bed.qe_eval = 21; /* this part is newer, and taken */
+	bed.crl = 6;
+	bed.root_crl = 8;
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	struct dcap_collateral_info i = good();
+	assert_int_equal(i.tcb_eval, 20);
+	assert_int_equal(i.qe_eval, 21);
+	assert_int_equal(i.pck_crl_number, 7);
+	assert_int_equal(i.root_crl_number, 8);
+	bed.eval = 20;
+	bed.made -= 1;
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	i = good();
+	assert_int_equal(i.tcb_issued, NOW - DAY);
+	assert_int_equal(i.qe_issued, NOW - DAY);
+	bed.qe_eval = 20;
+	bed.root_crl = 7;
+	bed.made = NOW;
+	restart();
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	i = good();
+	assert_int_equal(i.tcb_issued, NOW);
+	assert_int_equal(i.qe_eval, 21);
+	assert_int_equal(i.root_crl_number, 8);
+}
+
+static void
+an_expired_answer_is_refused(void **state)
+{
+	(void)state;
+	bed.made = NOW - 31 * DAY;
+	refused_with("is this machine's clock right?");
+	bed.made = NOW - 28 * DAY;
+	now_s += 10;
+	(void)good();
+	bed.eval = 21; /* newer, but its list has ended */
+	bed.made = NOW - 31 * DAY;
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	assert_int_equal(good().tcb_eval, 20);
+}
+
+static void
+a_silent_service_costs_no_more_than_the_timeout(void **state)
+{
+	const struct collateral_options o = { .timeout_ms = 100 };
+	struct timespec a, b;
+	(void)state;
+	restart_with(&o);
+	bed.fault = BED_SILENT;
+	(void)clock_gettime(CLOCK_MONOTONIC, &a);
+	refused_with("imeout");
+	(void)clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true((b.tv_sec - a.tv_sec) * 1000 +
+	        (b.tv_nsec - a.tv_nsec) / 1000000 < 1500);
+}
+
+static void
+a_dead_service_is_asked_less_and_less_often(void **state)
+{
+	const struct collateral_options o = {
+		.retry_ms = 1000, .retry_max_ms = 4000 };
+	(void)state;
+	restart_with(&o);
+	bed.fault = BED_ERROR;
+	refused_with("HTTP 500");
+	refused_with("HTTP 500"); /* from memory */
+	assert_int_equal(bed.requests, 1);
+	now_s += 1; /* 0.75 to 1 s later it may be asked */
+	refused_with("HTTP 500");
+	assert_int_equal(bed.requests, 2);
+	now_s += 1; /* now 1.5 to 2 s */
+	refused_with("HTTP 500");
+	assert_int_equal(bed.requests, 2);
+	now_s += 1;
+	refused_with("HTTP 500");
+	assert_int_equal(bed.requests, 3);
+	for (int i = 0; i < 4; i++) {
+		now_s += 4; /* never more than the most */
+		refused_with("HTTP 500");
+		assert_int_equal(bed.requests, 4 + i);
+	}
+	now_s -= 30 * DAY; /* a clock turned back stops nothing */
+	bed.made = now_s;
+	bed.fault = BED_GOOD;
+	(void)good();
+}
+
+static void
+damaged_cache_files_are_fetched_again(void **state)
+{
+	char path[160];
 	(void)state;
 	(void)snprintf(path, sizeof(path),
-	    "%s/collateral-00806f050000-platform.json", dir);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		AUTO_WR struct wr out = wr_new(0);
-		pid_t pid = pcs(cases[i].play, url, sizeof(url));
-		(void)unlink(path);
-		assert_int_not_equal(get(url, 0, &out, &why), DSTACK_OK);
-		if (strstr(why.text, cases[i].words) == NULL)
-			fail_msg("'%s' lacks '%s'", why.text, cases[i].words);
-		assert_int_equal(out.len, 0);
-		assert_int_not_equal(access(path, F_OK), 0);
-		proc_stop(&pid, 0);
+	    "%s/collateral-tdx-" FMSPC "-platform-standard.json", dir);
+	for (int how = 0; how < 3; how++) {
+		struct stat sb;
+		now_s += 3600;
+		bed.requests = 0;
+		clear_dir();
+		restart();
+		(void)good();
+		assert_int_equal(bed.requests, 4);
+		assert_int_equal(stat(path, &sb), 0);
+		FILE *f = fopen(path, "r+");
+		assert_non_null(f);
+		if (how == 0) {
+			(void)fseek(f, sb.st_size / 2, SEEK_SET);
+			(void)fputc('~', f);
+		} else if (how == 1) {
+			assert_int_equal(
+			    ftruncate(fileno(f), sb.st_size - 9), 0);
+		} else {
+			assert_int_equal(ftruncate(fileno(f), 0), 0);
+		}
+		(void)fclose(f);
+		restart();
+		(void)good();
+		assert_int_equal(bed.requests, 8);
+		restart();
+		(void)good();
+		assert_int_equal(bed.requests, 8);
 	}
 }
 
 static void
-service_away_and_nothing_cached_is_undecided(void **state)
+a_cache_file_under_another_root_is_not_used(void **state)
 {
-	struct why why;
-	AUTO_WR struct wr out = wr_new(0);
-
+	uint8_t mine[64];
 	(void)state;
-	assert_int_equal(
-	    get("http://127.0.0.1:1", 0, &out, &why), DSTACK_E_MISSING);
-	assert_non_null(strstr(why.text, "collateral service"));
+	(void)good();
+	memcpy(mine, root, 64);
+	sim_root("other", root);
+	bed_stop(&bed);
+	restart();
+	refused_with("TCB info: http://127.0.0.1");
+	memcpy(root, mine, 64);
 }
 
 static void
-simulator_makes_its_own(void **state)
+early_updates_are_asked_for_by_name_and_cached_apart(void **state)
 {
-	struct collateral_source s = { .sim = true };
-	AUTO_WR struct wr out = wr_new(0);
-
+	char base[96];
 	(void)state;
-	assert_int_equal(collateral_get(&s, "00806f050000", "platform", &out,
-	                     NULL),
-	    DSTACK_OK);
-	assert_true(out.len > 4000);
+	(void)good();
+	(void)snprintf(base, sizeof(base), "%s/sgx/certification/v4/", bed.url);
+	const struct collateral_options o = { .early = true, .url = base };
+	restart_with(&o);
+	bed.eval = 21;
+	assert_int_equal(good().tcb_eval, 21);
+	assert_int_equal(bed.requests, 8);
+	bed.fault = BED_ERROR;
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	assert_non_null(strstr(bed.last,
+	    "GET /tdx/certification/v4/tcb?fmspc=" FMSPC "&update=early "));
+	restart();
+	assert_int_equal(good().tcb_eval, 20);
+}
+
+static void
+the_thread_renews_by_itself(void **state)
+{
+	struct collateral_options o = { .background = true };
+	(void)state;
+	(void)good();
+	now_s += 7 * 3600;
+	bed.eval = 21;
+	restart_with(&o);
+	for (int i = 0; i < 200 && good().tcb_eval != 21; i++)
+		(void)usleep(10000);
+	assert_int_equal(good().tcb_eval, 21);
+	/* and ends soon though the service says nothing */
+	o.timeout_ms = 20000;
+	bed.fault = BED_SILENT;
+	now_s += 7 * 3600;
+	restart_with(&o);
+	struct timespec a, b;
+	(void)clock_gettime(CLOCK_MONOTONIC, &a);
+	restart();
+	(void)clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true(b.tv_sec - a.tv_sec <= 3);
+}
+
+static void
+the_simulator_makes_its_own(void **state)
+{
+	const struct collateral_options o = { .sim = true, .url = "" };
+	struct dcap_collateral_info i;
+	(void)state;
+	restart_with(&o);
+	assert_int_equal(good().tcb_eval, SIM_TCB_EVAL);
+	assert_int_equal(bed.requests, 0);
 	assert_int_equal(
-	    collateral_get(&s, "../../x/y/z0", "platform", &out, NULL),
-	    DSTACK_E_FORMAT);
+	    ask("../../x/y/z0", "platform", &i), DSTACK_E_FORMAT);
+	assert_int_equal(ask(FMSPC, "else", &i), DSTACK_E_FORMAT);
 }
 
 static int
@@ -207,6 +509,8 @@ setup(void **state)
 {
 	(void)state;
 	(void)signal(SIGPIPE, SIG_IGN);
+	log_name("test");
+	sim_root(SIM_KEY_ROOT, root);
 	(void)snprintf(dir, sizeof(dir), "build/test-coll-%d", (int)getpid());
 	return mkdir(dir, 0700);
 }
@@ -214,24 +518,34 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	char path[120];
-
 	(void)state;
-	(void)snprintf(path, sizeof(path),
-	    "%s/collateral-00806f050000-platform.json", dir);
-	(void)unlink(path);
+	clear_dir();
 	return rmdir(dir);
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, each, each_after)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		    pcs_answers_become_one_document_and_are_cached),
-		cmocka_unit_test(bad_answers_are_refused_with_a_line),
-		cmocka_unit_test(service_away_and_nothing_cached_is_undecided),
-		cmocka_unit_test(simulator_makes_its_own),
+		TEST(answers_become_one_document_that_the_verifier_takes),
+		TEST(lists_are_taken_as_der_pem_and_hex),
+		TEST(models_cas_and_tees_are_kept_apart),
+		TEST(a_restart_without_the_service_serves_what_is_cached),
+		TEST(what_is_cached_is_renewed_long_before_it_ends),
+		TEST(an_unchanged_answer_is_asked_for_by_its_etag),
+		TEST(a_bad_answer_is_refused_with_a_line),
+		TEST(a_bad_answer_takes_no_good_one_away),
+		TEST(an_older_answer_does_not_replace_a_newer_one),
+		TEST(an_expired_answer_is_refused),
+		TEST(a_silent_service_costs_no_more_than_the_timeout),
+		TEST(a_dead_service_is_asked_less_and_less_often),
+		TEST(damaged_cache_files_are_fetched_again),
+		TEST(a_cache_file_under_another_root_is_not_used),
+		TEST(early_updates_are_asked_for_by_name_and_cached_apart),
+		TEST(the_thread_renews_by_itself),
+		TEST(the_simulator_makes_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

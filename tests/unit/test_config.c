@@ -111,6 +111,7 @@ garbled_values_are_refused_without_being_shown(void **state)
 	refused("HOST_SERVICE=127.0.0.1:0\n", "HOST_SERVICE is garbled");
 	refused("HOST_SERVICE=127.0.0.1:65536\n", "HOST_SERVICE is garbled");
 	refused("FLAVOUR=real\n", "FLAVOUR is garbled");
+	refused("PCCS_UPDATE=late\n", "PCCS_UPDATE is garbled");
 	refused("HOST_VOLUME=a b\n", "HOST_VOLUME is garbled");
 	refused("export CHAIN_ID=1\n", "no such key");
 	refused("PRIVKEYS=1\n", "no such key 'PRIVKEYS'");
