@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dstack image: build and relock run the scripts of image/ in the source
- * tree; measure and diff read images. Measurements are computed from the
- * files, never taken from a guest.
+ * tree; the other words have files of their own.
  */
 #include "cli/cmd.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +15,11 @@
 #include "cli/network.h"
 
 const char image_usage[] =
-    "usage: dstack image build [OUT]           the image, in build/image\n"
+    "usage: dstack image build [--from FILE] [--fresh] [OUT]\n"
+    "                    the image, in build/image\n"
     "       dstack image relock                today's packages\n"
+    "       dstack image export [--with-kernel] FILE\n"
+    "       dstack image import FILE           packages and signed indexes\n"
     "       dstack image measure DIR --netcfg FILE [--memory MIB]\n"
     "                            [--vcpus N] [--json]\n"
     "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
@@ -40,17 +43,54 @@ run_script(const char *script, char **argv)
 	    &why);
 }
 
+/* argv[0] is "build". */
+static int
+run_build(int argc, char **argv)
+{
+	static const struct option lopt[] = { { "from", 1, NULL, 'f' },
+		{ "fresh", 0, NULL, 'F' }, { NULL, 0, NULL, 0 } };
+	static char fresh[] = "--fresh";
+	char *args[4] = { NULL };
+	const char *from = NULL;
+	struct why why = { "" };
+	int n = 1, c;
+
+	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+		if (c == 'f')
+			from = optarg;
+		else if (c == 'F' && n == 1)
+			args[n++] = fresh;
+		else
+			return cmd_usage(image_usage);
+	}
+	if (argc - optind > 1)
+		return cmd_usage(image_usage);
+	if (optind < argc)
+		args[n++] = argv[optind];
+	if (from != NULL) {
+		enum dstack_status st = image_import_file(from, &why);
+		if (st != DSTACK_OK)
+			return cmd_fail("image", st, &why);
+		(void)fflush(stdout);
+	}
+	return run_script("build", args);
+}
+
 int
 cmd_image(int argc, char **argv)
 {
 	const char *sub = argc > 1 ? argv[1] : "";
 
-	if (strcmp(sub, "build") == 0 && argc <= 3)
-		return run_script("build", argv + 1);
+	if (strcmp(sub, "build") == 0)
+		return run_build(argc - 1, argv + 1);
 	if (strcmp(sub, "relock") == 0 && argc == 2)
 		return run_script("relock", argv + 1);
 	if (strcmp(sub, "measure") == 0)
 		return image_measure(argc - 1, argv + 1);
+	if (strcmp(sub, "export") == 0)
+		return image_export(argc - 1, argv + 1);
+	if (strcmp(sub, "import") == 0)
+		return image_import(argc - 1, argv + 1);
 	if (strcmp(sub, "diff") == 0)
 		return image_diff(argc - 1, argv + 1);
 	return cmd_usage(image_usage);

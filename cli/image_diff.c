@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "cli/image.h"
-
-#define PATH_LEN 512
+#include "cli/image_lock.h"
 
 static json_t *
 manifest(const char *dir, struct why *why)
