@@ -177,10 +177,13 @@ machine(struct args *a, const struct vm_config *c, struct why *why)
 		fast_firmware(a);
 		return DSTACK_OK;
 	case VM_ACCEL_TCG:
-		/* la57=off: five-level tables only cost under TCG */
+		/*
+		 * Five-level tables only cost under TCG; and ERMS would have
+		 * the kernel clear pages byte by byte.
+		 */
 		arg(a, "q35,accel=tcg,usb=off,smm=off,vmport=off,hpet=off");
 		arg(a, "-cpu");
-		arg(a, "max,la57=off");
+		arg(a, "max,la57=off,erms=off");
 		fast_firmware(a);
 		return DSTACK_OK;
 	case VM_ACCEL_AUTO:

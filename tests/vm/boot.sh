@@ -32,7 +32,7 @@ check "an unknown dstack. word on the command line halts" \
 boot sh "$vmtmp/netcfg" ' init=/bin/sh rd.break single' ''
 check "init= and rd.break reach no shell" "$(said 'is not allowed')"
 
-boot cpu "$vmtmp/netcfg" '' 's/^max,la57=off$/&,-rdrand,-rdseed/'
+boot cpu "$vmtmp/netcfg" '' 's/^max,la57=off,erms=off$/&,-rdrand,-rdseed/'
 check "a CPU without RDRAND halts before any key is made" \
 	"$(said 'no RDRAND')"
 
