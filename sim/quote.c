@@ -55,16 +55,18 @@ put_signed(struct wr *w, const struct sim_quote *q)
 	wr_put(w, q->vendor_id, 16);
 	wr_put(w, q->user_data, 20);
 	bool td15 = q->body_type == 3 && q->version >= 5;
+	bool sgx = q->version >= 5 ? q->body_type == 1 : q->tee_type != SIM_TDX;
 	if (q->version >= 5) {
 		wr_u16le(w, q->body_type);
 		wr_u32le(w, q->body_size != 0 ? q->body_size
+			: sgx		      ? 384
 			: td15		      ? 648
 					      : 584);
 	}
-	if (q->tee_type == SIM_TDX)
-		put_td(w, &q->td, td15);
-	else
+	if (sgx)
 		put_sgx(w, &q->sgx);
+	else
+		put_td(w, &q->td, td15);
 }
 
 static enum dstack_status

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes quotes: TDX v4, TDX v5 (TD 1.0 and 1.5), SGX v3. Layouts: Intel TDX
+ * Makes quotes: TDX v4 and v5 (TD 1.0, 1.5), SGX v3, v4, v5. Layouts: Intel TDX
  * DCAP Quoting Library API, appendix A, and SGX QuoteLibReference, appendix
  * A; integers little-endian. Every field is a value; keys are labels
  * (sim/key.h).
@@ -54,10 +54,10 @@ struct sim_quote {
 	uint8_t reserved[4]; /* v3: qe_svn, pce_svn */
 	uint8_t vendor_id[16];
 	uint8_t user_data[20];
-	uint16_t body_type; /* v5: 2 TD 1.0, 3 TD 1.5 */
+	uint16_t body_type; /* v5: 1 SGX, 2 TD 1.0, 3 TD 1.5 */
 	uint32_t body_size; /* v5; 0: the right one */
 	struct sim_td_report td;
-	struct sim_sgx_report sgx; /* v3 */
+	struct sim_sgx_report sgx; /* v3; v4 of TEE type 0; v5 of body type 1 */
 	struct sim_sgx_report qe;  /* its reportdata is made, see below */
 	bool qe_reportdata_given;  /* take qe.reportdata as it is */
 	uint8_t qe_auth[64];

@@ -56,17 +56,17 @@ signatures(const struct pck_chain *p, const struct dcap_collateral *c,
 	    known(p->ca, &c->pck_ca);
 	if (!checked) {
 		AUTO_P256 p256_key *root = p256_new(p->root->key, NULL);
-		if (root == NULL || !x509_signed_by(p->root, root))
+		if (root == NULL || !x509_signed_by(&p->root->signed_part, root))
 			return no(why, DCAP_BAD_PCK_CHAIN,
 			    "PCK chain: the root's signature is wrong");
-		if (!x509_signed_by(p->ca, root))
+		if (!x509_signed_by(&p->ca->signed_part, root))
 			return no(why, DCAP_BAD_PCK_CHAIN,
 			    "PCK chain: the intermediate's signature is wrong");
 	}
 	AUTO_P256 p256_key *own =
 	    checked ? NULL : p256_new(p->ca->key, NULL);
 	p256_key *ca = checked ? c->pck_ca_key : own;
-	if (ca == NULL || !x509_signed_by(p->leaf, ca))
+	if (ca == NULL || !x509_signed_by(&p->leaf->signed_part, ca))
 		return no(why, DCAP_BAD_PCK_CHAIN,
 		    "PCK chain: the PCK certificate's signature is wrong");
 	return DCAP_OK;
@@ -91,8 +91,9 @@ pck_chain_check(const struct pck_chain *p, const struct dcap_collateral *c,
 	enum dcap_code code = signatures(p, c, why);
 	if (code != DCAP_OK)
 		return code;
-	if (!x509_valid_at(p->leaf, now) || !x509_valid_at(p->ca, now) ||
-	    !x509_valid_at(p->root, now))
+	if (!window_holds(p->leaf->valid, now) ||
+	    !window_holds(p->ca->valid, now) ||
+	    !window_holds(p->root->valid, now))
 		return no(why, DCAP_EXPIRED_PCK_CHAIN,
 		    "PCK chain: a certificate is not valid at this time");
 	return DCAP_OK;
@@ -117,7 +118,8 @@ roots(const struct dcap_collateral *c, const uint8_t root_key[static 64],
 static bool
 valid_pair(const struct kept_cert *a, const struct kept_cert *b, int64_t now)
 {
-	return x509_valid_at(&a->cert, now) && x509_valid_at(&b->cert, now);
+	return window_holds(a->cert.valid, now) &&
+	    window_holds(b->cert.valid, now);
 }
 
 static enum dcap_code
@@ -126,25 +128,25 @@ times(const struct dcap_collateral *c, int64_t now, struct why *why)
 	if (!valid_pair(&c->pck_ca, &c->pck_root, now))
 		return no(why, DCAP_EXPIRED_PCK_CHAIN,
 		    "pck_crl_issuer_chain is not valid at this time");
-	if (now < c->root_crl.this_update || now > c->root_crl.next_update)
+	if (!window_holds(c->root_crl.valid, now))
 		return no(why, DCAP_CRL_EXPIRED,
 		    "root_ca_crl is not current; fetch it anew");
-	if (now < c->pck_crl.this_update || now > c->pck_crl.next_update)
+	if (!window_holds(c->pck_crl.valid, now))
 		return no(why, DCAP_CRL_EXPIRED,
 		    "pck_crl is not current; fetch it anew");
-	if (now < c->tcb.issued)
+	if (now < c->tcb.valid.from)
 		return no(why, DCAP_TCB_INFO_NOT_YET_VALID,
 		    "tcb_info is issued after this time");
-	if (now > c->tcb.next_update)
+	if (now > c->tcb.valid.to)
 		return no(why, DCAP_TCB_INFO_EXPIRED,
 		    "tcb_info is past its nextUpdate; fetch it anew");
 	if (!valid_pair(&c->tcb_signer, &c->tcb_root, now))
 		return no(why, DCAP_EXPIRED_TCB_INFO_CHAIN,
 		    "tcb_info_issuer_chain is not valid at this time");
-	if (now < c->qe.issued)
+	if (now < c->qe.valid.from)
 		return no(why, DCAP_QE_IDENTITY_NOT_YET_VALID,
 		    "qe_identity is issued after this time");
-	if (now > c->qe.next_update)
+	if (now > c->qe.valid.to)
 		return no(why, DCAP_QE_IDENTITY_EXPIRED,
 		    "qe_identity is past its nextUpdate; fetch it anew");
 	if (!valid_pair(&c->qe_signer, &c->qe_root, now))

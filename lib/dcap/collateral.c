@@ -93,10 +93,10 @@ issuer_chain(struct load *l, struct dcap_bytes pem, const char *cn,
 		AUTO_P256 p256_key *key = key_of(l, root->key);
 		if (key == NULL)
 			return refuse_text(l, code, part, "bad root key");
-		if (!known(root, as_root) && !x509_signed_by(root, key))
+		if (!known(root, as_root) && !x509_signed_by(&root->signed_part, key))
 			return refuse_text(l, code, part,
 			    "the root certificate's signature is wrong");
-		if (!x509_signed_by(leaf, key))
+		if (!x509_signed_by(&leaf->signed_part, key))
 			return refuse_text(l, code, part,
 			    "the issuer's certificate is not signed by its root");
 	}
@@ -153,7 +153,7 @@ list(struct load *l, struct dcap_bytes in, const struct kept_cert *ca,
 	if (!der_span_equal(out->issuer, ca->cert.subject))
 		return refuse_text(l, DCAP_CRL_MISSING, part,
 		    "the list that is there is of another issuer");
-	if (!crl_signed_by(out, key))
+	if (!x509_signed_by(&out->signed_part, key))
 		return refuse_text(l, DCAP_CRL_BAD_SIGNATURE, part,
 		    "not signed by its issuer");
 	return DSTACK_OK;
@@ -319,12 +319,12 @@ dcap_collateral_free(struct dcap_collateral *c)
 }
 
 static void
-narrow(struct dcap_collateral_info *o, int64_t from, int64_t to)
+narrow(struct dcap_collateral_info *o, struct window w)
 {
-	if (from > o->not_before)
-		o->not_before = from;
-	if (to < o->not_after)
-		o->not_after = to;
+	if (w.from > o->not_before)
+		o->not_before = w.from;
+	if (w.to < o->not_after)
+		o->not_after = w.to;
 }
 
 void
@@ -336,8 +336,8 @@ dcap_collateral_describe(
 	struct dcap_collateral_info o = {
 		.not_before = INT64_MIN,
 		.not_after = INT64_MAX,
-		.tcb_issued = c->tcb.issued,
-		.qe_issued = c->qe.issued,
+		.tcb_issued = c->tcb.valid.from,
+		.qe_issued = c->qe.valid.from,
 		.tcb_eval = c->tcb.eval,
 		.qe_eval = c->qe.eval,
 		.root_crl_number = c->root_crl.number,
@@ -345,11 +345,11 @@ dcap_collateral_describe(
 		.tee = c->tcb.tee,
 	};
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		narrow(&o, kept[i]->cert.not_before, kept[i]->cert.not_after);
-	narrow(&o, c->root_crl.this_update, c->root_crl.next_update);
-	narrow(&o, c->pck_crl.this_update, c->pck_crl.next_update);
-	narrow(&o, c->tcb.issued, c->tcb.next_update);
-	narrow(&o, c->qe.issued, c->qe.next_update);
+		narrow(&o, kept[i]->cert.valid);
+	narrow(&o, c->root_crl.valid);
+	narrow(&o, c->pck_crl.valid);
+	narrow(&o, c->tcb.valid);
+	narrow(&o, c->qe.valid);
 	memcpy(o.fmspc, c->tcb.fmspc, sizeof(o.fmspc));
 	memcpy(o.root_key, c->pck_root.cert.key, sizeof(o.root_key));
 	*out = o;

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dcap/x509.h"
-
 static const uint8_t oid_crl_number[] = { 0x55, 0x1d, 0x14 };
 
 /* Shorter numbers first, then by bytes: as integers. */
@@ -111,9 +109,7 @@ parse_tbs(struct rd *tbs, struct crl *c)
 	if (st == DSTACK_OK)
 		st = der_take_raw(tbs, DER_SEQ, &in, &c->issuer);
 	if (st == DSTACK_OK)
-		st = der_take_time(tbs, &c->this_update);
-	if (st == DSTACK_OK)
-		st = der_take_time(tbs, &c->next_update);
+		st = der_take_window(tbs, &c->valid);
 	if (st == DSTACK_OK && der_is(tbs, DER_SEQ))
 		st = take_entries(tbs, c);
 	if (st == DSTACK_OK)
@@ -125,29 +121,12 @@ enum dstack_status
 crl_parse(struct der_span der, struct crl *out)
 {
 	struct crl c = { .count = 0 };
-	struct rd r = rd_over(der.p, der.n), list, tbs, bits;
-	uint8_t unused;
+	struct rd tbs;
 	if (der.n > CRL_MAX_BYTES)
 		return DSTACK_E_LIMIT;
-	enum dstack_status st = der_take(&r, DER_SEQ, &list);
-	if (st == DSTACK_OK)
-		st = rd_end(&r);
-	if (st == DSTACK_OK)
-		st = der_take_raw(&list, DER_SEQ, &tbs, &c.tbs);
+	enum dstack_status st = x509_open_signed(der, &c.signed_part, &tbs);
 	if (st == DSTACK_OK)
 		st = parse_tbs(&tbs, &c);
-	if (st == DSTACK_OK)
-		st = x509_take_sig_alg(&list);
-	if (st == DSTACK_OK)
-		st = der_take(&list, DER_BITS, &bits);
-	if (st == DSTACK_OK)
-		st = rd_u8(&bits, &unused);
-	if (st == DSTACK_OK && unused != 0)
-		st = DSTACK_E_FORMAT;
-	if (st == DSTACK_OK)
-		st = p256_sig_from_der(&bits, c.sig);
-	if (st == DSTACK_OK)
-		st = rd_end(&list);
 	if (st != DSTACK_OK) {
 		crl_free(&c);
 		return st;
@@ -162,12 +141,6 @@ crl_free(struct crl *c)
 	free(c->serial);
 	c->serial = NULL;
 	c->count = 0;
-}
-
-bool
-crl_signed_by(const struct crl *c, p256_key *key)
-{
-	return p256_verify(key, c->tbs.p, c->tbs.n, c->sig);
 }
 
 bool

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "dcap/when.h"
-
 bool
 der_span_equal(struct der_span a, struct der_span b)
 {
@@ -191,4 +189,11 @@ der_take_time(struct rd *r, int64_t *out)
 	if (st == DSTACK_OK)
 		*r = t;
 	return st;
+}
+
+enum dstack_status
+der_take_window(struct rd *r, struct window *out)
+{
+	enum dstack_status st = der_take_time(r, &out->from);
+	return st == DSTACK_OK ? der_take_time(r, &out->to) : st;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/rd.h"
+#include "dcap/when.h"
 
 enum {
 	DER_BOOLEAN = 0x01,
@@ -60,5 +61,8 @@ DSTACK_CHECKED enum dstack_status der_take_bool(struct rd *r, bool *out);
 DSTACK_CHECKED enum dstack_status der_take_oid(struct rd *r, struct der_span *out);
 /* UTCTime or GeneralizedTime in the forms of RFC 5280 4.1.2.5; seconds. */
 DSTACK_CHECKED enum dstack_status der_take_time(struct rd *r, int64_t *out);
+/* Two of them: Validity's content; thisUpdate and nextUpdate. */
+DSTACK_CHECKED enum dstack_status der_take_window(
+    struct rd *r, struct window *out);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/hex.h"
 #include "base/rd.h"
-#include "dcap/when.h"
 
 json_t *
 jget_parse(const void *text, size_t len, struct why *why)
@@ -102,4 +101,14 @@ jget_date(const json_t *o, const char *name, int64_t *out,
 	if (text != NULL)
 		memcpy(text, s, strlen(s) + 1);
 	return DSTACK_OK;
+}
+
+enum dstack_status
+jget_window(const json_t *o, struct window *out, struct why *why)
+{
+	enum dstack_status st =
+	    jget_date(o, "issueDate", &out->from, NULL, why);
+	if (st != DSTACK_OK)
+		return st;
+	return jget_date(o, "nextUpdate", &out->to, NULL, why);
 }

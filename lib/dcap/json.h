@@ -12,6 +12,7 @@
 
 #include "base/own.h"
 #include "base/status.h"
+#include "dcap/when.h"
 #include "dstack/dcap.h"
 
 static inline void
@@ -39,5 +40,8 @@ DSTACK_CHECKED enum dstack_status jget_array(const json_t *o,
 /* "2024-03-13T00:00:00Z"; text may be NULL. */
 DSTACK_CHECKED enum dstack_status jget_date(const json_t *o, const char *name,
     int64_t *out, char text[DCAP_DATE_LEN], struct why *why);
+/* A document's issueDate and nextUpdate. */
+DSTACK_CHECKED enum dstack_status jget_window(
+    const json_t *o, struct window *out, struct why *why);
 
 #endif

@@ -123,6 +123,10 @@ svn_levels_parse(const json_t *owner, uint64_t max_svn,
 	for (size_t i = 0; i < n && st == DSTACK_OK; i++) {
 		st = one_level(json_array_get(list, i), max_svn, pool,
 		    &out->level[i], why);
+		for (size_t k = 0; st == DSTACK_OK && k < i; k++)
+			if (out->level[k].isvsvn == out->level[i].isvsvn)
+				st = why_set(why, DSTACK_E_FORMAT,
+				    "ISVSVN given twice");
 		if (st != DSTACK_OK)
 			st = why_wrap(why, st, "tcbLevels[%zu]", i);
 	}

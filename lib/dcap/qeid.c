@@ -58,9 +58,7 @@ qeid_parse(const void *text, size_t len, struct qe_identity *q,
 		return why_set(why, DSTACK_E_REJECTED,
 		    "identity of '%s', not of TD_QE or QE", id);
 	}
-	st = jget_date(j, "issueDate", &q->issued, NULL, why);
-	if (st == DSTACK_OK)
-		st = jget_date(j, "nextUpdate", &q->next_update, NULL, why);
+	st = jget_window(j, &q->valid, why);
 	if (st == DSTACK_OK)
 		st = jget_uint(j, "tcbEvaluationDataNumber", UINT32_MAX, &eval,
 		    why);

@@ -10,8 +10,7 @@
 
 struct qe_identity {
 	enum dcap_tee tee; /* "TD_QE" or "QE" */
-	int64_t issued;
-	int64_t next_update;
+	struct window valid; /* issueDate to nextUpdate */
 	uint32_t eval;
 	uint8_t miscselect[4];
 	uint8_t miscselect_mask[4];

@@ -49,6 +49,15 @@ one_level(const json_t *v, struct tcb_info *t, struct tcb_level *out,
 	return st;
 }
 
+/* Which of two results would such a level have? */
+static bool
+same_level(const struct tcb_level *a, const struct tcb_level *b)
+{
+	return memcmp(a->sgx, b->sgx, sizeof(a->sgx)) == 0 &&
+	    memcmp(a->tdx, b->tdx, sizeof(a->tdx)) == 0 &&
+	    a->pcesvn == b->pcesvn;
+}
+
 static enum dstack_status
 all_levels(const json_t *j, struct tcb_info *t, struct why *why)
 {
@@ -67,6 +76,10 @@ all_levels(const json_t *j, struct tcb_info *t, struct why *why)
 	for (size_t i = 0; i < n && st == DSTACK_OK; i++) {
 		st = one_level(
 		    json_array_get(list, i), t, &t->level[i], why);
+		for (size_t k = 0; st == DSTACK_OK && k < i; k++)
+			if (same_level(&t->level[k], &t->level[i]))
+				st = why_set(why, DSTACK_E_FORMAT,
+				    "SVNs given twice");
 		if (st != DSTACK_OK)
 			st = why_wrap(why, st, "tcbLevels[%zu]", i);
 	}
@@ -176,9 +189,7 @@ tcbinfo_parse(const void *text, size_t len, struct tcb_info *t,
 	}
 	st = tee_of(j, &t->tee, why);
 	if (st == DSTACK_OK)
-		st = jget_date(j, "issueDate", &t->issued, NULL, why);
-	if (st == DSTACK_OK)
-		st = jget_date(j, "nextUpdate", &t->next_update, NULL, why);
+		st = jget_window(j, &t->valid, why);
 	if (st == DSTACK_OK)
 		st = jget_hex(j, "fmspc", t->fmspc, sizeof(t->fmspc), why);
 	if (st == DSTACK_OK)
@@ -192,6 +203,13 @@ tcbinfo_parse(const void *text, size_t len, struct tcb_info *t,
 		t->eval = (uint32_t)eval;
 	if (st == DSTACK_OK && t->tee == DCAP_TEE_TDX)
 		st = all_modules(j, t, why);
+	if (st == DSTACK_OK && t->tee == DCAP_TEE_SGX &&
+	    (json_object_get(j, "tdxModule") != NULL ||
+		json_object_get(j, "tdxModuleIdentities") != NULL)) {
+		*code = DCAP_TCB_INFO_MISMATCH;
+		return why_set(why, DSTACK_E_REJECTED,
+		    "TCB info of SGX that names a TDX module");
+	}
 	if (st == DSTACK_OK)
 		st = all_levels(j, t, why);
 	return st;

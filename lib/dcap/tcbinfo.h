@@ -28,8 +28,7 @@ struct tdx_module {
 
 struct tcb_info {
 	enum dcap_tee tee;
-	int64_t issued;
-	int64_t next_update;
+	struct window valid; /* issueDate to nextUpdate */
 	uint8_t fmspc[6];
 	uint8_t pceid[2];
 	uint32_t eval; /* tcbEvaluationDataNumber */

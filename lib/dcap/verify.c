@@ -181,8 +181,9 @@ judge(const struct dcap_quote *q, struct pck_chain *p,
 	if (qeid_check(&c->qe, &q->qe, &v->why) != DSTACK_OK)
 		return DCAP_QE_IDENTITY_MISMATCH;
 	v->tcb_eval = c->tcb.eval < c->qe.eval ? c->tcb.eval : c->qe.eval;
-	v->collateral_issued =
-	    c->tcb.issued > c->qe.issued ? c->tcb.issued : c->qe.issued;
+	v->collateral_issued = c->tcb.valid.from > c->qe.valid.from
+	    ? c->tcb.valid.from
+	    : c->qe.valid.from;
 	v->root_crl_number = c->root_crl.number;
 	v->pck_crl_number = c->pck_crl.number;
 	code = tcb_evaluate(c, q, &p->ext, v);

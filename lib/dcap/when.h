@@ -3,9 +3,22 @@
 #ifndef DCAP_WHEN_H
 #define DCAP_WHEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
+
+/* When a signed thing holds, seconds UTC; both ends are inside. */
+struct window {
+	int64_t from;
+	int64_t to;
+};
+
+static inline bool
+window_holds(struct window w, int64_t now)
+{
+	return w.from <= now && now <= w.to;
+}
 
 /* "YYYYMMDDHHMMSSZ" */
 DSTACK_CHECKED enum dstack_status when_parse_packed(

@@ -55,6 +55,35 @@ x509_take_extension(
 	return st;
 }
 
+enum dstack_status
+x509_open_signed(struct der_span der, struct x509_signed *out, struct rd *tbs)
+{
+	struct rd r = rd_over(der.p, der.n), all, bits;
+	uint8_t unused;
+	enum dstack_status st = der_take(&r, DER_SEQ, &all);
+	if (st == DSTACK_OK)
+		st = rd_end(&r);
+	if (st == DSTACK_OK)
+		st = der_take_raw(&all, DER_SEQ, tbs, &out->tbs);
+	if (st == DSTACK_OK)
+		st = x509_take_sig_alg(&all);
+	if (st == DSTACK_OK)
+		st = der_take(&all, DER_BITS, &bits);
+	if (st == DSTACK_OK)
+		st = rd_u8(&bits, &unused);
+	if (st == DSTACK_OK && unused != 0)
+		st = DSTACK_E_FORMAT;
+	if (st == DSTACK_OK)
+		st = p256_sig_from_der(&bits, out->sig);
+	return st == DSTACK_OK ? rd_end(&all) : st;
+}
+
+bool
+x509_signed_by(const struct x509_signed *s, p256_key *key)
+{
+	return p256_verify(key, s->tbs.p, s->tbs.n, s->sig);
+}
+
 /* The Name's common name, if it has exactly one. */
 static enum dstack_status
 common_name(struct der_span name, struct der_span *cn)
@@ -204,9 +233,7 @@ parse_tbs(struct rd *tbs, struct x509_cert *c)
 	if (st == DSTACK_OK)
 		st = der_take(tbs, DER_SEQ, &validity);
 	if (st == DSTACK_OK)
-		st = der_take_time(&validity, &c->not_before);
-	if (st == DSTACK_OK)
-		st = der_take_time(&validity, &c->not_after);
+		st = der_take_window(&validity, &c->valid);
 	if (st == DSTACK_OK)
 		st = rd_end(&validity);
 	if (st == DSTACK_OK)
@@ -232,27 +259,10 @@ enum dstack_status
 x509_parse(struct der_span der, struct x509_cert *out, struct why *why)
 {
 	struct x509_cert c = { .der = der, .pathlen = -1 };
-	struct rd r = rd_over(der.p, der.n), cert, tbs, bits;
-	uint8_t unused;
-	enum dstack_status st = der_take(&r, DER_SEQ, &cert);
-	if (st == DSTACK_OK)
-		st = rd_end(&r);
-	if (st == DSTACK_OK)
-		st = der_take_raw(&cert, DER_SEQ, &tbs, &c.tbs);
+	struct rd tbs;
+	enum dstack_status st = x509_open_signed(der, &c.signed_part, &tbs);
 	if (st == DSTACK_OK)
 		st = parse_tbs(&tbs, &c);
-	if (st == DSTACK_OK)
-		st = x509_take_sig_alg(&cert);
-	if (st == DSTACK_OK)
-		st = der_take(&cert, DER_BITS, &bits);
-	if (st == DSTACK_OK)
-		st = rd_u8(&bits, &unused);
-	if (st == DSTACK_OK && unused != 0)
-		st = DSTACK_E_FORMAT;
-	if (st == DSTACK_OK)
-		st = p256_sig_from_der(&bits, c.sig);
-	if (st == DSTACK_OK)
-		st = rd_end(&cert);
 	if (st != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "not an X.509 v3 certificate of the PCK profile");
@@ -264,12 +274,6 @@ bool
 x509_cn_is(const struct x509_cert *c, const char *cn)
 {
 	return c->cn.n == strlen(cn) && memcmp(c->cn.p, cn, c->cn.n) == 0;
-}
-
-bool
-x509_valid_at(const struct x509_cert *c, int64_t now)
-{
-	return c->not_before <= now && now <= c->not_after;
 }
 
 static bool
@@ -325,10 +329,4 @@ x509_check_leaf(const struct x509_cert *leaf, const struct x509_cert *ca,
 		return why_set(why, DSTACK_E_REJECTED,
 		    "'%s' has not the constraints of a leaf", cn);
 	return DSTACK_OK;
-}
-
-bool
-x509_signed_by(const struct x509_cert *c, p256_key *key)
-{
-	return p256_verify(key, c->tbs.p, c->tbs.n, c->sig);
 }

@@ -21,16 +21,28 @@ enum { /* keyUsage bits, RFC 5280 4.2.1.3, as bit numbers */
 	X509_CRL_SIGN = 6,
 };
 
+/* What certificates and revocation lists are: a part, and who signed it. */
+struct x509_signed {
+	struct der_span tbs;
+	uint8_t sig[64];
+};
+/*
+ * SEQUENCE { tbs, ECDSA with SHA-256, signature } that fills der; tbs: the
+ * content of its first part.
+ */
+DSTACK_CHECKED enum dstack_status x509_open_signed(
+    struct der_span der, struct x509_signed *out, struct rd *tbs);
+/* Is it signed by key? */
+bool x509_signed_by(const struct x509_signed *s, p256_key *key);
+
 struct x509_cert { /* a view; valid as long as the DER is */
 	struct der_span der;
-	struct der_span tbs;
+	struct x509_signed signed_part;
 	struct der_span serial; /* leading zeros off */
 	struct der_span issuer; /* Name, whole element */
 	struct der_span subject;
-	int64_t not_before;
-	int64_t not_after;
+	struct window valid;
 	const uint8_t *key; /* 64: x || y */
-	uint8_t sig[64];
 	struct der_span cn; /* subject's one common name, or empty */
 	bool has_constraints;
 	bool is_ca;
@@ -64,9 +76,6 @@ struct x509_chain {
 DSTACK_CHECKED enum dstack_status x509_chain_parse(const void *pem,
     size_t len, struct x509_chain *out, struct why *why);
 
-/* Is it valid at now? */
-bool x509_valid_at(const struct x509_cert *c, int64_t now);
-
 /* Root: its own issuer, CN "Intel SGX Root CA", may sign certificates. */
 DSTACK_CHECKED enum dstack_status x509_check_root(
     const struct x509_cert *root, struct why *why);
@@ -76,8 +85,6 @@ DSTACK_CHECKED enum dstack_status x509_check_pck_ca(const struct x509_cert *ca,
 /* Leaf named cn, issued by ca: names and constraints. */
 DSTACK_CHECKED enum dstack_status x509_check_leaf(const struct x509_cert *leaf,
     const struct x509_cert *ca, const char *cn, struct why *why);
-/* Is c signed by key? */
-bool x509_signed_by(const struct x509_cert *c, p256_key *key);
 
 #define X509_CN_ROOT "Intel SGX Root CA"
 #define X509_CN_PLATFORM "Intel SGX PCK Platform CA"

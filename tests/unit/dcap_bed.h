@@ -144,6 +144,48 @@ bed_quote_chain(struct bed *b, const struct sim_cert_spec *x,
 		abort();
 }
 
+/* text with every x replaced by y, and more behind it. */
+static inline void
+bed_swap(struct wr *text, const char *x, const char *y, const char *more)
+{
+	AUTO_WR struct wr out = wr_new(0);
+	size_t n = strlen(x), i = 0;
+	while (i < text->len) {
+		bool here = n != 0 && text->len - i >= n &&
+		    memcmp(text->buf + i, x, n) == 0;
+		wr_put(&out, here ? y : (char *)text->buf + i,
+		    here ? strlen(y) : 1);
+		i += here ? n : 1;
+	}
+	wr_str(&out, more);
+	bed_set(text, out.buf, out.len);
+}
+
+/* The same in the quote's own chain. */
+static inline void
+bed_quote_pem(struct bed *b, const char *x, const char *y, const char *more)
+{
+	AUTO_WR struct wr chain = wr_new(0);
+	if (sim_pck_chain(&b->w, &chain) != DSTACK_OK)
+		abort();
+	bed_swap(&chain, x, y, more);
+	wr_free(&b->q);
+	b->q = wr_new(0);
+	if (sim_quote_make(&b->w.quote, chain.buf, chain.len, &b->q) !=
+	    DSTACK_OK)
+		abort();
+}
+
+/* An SGX world that verifies, in a quote of this version. */
+static inline void
+bed_sgx(struct bed *b, unsigned version)
+{
+	sim_world_sgx(&b->w);
+	memcpy(b->w.quote.sgx.reportdata, b->report_data, 64);
+	b->w.quote.version = (uint16_t)version;
+	b->w.quote.body_type = 1;
+}
+
 static inline void
 bed_revoke(struct sim_crl_spec *crl, const struct sim_cert_spec *cert)
 {

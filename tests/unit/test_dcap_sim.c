@@ -28,6 +28,7 @@
 #define OKP(name, status, ...) BODY(o_##name, __VA_ARGS__)
 #include "dcap_cases.h"
 #include "dcap_cases2.h"
+#include "dcap_cases3.h"
 #undef W
 #undef P
 #undef OK
@@ -40,6 +41,7 @@
 static const struct bed_case cases[] = {
 #include "dcap_cases.h"
 #include "dcap_cases2.h"
+#include "dcap_cases3.h"
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 

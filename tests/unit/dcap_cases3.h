@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* More of dcap_cases.h: SGX in newer quotes, text forms, contradictions. */
+
+/* ---- SGX enclaves in quotes v4 and v5 */
+OK(sgx_v4, UP_TO_DATE, bed_sgx(b, 4))
+OK(sgx_v5, UP_TO_DATE, bed_sgx(b, 5))
+OK(sgx_v5_out_of_date, OUT_OF_DATE, bed_sgx(b, 5); w->pck.sgx.svn[4] = 1)
+W(sgx_v4_with_tdx_tcb_info, TCB_INFO_MISMATCH, bed_sgx(b, 4);
+    w->tcb.id = "TDX")
+W(sgx_v4_with_td_qe_identity, QE_IDENTITY_MISMATCH, bed_sgx(b, 4);
+    w->qe_identity.id = "TD_QE")
+W(sgx_v4_of_the_td_qe, QE_IDENTITY_MISMATCH, bed_sgx(b, 4);
+    w->quote.qe.isvprodid = 2)
+W(sgx_v4_signed_by_another_key, BAD_QUOTE_SIGNATURE, bed_sgx(b, 4);
+    w->quote.att_signer = "mallory")
+W(sgx_v4_outer_cert_type_5, UNSUPPORTED_CERT_DATA_TYPE, bed_sgx(b, 4);
+    w->quote.outer_type = 5)
+W(sgx_v4_component_below_every_level, TCB_NOT_SUPPORTED, bed_sgx(b, 4);
+    w->pck.sgx.svn[3] = 0)
+W(sgx_v4_of_another_report_data, REPORT_DATA_MISMATCH, bed_sgx(b, 4);
+    w->quote.sgx.reportdata[63] ^= 1)
+W(sgx_v5_with_tdx_tcb_info, TCB_INFO_MISMATCH, bed_sgx(b, 5);
+    w->tcb.id = "TDX")
+W(sgx_v5_signed_by_another_key, BAD_QUOTE_SIGNATURE, bed_sgx(b, 5);
+    w->quote.att_signer = "mallory")
+W(sgx_v5_revoked, REVOKED, bed_sgx(b, 5); bed_revoke(&w->pck_crl, &w->pck))
+W(sgx_v5_with_a_td_body, MALFORMED_QUOTE, bed_sgx(b, 5);
+    w->quote.body_type = 2)
+W(sgx_v5_with_a_td15_body, MALFORMED_QUOTE, bed_sgx(b, 5);
+    w->quote.body_type = 3)
+W(tdx_v5_with_an_sgx_body, MALFORMED_QUOTE, w->quote.version = 5;
+    w->quote.body_type = 1)
+W(sgx_v5_body_of_another_size, MALFORMED_QUOTE, bed_sgx(b, 5);
+    w->quote.body_size = 383)
+P(sgx_v4_of_another_enclave, BAD_QUOTE_SIGNATURE,
+    wr_free(&b->q); b->q = wr_new(0); bed_sgx(b, 4);
+    if (sim_world_quote(&b->w, &b->q) != DSTACK_OK) abort();
+    sim_collateral_free(&b->c);
+    if (sim_collateral_make(&b->w, &b->c) != DSTACK_OK) abort();
+    b->q.buf[48 + 64] ^= 1 /* MRENCLAVE */)
+
+/* ---- PEM as others write it */
+OKP(chain_with_crlf, UP_TO_DATE, bed_quote_pem(b, "\n", "\r\n", ""))
+OKP(chain_without_the_last_newline, UP_TO_DATE,
+    bed_quote_pem(b, "-----END CERTIFICATE-----\n",
+	"-----END CERTIFICATE-----", ""))
+OKP(chain_with_blank_lines, UP_TO_DATE,
+    bed_quote_pem(b, "-----BEGIN", "\n \t\n-----BEGIN", ""))
+P(chain_with_text_between, BAD_PCK_CHAIN,
+    bed_quote_pem(b, "-----BEGIN", "subject=CN\n-----BEGIN", ""))
+P(chain_with_text_behind, BAD_PCK_CHAIN, bed_quote_pem(b, "", "", "x"))
+P(chain_of_another_label, BAD_PCK_CHAIN,
+    bed_quote_pem(b, " CERTIFICATE-", " X509 CERTIFICATE-", ""))
+P(chain_with_a_fourth_certificate, BAD_PCK_CHAIN,
+    AUTO_WR struct wr c = wr_new(0);
+    if (sim_pck_chain(&b->w, &c) != DSTACK_OK) abort();
+    wr_u8(&c, 0);
+    bed_quote_pem(b, "", "", (char *)c.buf))
+OKP(collateral_chains_with_crlf, UP_TO_DATE,
+    bed_swap(&b->c.pck_crl_issuer_chain, "\n", "\r\n", "");
+    bed_swap(&b->c.tcb_info_issuer_chain, "\n", "\r\n", "");
+    bed_swap(&b->c.qe_identity_issuer_chain, "\n", "\r\n", ""))
+P(tcb_chain_with_text_between, BAD_TCB_INFO_CHAIN,
+    bed_swap(&b->c.tcb_info_issuer_chain, "-----BEGIN", "x\n-----BEGIN", ""))
+
+/* ---- Documents that contradict themselves, or are of the other kind */
+W(tcb_level_given_twice, MALFORMED_COLLATERAL,
+    w->tcb.level[1] = w->tcb.level[0];
+    w->tcb.level[1].status = "OutOfDate")
+OK(tcb_levels_that_differ_in_pcesvn, UP_TO_DATE,
+    w->tcb.level[1] = w->tcb.level[0]; w->tcb.level[1].pcesvn--)
+OK(tcb_levels_that_differ_in_a_tdx_component, UP_TO_DATE,
+    w->tcb.level[1] = w->tcb.level[0]; w->tcb.level[1].tdx[15] = 1)
+OK(tcb_levels_that_differ_in_an_sgx_component, UP_TO_DATE,
+    w->tcb.level[1] = w->tcb.level[0]; w->tcb.level[1].sgx[15] = 1)
+W(module_level_given_twice, MALFORMED_COLLATERAL,
+    w->tcb.module[0].level[1].isvsvn = w->tcb.module[0].level[0].isvsvn)
+W(qe_level_given_twice, MALFORMED_COLLATERAL,
+    w->qe_identity.level[1].isvsvn = w->qe_identity.level[0].isvsvn)
+W(sgx_tcb_info_with_a_tdx_module, TCB_INFO_MISMATCH, bed_sgx(b, 3);
+    bed_tcb_text(b, "\"tcbLevels\"", "\"tdxModule\":{},\"tcbLevels\""))
+W(sgx_tcb_info_with_module_identities, TCB_INFO_MISMATCH, bed_sgx(b, 3);
+    bed_tcb_text(b, "\"tcbLevels\"",
+	"\"tdxModuleIdentities\":[],\"tcbLevels\""))
+W(tcb_info_of_another_tcb_type, MALFORMED_COLLATERAL, w->tcb.type = 1)
+OK(documents_of_two_evaluations, UP_TO_DATE, w->qe_identity.eval = 3)
