@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/own.h"
+#include "guest/cgroup.h"
 #include "guest/container_priv.h"
 #include "guest/netlink.h"
 #include "guest/unpack.h"
@@ -154,6 +156,16 @@ container_make(struct container *c, uint64_t bytes, struct why *why)
 	return st;
 }
 
+uint64_t
+container_used(const struct container *c)
+{
+	struct statfs s;
+
+	if (fstatfs(c->dirfd, &s) != 0)
+		return 0;
+	return (uint64_t)(s.f_blocks - s.f_bfree) * (uint64_t)s.f_bsize;
+}
+
 int
 container_root(const struct container *c)
 {
@@ -238,6 +250,10 @@ runtime_says(struct container *c, int status, struct why *why)
 		(void)why_set(why, DSTACK_E_SYS,
 		    "container %u: no mount namespace for the runtime",
 		    c->slot);
+	else if (WEXITSTATUS(status) == CONTAINER_NO_GROUP)
+		(void)why_set(why, DSTACK_E_SYS,
+		    "container %u: it cannot be put into its bounds",
+		    c->slot);
 	else
 		(void)why_set(why, DSTACK_E_SYS,
 		    "container %u: the runtime refuses to start it: %s",
@@ -262,9 +278,20 @@ first_process(struct container *c, struct why *why)
 	return DSTACK_OK;
 }
 
+/* What it writes from now on is its own to pay for. */
+static enum dstack_status
+bound(struct container *c, uint64_t free, struct why *why)
+{
+	if (!cgroup_there(CGROUP_ROOT))
+		return DSTACK_OK;
+	if (c->tree == 0)
+		c->tree = container_used(c);
+	return cgroup_slot(CGROUP_ROOT, c->slot, free, c->tree, why);
+}
+
 enum dstack_status
 container_start(struct container *c, const struct oci_config *config,
-    const char *data, bool want_log, struct why *why)
+    const char *data, bool want_log, uint64_t free, struct why *why)
 {
 	AUTO_FREE char *json = NULL;
 	AUTO_CLOSE int out = -1;
@@ -302,6 +329,9 @@ container_start(struct container *c, const struct oci_config *config,
 		if (fcntl(c->log, F_SETFL, O_NONBLOCK) != 0)
 			return sys(c, "log pipe", why);
 	}
+	st = bound(c, free, why);
+	if (st != DSTACK_OK)
+		return st;
 	c->stop_signal = spec_stop_signal(config->stopsignal);
 	c->port = config->port;
 	int status = 0;
@@ -385,4 +415,5 @@ container_drop(struct container *c)
 		(void)umount2(c->dir, MNT_DETACH);
 	}
 	c->made = false;
+	c->tree = 0;
 }

@@ -30,6 +30,7 @@ struct container {
 	int pidfd;
 	int stop_signal;
 	uint16_t port;
+	uint64_t tree;  /* bytes of its root when it was first started */
 };
 
 void container_init(struct container *c, unsigned slot);
@@ -40,6 +41,8 @@ void container_init(struct container *c, unsigned slot);
  */
 DSTACK_CHECKED enum dstack_status container_make(
     struct container *c, uint64_t bytes, struct why *why);
+/* Bytes of its tmpfs that are in use. */
+uint64_t container_used(const struct container *c);
 /* The directory that becomes its root; the caller closes it. */
 int container_root(const struct container *c);
 /* Listening sockets for the app plane; the caller closes them. */
@@ -49,11 +52,12 @@ DSTACK_CHECKED enum dstack_status container_listen(
 /*
  * Run the image's command. data: directory for /mnt/encrypted_data, given to
  * the image's USER; NULL for none. want_log: c->log becomes the read end of its output. May be called
- * again when the process has ended.
+ * again when the process has ended. free: bytes that were free before the
+ * first app, of which it gets a part where there are groups (guest/cgroup.h).
  */
 DSTACK_CHECKED enum dstack_status container_start(struct container *c,
     const struct oci_config *config, const char *data, bool want_log,
-    struct why *why);
+    uint64_t free, struct why *why);
 /* Has the first process ended? Then it is reaped and *status is its wait. */
 bool container_ended(struct container *c, int *status);
 /*

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 
 #include "base/own.h"
+#include "guest/cgroup.h"
 
 int
 container_pidfd(pid_t pid)
@@ -222,6 +223,8 @@ exec_runtime(const struct container *c, int out)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	limits();
+	if (cgroup_there(CGROUP_ROOT) && !cgroup_enter(CGROUP_ROOT, c->slot))
+		_exit(CONTAINER_NO_GROUP);
 	if (!own_root(c))
 		_exit(CONTAINER_NO_ROOT);
 	hide_mixed_cgroups();

@@ -10,6 +10,8 @@
 #define CONTAINER_FD_NET 11
 /* Exit code of the child that found no mount namespace for the runtime. */
 #define CONTAINER_NO_ROOT 125
+/* And the one that could not enter its group. */
+#define CONTAINER_NO_GROUP 124
 
 /*
  * A user namespace with the container's ids and a network namespace that it

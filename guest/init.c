@@ -22,6 +22,7 @@
 #include "base/secret.h"
 #include "crypto/hash.h"
 #include "guest/boot.h"
+#include "guest/cgroup.h"
 #include "guest/flavour.h"
 #include "guest/ipc.h"
 #include "guest/modules.h"
@@ -89,7 +90,9 @@ vm_boot(struct plan *p, struct why *why)
 	watch_phase("kernel"); /* from here on it is ours */
 	(void)reboot(RB_DISABLE_CAD);
 	boot_sysctls();
-	st = modules_load("boot", why);
+	st = cgroup_prepare(CGROUP_ROOT, why);
+	if (st == DSTACK_OK)
+		st = modules_load("boot", why);
 	if (st == DSTACK_OK)
 		st = modules_load("tee", why);
 	if (st != DSTACK_OK)

@@ -20,6 +20,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "guest/cgroup.h"
 #include "guest/chain.h"
 #include "guest/container.h"
 #include "guest/ipc.h"
@@ -74,6 +75,7 @@ struct kube {
 	int live; /* slot that serves; -1 none */
 	uint64_t highest; /* version seen; nothing below it runs */
 	uint64_t memory;  /* bytes of this VM */
+	uint64_t free;    /* of them, before the first app; 0: not known yet */
 	/* The image that was fetched for staged_for, checked. */
 	struct oci_image *staged;
 	struct kube_archive archive;
@@ -276,11 +278,24 @@ lay_out(struct kube *k, struct app *a, struct why *why)
 	return DSTACK_OK;
 }
 
+/* Bytes that could be had now: all roles are up, and no app runs yet. */
+static uint64_t
+available(void)
+{
+	char text[4096];
+	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	text[n > 0 ? n : 0] = '\0';
+	return cgroup_available(text);
+}
+
 static enum dstack_status
 run(struct kube *k, struct app *a, struct why *why)
 {
+	if (k->free == 0)
+		k->free = available() + container_used(&a->box);
 	enum dstack_status st = container_start(&a->box, oci_config(a->image),
-	    PATH_VOLUME "/app", k->chain.cfg.log_app, why);
+	    PATH_VOLUME "/app", k->chain.cfg.log_app, k->free, why);
 	a->started = kube_now();
 	return st;
 }

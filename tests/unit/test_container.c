@@ -146,7 +146,8 @@ an_app_gets_what_its_image_says_and_no_more(void **state)
 	int tcp = -1;
 	int local = -1;
 	assert_int_equal(container_listen(&c, &tcp, &local, &why), DSTACK_OK);
-	if (container_start(&c, oci_config(img), "/run/data", true, &why) !=
+	if (container_start(&c, oci_config(img), "/run/data", true, 1 << 28,
+	        &why) !=
 	    DSTACK_OK)
 		fail_msg("%s", why.text);
 	read_until(&c, "ready\n", out, sizeof(out));
@@ -172,7 +173,8 @@ an_app_gets_what_its_image_says_and_no_more(void **state)
 	read_until(&c, "stopped\n", out, sizeof(out));
 	assert_false(container_answers(&c, 1000));
 	/* The same tree again, as after a crash. */
-	if (container_start(&c, oci_config(img), "/run/data", true, &why) !=
+	if (container_start(&c, oci_config(img), "/run/data", true, 1 << 28,
+	        &why) !=
 	    DSTACK_OK)
 		fail_msg("%s", why.text);
 	read_until(&c, "ready\n", out, sizeof(out));
@@ -210,7 +212,8 @@ two_slots_run_side_by_side_and_apart(void **state)
 		assert_int_equal(
 		    container_listen(&c[i], &fd[2 * i], &fd[2 * i + 1], &why),
 		    DSTACK_OK);
-		if (container_start(&c[i], oci_config(img), NULL, true, &why) !=
+		if (container_start(&c[i], oci_config(img), NULL, true, 1 << 28,
+		        &why) !=
 		    DSTACK_OK)
 			fail_msg("%s", why.text);
 		read_until(&c[i], "ready\n", out, sizeof(out));
@@ -248,7 +251,7 @@ an_image_that_cannot_run_says_so(void **state)
 	int local = -1;
 	assert_int_equal(container_listen(&c, &tcp, &local, &why), DSTACK_OK);
 	assert_int_equal(
-	    container_start(&c, oci_config(img), NULL, false, &why),
+	    container_start(&c, oci_config(img), NULL, false, 1 << 28, &why),
 	    DSTACK_E_SYS);
 	assert_non_null(strstr(why.text, "nothing"));
 	close(tcp);
@@ -256,7 +259,7 @@ an_image_that_cannot_run_says_so(void **state)
 	make(&c, &img2, &ar2, "{\"Cmd\":[\"/battery\"],\"User\":\"nobody\"}",
 	    &why);
 	assert_int_equal(
-	    container_start(&c, oci_config(img2), NULL, false, &why),
+	    container_start(&c, oci_config(img2), NULL, false, 1 << 28, &why),
 	    DSTACK_E_REJECTED);
 	assert_non_null(strstr(why.text, "nobody"));
 	container_drop(&c);

@@ -162,7 +162,8 @@ start(struct container *c, const char *file)
 	int host = open("/run/dstack/app/0/host/list.me",
 	    O_WRONLY | O_CREAT, 0644);
 	close(host);
-	if (container_start(c, oci_config(img), "/run/data", false, &why) !=
+	if (container_start(c, oci_config(img), "/run/data", false, 1 << 28,
+	        &why) !=
 	    DSTACK_OK)
 		fail_msg("%s", why.text);
 	for (int i = 0; i < 200 && !container_answers(c, 100); i++)

@@ -1,0 +1,58 @@
+#!/bin/sh
+# T38: an app that takes all threads, all memory, all of its file systems is
+# held to its bounds: the roles live on, it is started again, and a new version
+# takes its place.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/vm/netlib.sh
+own_network "$PWD/tests/vm/bounds.sh"
+start_network "$B/demo-bounds" --nodes 1 --memory 256 || exit 1
+hv=$net/node0/host_volume
+console=$net/node0/console.log
+control=$(sed -n 's/^GUEST_SERVICE=//p' "$net/node0/host.env")
+alive() {
+	curl -sf --max-time 30 -o "$net/status" "$control/status" && ! gone "$demo" &&
+		! grep -q '"ended"' "$net/events"
+}
+
+mkdir -p "$net/hog"
+${CC:-gcc} -O2 -static -pthread -o "$net/hog/hog" tests/vm/hog.c || exit 1
+echo '{"Entrypoint":["/hog"],"ExposedPorts":{"80/tcp":{}}}' >"$net/hog.json"
+hog=$("$bin" app build "$net/hog" -o "$net/hog.tar" --config "$net/hog.json" \
+	--tag hog:latest | grep -oE '[0-9a-f]{64}' | head -1)
+cp "$net/hog.tar" "$hv/app-$(echo "$hog" | cut -c1-16).tar"
+contract propose --name app-example --digest "$hog" >/dev/null
+wait_for 200 has 0 / 'the hog took'
+check "the hog runs" "$(yes_if has 0 / 'the hog took')"
+
+n=$(get 0 /threads --max-time 200 | sed -n 's/^the hog took //p')
+echo "# it got ${n:-no answer for its} threads"
+check "it gets some threads and not more than its bound" \
+	"$(yes_if test "${n:-0}" -ge 500 -a "${n:-0}" -le 2048)"
+
+ends() {
+	grep -c 'app.*ended\|ended.*signal' "$console" || true
+}
+before=$(ends)
+get 0 /memory --max-time 200 >/dev/null 2>&1
+more() {
+	[ "$(ends)" -gt "$before" ]
+}
+wait_for 60 more
+check "it is ended when it takes more memory than there is for it" "$(yes_if more)"
+check "the node lives on" "$(yes_if alive)"
+wait_for 200 has 0 / 'the hog took'
+check "and starts it again" "$(yes_if has 0 / 'the hog took')"
+
+get 0 /files --max-time 200 >"$net/files" 2>&1
+echo "# files: $(tail -1 "$net/files")"
+check "the node lives on when the app's file systems are full" "$(yes_if alive)"
+two=$(./build_app.sh -o "$net/two.tar" --greeting 'After the hog' \
+	2>/dev/null | grep -oE '[0-9a-f]{64}' | head -1)
+cp "$net/two.tar" "$hv/app-$(echo "$two" | cut -c1-16).tar"
+contract propose --name app-example --digest "$two" >/dev/null
+wait_for 300 has 0 / 'After the hog'
+check "and turns to a new version" "$(yes_if has 0 / 'After the hog')"
+check "which serves, in the same boot" "$(yes_if alive)"
+[ "$bad" -eq 0 ] || tail -30 "$console" | sed 's/^/# /'
+exit $bad
