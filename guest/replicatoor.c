@@ -15,7 +15,7 @@
 #include "base/secret.h"
 #include "guest/sandbox.h"
 
-#define RETRY_MS 200
+#define RETRY_MS 100
 
 void
 repl_nap(void)

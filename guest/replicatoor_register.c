@@ -60,8 +60,9 @@ sign_tx(struct msg_register *m, struct why *why)
 	return DSTACK_OK;
 }
 
-#define DOUBT_SECONDS 8   /* an answer takes a few blocks */
-#define LOST_SECONDS 90   /* an answer that is on the chain is here by then */
+#define LOOK_MS 1000      /* between two looks at the chain */
+#define DOUBT_MS 8000     /* an answer takes a few blocks */
+#define LOST_MS 90000     /* an answer that is on the chain is here by then */
 #define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
 
 static enum dstack_status
@@ -175,12 +176,12 @@ open_answer(const struct repl *r, uint64_t epoch,
 	return repl_keyd(KEYD_OPEN, &q, NULL, why);
 }
 
-static time_t
-boot_seconds(void)
+static int64_t
+boot_ms(void)
 {
 	struct timespec t = { 0 };
 	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /*
@@ -214,16 +215,28 @@ static enum dstack_status
 await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
     const struct msg_register *m, bool *done, struct why *why)
 {
-	const time_t since = boot_seconds();
-	time_t answered = 0; /* when we first saw so */
+	const int64_t since = boot_ms();
+	int64_t looked = 0;   /* when the chain was asked last */
+	int64_t answered = 0; /* when it first said that there is an answer */
 	bool doubted = false;
 	for (;;) {
 		struct state_request request;
 		struct chain_head head;
 		struct msg_onboard o = { 0 };
-		enum dstack_status st = chain_request(
-		    &r->chain, m->request_id, &request, &head, why);
+		enum dstack_status st = fetch_answer(m->request_id, &o, why);
+		const bool here = st == DSTACK_OK;
+		/* asking the host is cheap, proofs from the chain are not */
+		if (st == DSTACK_E_BUSY && boot_ms() - looked < LOOK_MS) {
+			repl_nap();
+			continue;
+		}
+		if (here || st == DSTACK_E_BUSY) {
+			st = chain_request(
+			    &r->chain, m->request_id, &request, &head, why);
+			looked = boot_ms();
+		}
 		if (st == DSTACK_OK && request.state == KM_REQUEST_NONE) {
+			msg_onboard_free(&o);
 			/* not final yet, or never mined: its anchor tells */
 			if (head.number > m->s.anchor_number + ANCHOR_BLOCKS)
 				return why_set(why, DSTACK_E_BUSY,
@@ -232,27 +245,27 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 			continue;
 		}
 		if (st == DSTACK_OK && request.state == KM_REQUEST_REQUESTED &&
-		    head.number > request.expiry)
+		    head.number > request.expiry) {
+			msg_onboard_free(&o);
 			return why_set(why, DSTACK_E_BUSY,
 			    "nobody answered our request in time");
+		}
 		if (st == DSTACK_OK && answered == 0 &&
 		    request.state == KM_REQUEST_ONBOARDED)
-			answered = boot_seconds();
-		if (st == DSTACK_OK)
-			st = fetch_answer(m->request_id, &o, why);
-		if (st == DSTACK_E_BUSY && answered != 0) {
+			answered = looked;
+		if (st == DSTACK_OK && !here && answered != 0) {
 			/* a relay network's: its onboarder may be gone */
-			if (boot_seconds() - answered > LOST_SECONDS)
+			if (looked - answered > LOST_MS)
 				return why_set(why, DSTACK_E_BUSY,
 				    "our request was answered, but the "
 				    "ciphertext did not come; asking anew");
 			repl_nap();
 			continue;
 		}
-		if (st == DSTACK_E_BUSY) {
-			if (!doubted && boot_seconds() - since > DOUBT_SECONDS)
+		if (st == DSTACK_OK && !here) {
+			if (!doubted && looked - since > DOUBT_MS)
 				doubt(r, epoch, record, &head, m);
-			doubted = boot_seconds() - since > DOUBT_SECONDS;
+			doubted = looked - since > DOUBT_MS;
 			repl_nap();
 			continue;
 		}

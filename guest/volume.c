@@ -33,7 +33,7 @@
 
 #define KEYD_VOLUME_KEYS 17
 #define KEYD_SIGN_ANCHOR 18
-#define RETRY_MS 200
+#define RETRY_MS 100
 #define DIRECTORY_RECORD "volume.record"
 
 struct vol {
