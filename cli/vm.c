@@ -2,14 +2,17 @@
 /* dstack vm: start, stop, log and probe. Nodes use host/vm.h directly. */
 #include "cli/cmd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/own.h"
 #include "host/vm.h"
+#include "host/vm_acpi.h"
 
 #define STOP_MS 3000
 
@@ -17,14 +20,18 @@ static const char usage[] =
     "usage: dstack vm start --image DIR --run DIR --link SOCKET --tee SOCKET\n"
     "           --control PORT --https PORT [--disk FILE] [--memory MIB]\n"
     "           [--vcpus N] [--accel auto|kvm|tcg|tdx] [--netcfg FILE]\n"
-    "           [--firmware FILE] [--quote-service CID:PORT] [--print]\n"
+    "           [--firmware FILE] [--quote-service CID:PORT|PATH]\n"
+    "           [--machine TYPE] [--print]\n"
     "       dstack vm stop --run DIR\n"
     "       dstack vm logs --run DIR\n"
+    "       dstack vm acpi --out DIR [--memory MIB] [--vcpus N]\n"
+    "           [--machine TYPE] [--no-disk]\n"
     "       dstack vm probe [KERNEL]";
 
 enum opt {
 	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
 	O_MEMORY, O_VCPUS, O_ACCEL, O_NETCFG, O_FIRMWARE, O_QUOTE, O_PRINT,
+	O_MACHINE, O_OUT, O_NO_DISK,
 };
 
 static bool
@@ -49,7 +56,8 @@ accel(const char *text, enum vm_accel *out)
 }
 
 static bool
-options(int argc, char **argv, struct vm_config *c, bool *print)
+options(int argc, char **argv, struct vm_config *c, bool *print,
+    const char **out)
 {
 	static const struct option lopt[] = {
 		{ "image", 1, NULL, O_IMAGE }, { "run", 1, NULL, O_RUN },
@@ -60,6 +68,8 @@ options(int argc, char **argv, struct vm_config *c, bool *print)
 		{ "accel", 1, NULL, O_ACCEL }, { "netcfg", 1, NULL, O_NETCFG },
 		{ "firmware", 1, NULL, O_FIRMWARE },
 		{ "quote-service", 1, NULL, O_QUOTE },
+		{ "machine", 1, NULL, O_MACHINE }, { "out", 1, NULL, O_OUT },
+		{ "no-disk", 0, NULL, O_NO_DISK },
 		{ "print", 0, NULL, O_PRINT }, { NULL, 0, NULL, 0 },
 	};
 	unsigned long n = 0;
@@ -77,6 +87,9 @@ options(int argc, char **argv, struct vm_config *c, bool *print)
 		case O_FIRMWARE: c->firmware = optarg; break;
 		case O_QUOTE: c->quote_socket = optarg; break;
 		case O_PRINT: *print = true; break;
+		case O_MACHINE: c->machine = optarg; break;
+		case O_OUT: *out = optarg; break;
+		case O_NO_DISK: c->disk = NULL; break;
 		case O_ACCEL: ok = ok && accel(optarg, &c->accel); break;
 		case O_CONTROL:
 			ok = ok && number(optarg, 65535, &n);
@@ -146,6 +159,45 @@ logs(const char *run_dir)
 	return EXIT_YES;
 }
 
+static enum dstack_status
+save(const char *dir, const char *name, const struct wr *w, struct why *why)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	AUTO_CLOSE int fd = open(path,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 || write(fd, w->buf, w->len) != (ssize_t)w->len)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
+	return DSTACK_OK;
+}
+
+/* The three files that "dstack image measure --acpi" reads. */
+static int
+acpi(int argc, char **argv)
+{
+	struct vm_config c = { .disk = "disk" };
+	AUTO_VM_ACPI struct vm_acpi a = { .tables = { NULL } };
+	struct why why = { "" };
+	const char *out = NULL;
+	bool print = false;
+
+	if (!options(argc, argv, &c, &print, &out) || out == NULL)
+		return cmd_usage(usage);
+	enum dstack_status st = vm_acpi_read(NULL, &c, &a, &why);
+	if (st == DSTACK_OK && mkdir(out, 0755) != 0 && errno != EEXIST)
+		st = why_set(
+		    &why, DSTACK_E_SYS, "%s: %s", out, strerror(errno));
+	if (st == DSTACK_OK)
+		st = save(out, "tables", &a.tables, &why);
+	if (st == DSTACK_OK)
+		st = save(out, "rsdp", &a.rsdp, &why);
+	if (st == DSTACK_OK)
+		st = save(out, "loader", &a.loader, &why);
+	return st == DSTACK_OK ? EXIT_YES : cmd_fail("vm", st, &why);
+}
+
 int
 cmd_vm(int argc, char **argv)
 {
@@ -153,6 +205,10 @@ cmd_vm(int argc, char **argv)
 	struct why why = { "" };
 	bool print = false, kvm = false;
 	const char *sub = argc > 1 ? argv[1] : "";
+	const char *out = NULL;
+
+	if (strcmp(sub, "acpi") == 0)
+		return acpi(argc - 1, argv + 1);
 
 	if (strcmp(sub, "probe") == 0) {
 		vm_probe_kvm(argc > 2 ? argv[2] : NULL, &kvm, &why);
@@ -161,7 +217,7 @@ cmd_vm(int argc, char **argv)
 			printf("no KVM: %s\n", why.text);
 		return EXIT_YES;
 	}
-	if (argc < 2 || !options(argc - 1, argv + 1, &c, &print) ||
+	if (argc < 2 || !options(argc - 1, argv + 1, &c, &print, &out) ||
 	    c.run_dir == NULL)
 		return cmd_usage(usage);
 	if (strcmp(sub, "start") == 0) {

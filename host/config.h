@@ -42,6 +42,8 @@ struct host_config {
 	char state[CONFIG_TEXT];         /* STATE_DIR */
 	char image[CONFIG_TEXT];         /* IMAGE_DIR */
 	bool sim;                        /* FLAVOUR=sim (or tdx) */
+	char firmware[CONFIG_TEXT];      /* FIRMWARE; tdx only */
+	char quote_service[CONFIG_TEXT]; /* QUOTE_SERVICE; tdx only */
 	uint32_t index;                  /* NODE_INDEX */
 	uint32_t memory_mb;              /* VM_MEMORY_MB */
 	uint32_t cpus;                   /* VM_CPUS */

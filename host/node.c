@@ -256,6 +256,8 @@ start_vm(struct node *n, struct why *why)
 		.tee_socket = c->sim ? n->p.tee : NULL,
 		.disk = n->p.disk,
 		.netcfg = n->p.netcfg,
+		.firmware = c->firmware,
+		.quote_socket = c->quote_service,
 		.control_port = c->control_port,
 		.https_host = c->https.host,
 		.https_port = c->https.port,

@@ -19,7 +19,6 @@
 #include "base/own.h"
 #include "host/vm_priv.h"
 
-#define QEMU "/usr/bin/qemu-system-x86_64"
 #define START_MS 30000
 #define STEP_MS 20
 
@@ -64,7 +63,7 @@ run_qemu(char **argv, bool detach, int errfd)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)umask(0077);
 	if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1)
-		(void)execv(QEMU, argv);
+		(void)execv(VM_QEMU, argv);
 	int e = errno;
 	(void)!write(errfd, &e, sizeof(e));
 	_exit(127);
@@ -77,7 +76,9 @@ choose_accel(struct vm_config *c, struct why *why)
 	bool kvm = false;
 	char kernel[512];
 
-	if (c->accel == VM_ACCEL_TCG || c->accel == VM_ACCEL_TDX)
+	if (c->accel == VM_ACCEL_TDX)
+		return vm_probe_tdx(VM_TDX_FLAG, why);
+	if (c->accel == VM_ACCEL_TCG)
 		return DSTACK_OK;
 	(void)snprintf(kernel, sizeof(kernel), "%s/vmlinuz", c->image_dir);
 	vm_probe_kvm(kernel, &kvm, &no);
@@ -113,7 +114,7 @@ spawn(char **argv, bool detach, const char *log, struct vm *vm,
 	if (read(rd, &e, sizeof(e)) == (ssize_t)sizeof(e)) {
 		(void)waitpid(pid, NULL, 0);
 		return why_set(why, DSTACK_E_SYS,
-		    "%s: %s; install qemu-system-x86", QEMU, strerror(e));
+		    "%s: %s; install qemu-system-x86", VM_QEMU, strerror(e));
 	}
 	vm->pid = pid;
 	vm->pidfd = open_pidfd(pid);
@@ -169,7 +170,10 @@ runs(const struct vm *v)
 	return false;
 }
 
-/* What QEMU said first, without its name and the option it quotes. */
+/*
+ * What QEMU said first that is no warning, without its name and the option
+ * it quotes.
+ */
 static void
 complaint(const char *path, char *out, size_t cap)
 {
@@ -179,7 +183,14 @@ complaint(const char *path, char *out, size_t cap)
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
+	for (;;) {
+		size_t end = strcspn(say, "\n");
+		bool last = say[end] == '\0';
+		text[(size_t)(say - text) + end] = '\0';
+		if (last || strstr(say, "warning: ") == NULL)
+			break;
+		say += end + 1;
+	}
 	while ((p = strstr(say, ": ")) != NULL)
 		say = p + 2;
 	(void)snprintf(out, cap, "%.*s", (int)cap - 1,

@@ -33,7 +33,8 @@ struct vm_config {
 	const char *disk;        /* encrypted_container.img; NULL: no disk */
 	const char *netcfg;      /* file; MRCONFIGID under TDX, else unused */
 	const char *firmware;    /* TDVF; TDX only */
-	const char *quote_socket; /* quote generation vsock "CID:PORT"; TDX */
+	const char *quote_socket; /* quote service, "CID:PORT" or path; TDX */
+	const char *machine;      /* versioned q35; TDX; VM_TDX_MACHINE */
 	uint16_t control_port;   /* on 127.0.0.1, to the guest's port 80 */
 	const char *https_host;  /* IPv4 to listen on; default 127.0.0.1 */
 	uint16_t https_port;     /* there, to the guest's port 443 */
@@ -42,6 +43,11 @@ struct vm_config {
 	enum vm_accel accel;
 };
 
+/*
+ * A TD's ACPI tables are measured and change with QEMU's machine types, so
+ * one is pinned: the first whose QEMU knows tdx-guest.
+ */
+#define VM_TDX_MACHINE "pc-q35-10.1"
 #define VM_MEMORY_MIB 256u
 #define VM_VCPUS 1u
 

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "base/own.h"
+#include "host/vm_priv.h"
 
 #define FIRMWARE_MS 2000
 #define KERNEL_MS 5000
@@ -75,25 +76,26 @@ firmware(void)
 }
 
 static void
-run_probe(char **argv)
+run_probe(const char *qemu, char **argv)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int i = 0; i < 3; i++)
 		(void)dup2(null, i);
-	(void)execv("/usr/bin/qemu-system-x86_64", argv);
+	(void)execv(qemu, argv);
 	_exit(127);
 }
 
 /* *status of QEMU, false when it had to be killed or did not start. */
 static bool
-timed(struct opts *o, int deadline_ms, int *status, struct why *reason)
+timed(const char *qemu, struct opts *o, int deadline_ms, int *status,
+    struct why *reason)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		run_probe(o->argv);
+		run_probe(qemu, o->argv);
 	AUTO_CLOSE int pidfd =
 	    pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -112,15 +114,16 @@ timed(struct opts *o, int deadline_ms, int *status, struct why *reason)
 	return false;
 }
 
-static bool
-probe(const char *kernel, struct why *reason)
+bool
+vm_probe_with(const char *qemu, const char *device, const char *kernel,
+    struct why *reason)
 {
 	struct opts o;
 	char bios[64];
 	int status = 0;
 
-	if (access("/dev/kvm", R_OK | W_OK) != 0) {
-		(void)why_set(reason, DSTACK_OK, "/dev/kvm: %s%s",
+	if (access(device, R_OK | W_OK) != 0) {
+		(void)why_set(reason, DSTACK_OK, "%s: %s%s", device,
 		    strerror(errno),
 		    errno == EACCES ? "; join the group kvm" : "");
 		return false;
@@ -132,7 +135,7 @@ probe(const char *kernel, struct why *reason)
 	opt(&o, bios);
 	opt(&o, "-device");
 	opt(&o, "isa-debug-exit,iobase=0xf4,iosize=0x04");
-	if (!timed(&o, FIRMWARE_MS, &status, reason))
+	if (!timed(qemu, &o, FIRMWARE_MS, &status, reason))
 		return false;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_EXIT &&
 	    kernel != NULL) {
@@ -141,7 +144,7 @@ probe(const char *kernel, struct why *reason)
 		opt(&o, kernel);
 		opt(&o, "-append");
 		opt(&o, "panic=-1 quiet");
-		if (!timed(&o, KERNEL_MS, &status, reason))
+		if (!timed(qemu, &o, KERNEL_MS, &status, reason))
 			return false;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			return true;
@@ -161,8 +164,23 @@ vm_probe_kvm(const char *kernel, bool *usable, struct why *reason)
 	static struct why said;
 
 	if (known == UNKNOWN)
-		known = probe(kernel, &said) ? YES : NO;
+		known = vm_probe_with(VM_QEMU, "/dev/kvm", kernel, &said) ? YES
+								 : NO;
 	*usable = known == YES;
 	if (reason != NULL)
 		*reason = said;
+}
+
+enum dstack_status
+vm_probe_tdx(const char *tdx, struct why *why)
+{
+	char text[8] = "";
+	size_t n = 0;
+
+	if (vm_read_small(tdx, text, sizeof(text), &n, NULL) == DSTACK_OK &&
+	    (text[0] == 'Y' || text[0] == '1'))
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_MISSING,
+	    "this machine's KVM runs no trust domains (%s does not say Y): "
+	    "enable TDX in BIOS and kernel (kvm_intel.tdx=1)", tdx);
 }

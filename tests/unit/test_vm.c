@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "host/vm.h"
+#include "host/vm_acpi.h"
+#include "host/vm_priv.h"
 
 static char dir[64];
 
@@ -51,7 +53,7 @@ static int
 teardown(void **state)
 {
 	static const char *const name[] = { "vmlinuz", "initramfs.cpio.zst",
-		"cmdline", "netcfg", "tdvf", "disk" };
+		"cmdline", "netcfg", "tdvf", "disk", "qemu" };
 	char path[128];
 
 	(void)state;
@@ -75,6 +77,17 @@ has(char **argv, const char *part)
 {
 	for (; *argv != NULL; argv++)
 		if (strstr(*argv, part) != NULL)
+			return true;
+	return false;
+}
+
+/* An option with this very value. */
+static bool
+pair(char **argv, const char *option, const char *value)
+{
+	for (; argv[0] != NULL && argv[1] != NULL; argv++)
+		if (strcmp(argv[0], option) == 0 &&
+		    strcmp(argv[1], value) == 0)
 			return true;
 	return false;
 }
@@ -160,11 +173,130 @@ a_trust_domain_carries_the_hash_of_netcfg(void **state)
 	/* base64 of SHA-384("abc"), FIPS 180-2 appendix D.1 */
 	assert_true(has(v, "\"mrconfigid\":\"ywB1P0WjXou1oD1pmsZQBycsMqsO3tFj"
 			   "GotgWkP/W+2AhgcroefMI1i67KE0yCWn\""));
-	assert_true(has(v, "confidential-guest-support=tdx"));
+	/* QEMU documentation, system/i386/tdx; the machine type is pinned */
+	assert_true(has(v, "pc-q35-10.1,accel=kvm,kernel-irqchip=split,"
+			   "confidential-guest-support=tdx,"));
+	assert_true(has(v, "\"qom-type\":\"tdx-guest\",\"id\":\"tdx\""));
+	assert_true(has(v, "\"sept-ve-disable\":true"));
+	assert_true(has(v, "{\"type\":\"vsock\",\"cid\":\"2\","
+			   "\"port\":\"4050\"}}"));
+	assert_true(pair(v, "-cpu", "host,pmu=off"));
+	assert_true(pair(v, "-bios", fw));
 	assert_false(has(v, "dstack.tee"));
 	vm_argv_free(v);
+	c.quote_socket = "/var/run/tdx-qgs/qgs.socket";
+	c.machine = "pc-q35-11.0";
+	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_OK);
+	assert_true(has(v, "{\"type\":\"unix\",\"path\":"
+			   "\"/var/run/tdx-qgs/qgs.socket\"}}"));
+	assert_true(has(v, "pc-q35-11.0,"));
+	vm_argv_free(v);
+	c.quote_socket = "/a\",\"b\":\"";
+	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_E_FORMAT);
+	c.quote_socket = "2:4050,x";
+	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_E_FORMAT);
 	c.quote_socket = "vsock";
 	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_E_FORMAT);
+}
+
+/* Devices keep their PCI address, so that measured tables stay the same. */
+static void
+devices_have_fixed_places(void **state)
+{
+	(void)state;
+	struct vm_config c = config(VM_ACCEL_TCG);
+	struct why why;
+	char disk[128], **v;
+
+	(void)snprintf(disk, sizeof(disk), "%s/disk", dir);
+	c.disk = disk;
+	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_OK);
+	assert_true(has(v, "virtio-net-pci,netdev=net,romfile=,mq=off,"
+			   "bus=pcie.0,addr=0x2"));
+	assert_true(has(v, "virtio-serial-pci,id=vs,max_ports=4,"
+			   "bus=pcie.0,addr=0x3"));
+	assert_true(has(v, "virtio-blk-pci,drive=disk,bus=pcie.0,addr=0x4"));
+	vm_argv_free(v);
+}
+
+/* A program in place of QEMU, and a file in place of /dev/kvm. */
+static const char *
+fake(const char *name, const char *script)
+{
+	static char path[128];
+
+	put(name, script);
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(chmod(path, 0700), 0);
+	return path;
+}
+
+static void
+a_kvm_that_hangs_is_no_kvm(void **state)
+{
+	(void)state;
+	char device[128];
+	struct why why = { "" };
+
+	(void)snprintf(device, sizeof(device), "%s/disk", dir);
+	const char *qemu = fake("qemu", "#!/bin/sh\nexec sleep 1000\n");
+	assert_false(vm_probe_with(qemu, device, NULL, &why));
+	assert_non_null(strstr(why.text, "hung"));
+	/* the firmware answers, the kernel hangs */
+	qemu = fake("qemu", "#!/bin/sh\ncase \"$*\" in *-kernel*) "
+			    "exec sleep 1000 ;; esac\nexit 33\n");
+	assert_true(vm_probe_with(qemu, device, NULL, &why));
+	assert_false(vm_probe_with(qemu, device, device, &why));
+	assert_non_null(strstr(why.text, "hung"));
+	qemu = fake("qemu", "#!/bin/sh\ncase \"$*\" in *-kernel*) "
+			    "exit 0 ;; esac\nexit 33\n");
+	assert_true(vm_probe_with(qemu, device, device, &why));
+	qemu = fake("qemu", "#!/bin/sh\nexit 1\n");
+	assert_false(vm_probe_with(qemu, device, NULL, &why));
+	assert_non_null(strstr(why.text, "did not run"));
+	assert_false(vm_probe_with(qemu, "/nonexistent", NULL, &why));
+	assert_non_null(strstr(why.text, "/nonexistent"));
+}
+
+static void
+a_machine_without_tdx_says_what_to_do(void **state)
+{
+	(void)state;
+	char flag[128];
+	struct why why = { "" };
+
+	(void)snprintf(flag, sizeof(flag), "%s/disk", dir);
+	put("disk", "Y\n");
+	assert_int_equal(vm_probe_tdx(flag, &why), DSTACK_OK);
+	put("disk", "N\n");
+	assert_int_equal(vm_probe_tdx(flag, &why), DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "kvm_intel.tdx=1"));
+	assert_int_equal(
+	    vm_probe_tdx("/nonexistent", &why), DSTACK_E_MISSING);
+	put("disk", "d");
+}
+
+/* What a QEMU that is asked for tables may say instead. */
+static void
+tables_come_from_a_qemu_that_answers(void **state)
+{
+	(void)state;
+	struct vm_config c = { .vcpus = 2 };
+	struct why why = { "" };
+	AUTO_VM_ACPI struct vm_acpi a = { .tables = { NULL } };
+	const char *qemu = fake("qemu", "#!/bin/sh\nexit 1\n");
+
+	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
+	vm_acpi_free(&a);
+	assert_non_null(strstr(why.text, "pc-q35-10.1"));
+	qemu = fake("qemu", "#!/bin/sh\nwhile read -r l; do echo FAIL; done\n");
+	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
+	vm_acpi_free(&a);
+	/* the directory has no file */
+	qemu = fake("qemu", "#!/bin/sh\nwhile read -r l; do case $l in "
+			    "read*) printf 'OK 0x%032776d\\n' 0 ;; "
+			    "*) echo OK ;; esac; done\n");
+	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
 }
 
 static void
@@ -187,6 +319,10 @@ main(void)
 		cmocka_unit_test(a_missing_image_says_what_to_run),
 		cmocka_unit_test(a_command_line_of_two_lines_is_refused),
 		cmocka_unit_test(a_trust_domain_carries_the_hash_of_netcfg),
+		cmocka_unit_test(devices_have_fixed_places),
+		cmocka_unit_test(a_kvm_that_hangs_is_no_kvm),
+		cmocka_unit_test(a_machine_without_tdx_says_what_to_do),
+		cmocka_unit_test(tables_come_from_a_qemu_that_answers),
 		cmocka_unit_test(no_vm_is_found_where_none_runs),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
