@@ -3,12 +3,32 @@
 #ifndef CLI_IMAGE_H
 #define CLI_IMAGE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/status.h"
 
 extern const char image_usage[];
 
 /* argv[0] is the verb's own name ("measure"); returns the exit status. */
 int image_measure(int argc, char **argv);
+
+/* What image measure was asked for a trust domain; all text is borrowed. */
+struct measure_tdx {
+	const char *image;    /* directory */
+	const char *netcfg, *firmware;
+	const char *acpi;     /* directory; NULL: ask this machine's QEMU */
+	const char *machine;  /* QEMU's type; NULL: the pinned one */
+	const char *ccel;     /* a guest's log to compare; NULL: none */
+	uint32_t vcpus, memory_mib;
+	bool patched_header;  /* QEMU before 10.2 */
+	bool events, json;
+};
+int image_measure_tdx(const struct measure_tdx *m);
+/* The registers and their tuple, a line or a JSON member each. */
+void image_measure_rows(const uint8_t mrtd[48], const uint8_t rtmr[4][48],
+    const uint8_t mrconfigid[48], const uint8_t tuple[32], bool json);
+
 int image_diff(int argc, char **argv);
 int image_export(int argc, char **argv);
 int image_import(int argc, char **argv);

@@ -67,12 +67,11 @@ measure(const char *dir, const char *netcfg, struct sim_boot *b,
 	return DSTACK_OK;
 }
 
+/* host.env of the node: the one named, the running demo's, or ./host.env. */
 static enum dstack_status
-measure_node(const char *config, bool no_vm, struct sim_measurements *m,
-    struct why *why)
+node_config(
+    const char *config, struct host_config *c, bool *no_vm, struct why *why)
 {
-	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
-	struct node_options o = { .cfg = &c, .no_vm = no_vm };
 	struct network_info net;
 	char env[96];
 
@@ -81,11 +80,9 @@ measure_node(const char *config, bool no_vm, struct sim_measurements *m,
 		(void)snprintf(
 		    env, sizeof(env), "%s/node0/host.env", net.dir);
 		config = env;
-		o.no_vm = net.no_vm;
+		*no_vm = net.no_vm;
 	}
-	enum dstack_status st =
-	    config_load(config != NULL ? config : "host.env", &c, why);
-	return st == DSTACK_OK ? node_measure(&o, m, why) : st;
+	return config_load(config != NULL ? config : "host.env", c, why);
 }
 
 static void
@@ -97,6 +94,18 @@ row(const char *name, const uint8_t *p, size_t n, bool json)
 	printf(json ? ",\"%s\":\"%s\"" : "%-10s %s\n", name, hex);
 }
 
+void
+image_measure_rows(const uint8_t mrtd[48], const uint8_t rtmr[4][48],
+    const uint8_t mrconfigid[48], const uint8_t tuple[32], bool json)
+{
+	row("mrtd", mrtd, 48, json);
+	row("rtmr0", rtmr[0], 48, json);
+	row("rtmr1", rtmr[1], 48, json);
+	row("rtmr2", rtmr[2], 48, json);
+	row("mrconfigid", mrconfigid, 48, json);
+	row("tuple", tuple, 32, json);
+}
+
 static void
 show(const struct sim_measurements *m, bool json)
 {
@@ -105,12 +114,7 @@ show(const struct sim_measurements *m, bool json)
 	stmt_tuple_hash(m->mrtd, m->rtmr, m->mrconfigid, tuple);
 	if (json)
 		printf("{\"tee\":\"simulated\"");
-	row("mrtd", m->mrtd, 48, json);
-	row("rtmr0", m->rtmr[0], 48, json);
-	row("rtmr1", m->rtmr[1], 48, json);
-	row("rtmr2", m->rtmr[2], 48, json);
-	row("mrconfigid", m->mrconfigid, 48, json);
-	row("tuple", tuple, 32, json);
+	image_measure_rows(m->mrtd, m->rtmr, m->mrconfigid, tuple, json);
 	printf(json ? "}\n"
 		    : "These are the simulator's registers; allow the tuple "
 		      "with: dstack contract allow-tuple HASH\n");
@@ -127,42 +131,124 @@ number(const char *text, unsigned long max, uint32_t *out)
 	    v <= max;
 }
 
-int
-image_measure(int argc, char **argv)
+/* Did QEMU X.Y still write into the kernel's setup header? */
+static bool
+qemu_version(const char *text, bool *patched)
+{
+	unsigned major = 0, minor = 0;
+	char end = 0;
+
+	if (sscanf(text, "%3u.%3u%c", &major, &minor, &end) != 2)
+		return false;
+	*patched = major < 10 || (major == 10 && minor < 2);
+	return true;
+}
+
+struct request {
+	struct measure_tdx t;
+	const char *config;
+	bool tdx, sim, no_vm, sized, ok;
+};
+
+static void
+options(int argc, char **argv, struct request *r)
 {
 	static const struct option lopt[] = { { "netcfg", 1, NULL, 'n' },
 		{ "memory", 1, NULL, 'm' }, { "vcpus", 1, NULL, 'c' },
 		{ "json", 0, NULL, 'j' }, { "config", 1, NULL, 'C' },
-		{ "no-vm", 0, NULL, 'N' }, { NULL, 0, NULL, 0 } };
-	struct sim_boot b = { .vcpus = VM_VCPUS, .memory_mib = VM_MEMORY_MIB };
-	struct sim_measurements m;
-	struct why why = { "" };
-	const char *netcfg = NULL;
-	const char *config = NULL;
-	bool json = false, ok = true, sized = false, no_vm = false;
+		{ "no-vm", 0, NULL, 'N' }, { "tee", 1, NULL, 't' },
+		{ "firmware", 1, NULL, 'f' }, { "acpi", 1, NULL, 'a' },
+		{ "machine", 1, NULL, 'M' }, { "qemu", 1, NULL, 'q' },
+		{ "events", 0, NULL, 'e' }, { "ccel", 1, NULL, 'l' },
+		{ NULL, 0, NULL, 0 } };
+	struct measure_tdx *t = &r->t;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
-		sized = sized || c == 'm' || c == 'c';
+		r->sized = r->sized || c == 'm' || c == 'c';
+		r->tdx = r->tdx || strchr("faMqel", c) != NULL;
 		switch (c) {
-		case 'C': config = optarg; break;
-		case 'N': no_vm = true; break;
-		case 'n': netcfg = optarg; break;
-		case 'm': ok = ok && number(optarg, 1 << 20, &b.memory_mib); break;
-		case 'c': ok = ok && number(optarg, 64, &b.vcpus); break;
-		case 'j': json = true; break;
-		default: ok = false;
+		case 'C': r->config = optarg; break;
+		case 'N': r->no_vm = true; break;
+		case 'n': t->netcfg = optarg; break;
+		case 'm': r->ok &= number(optarg, 1 << 20, &t->memory_mib); break;
+		case 'c': r->ok &= number(optarg, 64, &t->vcpus); break;
+		case 'j': t->json = true; break;
+		case 't':
+			r->tdx = r->tdx || strcmp(optarg, "tdx") == 0;
+			r->sim = strcmp(optarg, "sim") == 0;
+			r->ok &= r->sim || strcmp(optarg, "tdx") == 0;
+			break;
+		case 'f': t->firmware = optarg; break;
+		case 'a': t->acpi = optarg; break;
+		case 'M': t->machine = optarg; break;
+		case 'q': r->ok &= qemu_version(optarg, &t->patched_header); break;
+		case 'e': t->events = true; break;
+		case 'l': t->ccel = optarg; break;
+		default: r->ok = false;
 		}
 	}
-	bool of_node = optind == argc && netcfg == NULL && !sized;
-	if (!ok || (!of_node && (optind + 1 != argc || netcfg == NULL ||
-				    config != NULL || no_vm)))
-		return cmd_usage(image_usage);
-	enum dstack_status st = of_node
-	    ? measure_node(config, no_vm, &m, &why)
-	    : measure(argv[optind], netcfg, &b, &m, &why);
+	r->ok &= !(r->sim && r->tdx);
+}
+
+/* A node of FLAVOUR=tdx is measured as what it will be. */
+static int
+of_node(struct request *r)
+{
+	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
+	struct node_options o = { .cfg = &c, .no_vm = r->no_vm };
+	struct sim_measurements m;
+	struct why why = { "" };
+	char image[CONFIG_TEXT + 8], netcfg[CONFIG_TEXT + 8];
+	enum dstack_status st = node_config(r->config, &c, &o.no_vm, &why);
+
+	if (st == DSTACK_OK && !c.sim && !r->sim && !o.no_vm) {
+		(void)snprintf(image, sizeof(image), "%s/tdx", c.image);
+		(void)snprintf(
+		    netcfg, sizeof(netcfg), "%s/netcfg", c.host_volume);
+		r->t.image = image;
+		r->t.netcfg = netcfg;
+		r->t.vcpus = c.cpus;
+		r->t.memory_mib = c.memory_mb;
+		if (r->t.firmware == NULL)
+			r->t.firmware = c.firmware;
+		return image_measure_tdx(&r->t);
+	}
+	if (st == DSTACK_OK && r->tdx)
+		st = why_set(&why, DSTACK_E_MISSING,
+		    "that node has FLAVOUR=sim: no TDX registers");
+	if (st == DSTACK_OK)
+		st = node_measure(&o, &m, &why);
 	if (st != DSTACK_OK)
 		return cmd_fail("image", st, &why);
-	show(&m, json);
+	show(&m, r->t.json);
+	return EXIT_YES;
+}
+
+int
+image_measure(int argc, char **argv)
+{
+	struct request r = { .ok = true,
+		.t = { .vcpus = VM_VCPUS, .memory_mib = VM_MEMORY_MIB } };
+	struct measure_tdx *t = &r.t;
+	struct sim_measurements m;
+	struct why why = { "" };
+
+	options(argc, argv, &r);
+	if (r.ok && optind == argc && t->netcfg == NULL && !r.sized)
+		return of_node(&r);
+	if (!r.ok || optind + 1 != argc || t->netcfg == NULL ||
+	    r.config != NULL || r.no_vm)
+		return cmd_usage(image_usage);
+	t->image = argv[optind];
+	if (t->firmware == NULL)
+		t->firmware = VM_FIRMWARE;
+	if (r.tdx)
+		return image_measure_tdx(t);
+	struct sim_boot b = { .vcpus = t->vcpus, .memory_mib = t->memory_mib };
+	enum dstack_status st = measure(t->image, t->netcfg, &b, &m, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("image", st, &why);
+	show(&m, t->json);
 	return EXIT_YES;
 }

@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "crypto/secp.h"
+#include "host/vm.h"
 
 enum kind {
 	KIND_KEY,    /* 64 hex digits */
@@ -68,7 +69,7 @@ static const struct field fields[] = {
 	    "a directory" },
 	{ "FLAVOUR", KIND_FLAVOUR, AT(sim), false, "tdx", "tdx or sim" },
 	{ "FIRMWARE", KIND_TEXT, AT(firmware), false,
-	    "/usr/share/ovmf/OVMF.fd", "a TDVF file (Debian's package ovmf)" },
+	    VM_FIRMWARE, "a TDVF file (Debian's package ovmf)" },
 	{ "QUOTE_SERVICE", KIND_TEXT, AT(quote_service), false, "2:4050",
 	    "CID:PORT of the quote generation service, or its socket" },
 	{ "NODE_INDEX", KIND_U32, AT(index), false, "0", "a small number" },

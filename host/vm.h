@@ -47,6 +47,7 @@ struct vm_config {
  * A TD's ACPI tables are measured and change with QEMU's machine types, so
  * one is pinned: the first whose QEMU knows tdx-guest.
  */
+#define VM_FIRMWARE "/usr/share/ovmf/OVMF.fd" /* Debian 13: ovmf */
 #define VM_TDX_MACHINE "pc-q35-10.1"
 #define VM_MEMORY_MIB 256u
 #define VM_VCPUS 1u

@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# dstack image measure for a trust domain: firmware and kernel are the small
+# ones of fuzz/corpus, the ACPI tables this machine's QEMU's.
+set -eu
+cd "$(dirname "$0")/../.."
+bin=${B:-build}/bin/dstack
+[ -x /usr/bin/qemu-system-x86_64 ] || {
+	echo "no QEMU"
+	exit 77
+}
+d=$(mktemp -d)
+trap 'rm -rf "$d"' EXIT
+bad=0
+check() { # NAME command...
+	name=$1
+	shift
+	if "$@" >/dev/null 2>&1; then echo "ok $name"; else
+		echo "not ok $name"
+		bad=1
+	fi
+}
+not() {
+	! "$@"
+}
+mkdir "$d/img"
+cp fuzz/corpus/kernel/pe "$d/img/vmlinuz"
+echo initramfs >"$d/img/initramfs.cpio.zst"
+printf 'console=ttyS0 quiet' >"$d/img/cmdline"
+echo dstack-netcfg=1 >"$d/netcfg"
+cp fuzz/corpus/tdvf/small "$d/fw"
+measure() {
+	"$bin" image measure "$d/img" --netcfg "$d/netcfg" --firmware "$d/fw" \
+		--acpi "$d/acpi" --json "$@"
+}
+acpi() { # DIR OPTIONS...
+	"$bin" vm acpi --machine q35 --out "$@"
+}
+# the registers' names whose values differ between two outputs
+moved() {
+	jq -r 'del(.events)|to_entries[]|"\(.key) \(.value)"' "$1" >"$d/1"
+	jq -r 'del(.events)|to_entries[]|"\(.key) \(.value)"' "$2" >"$d/2"
+	diff "$d/1" "$d/2" | sed -n 's/^> \([a-z0-9]*\) .*/\1/p' |
+		grep -v tuple | tr '\n' ' '
+}
+acpi "$d/acpi"
+acpi "$d/again"
+check "QEMU gives the same tables twice" cmp "$d/acpi/tables" "$d/again/tables"
+acpi "$d/two" --vcpus 2
+acpi "$d/more" --memory 512
+acpi "$d/none" --no-disk
+check "other tables for another number of CPUs" \
+	not cmp -s "$d/acpi/tables" "$d/two/tables"
+check "for more memory" not cmp -s "$d/acpi/tables" "$d/more/tables"
+check "and without the disk" not cmp -s "$d/acpi/tables" "$d/none/tables"
+
+measure >"$d/base"
+check "20 events are predicted, each with what it follows" \
+	jq -e '.tee == "tdx" and (.events|length) == 20 and
+	all(.events[]; .follows|length > 3)' "$d/base"
+"$bin" image measure "$d/img" --netcfg "$d/netcfg" --firmware "$d/fw" \
+	--tee tdx --machine q35 --json >"$d/asked"
+check "without --acpi this machine's QEMU is asked" \
+	cmp "$d/base" "$d/asked"
+check "tables of two CPUs are refused for one" \
+	not measure --acpi "$d/two"
+
+# one byte, or one number: its own register and no other
+moves() { # NAME REGISTERS OPTIONS...
+	name=$1 want=$2
+	shift 2
+	measure "$@" >"$d/now"
+	got=$(moved "$d/base" "$d/now")
+	check "$name moves $want" test "$got" = "$want "
+}
+flip() { # FILE OFFSET
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	# shellcheck disable=SC2059
+	printf "\\$(printf %o $((byte ^ 1)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+flip "$d/fw" 5000
+moves "a byte of the firmware's code" mrtd
+flip "$d/fw" 5000
+flip "$d/fw" 4000
+moves "a byte of its variables" rtmr0
+flip "$d/fw" 4000
+moves "memory" rtmr0 --memory 512 --acpi "$d/more"
+moves "a CPU" rtmr0 --vcpus 2 --acpi "$d/two"
+flip "$d/acpi/tables" 100
+moves "a byte of the tables" rtmr0
+flip "$d/acpi/tables" 100
+flip "$d/img/vmlinuz" 600
+moves "a byte of the kernel" rtmr1
+flip "$d/img/vmlinuz" 600
+printf ' x' >>"$d/img/cmdline"
+moves "a word on the command line" rtmr2
+printf 'console=ttyS0 quiet' >"$d/img/cmdline"
+flip "$d/img/initramfs.cpio.zst" 0
+moves "a byte of the initramfs" rtmr2
+flip "$d/img/initramfs.cpio.zst" 0
+flip "$d/netcfg" 14
+moves "a byte of netcfg" mrconfigid
+flip "$d/netcfg" 14
+
+# a guest's log is held against it; another machine's differs at once
+log=../shared/vectors/dcap/ccel/cos-113/ccel_data.dat
+if [ -f "$log" ]; then
+	rc=0
+	measure --ccel "$log" >/dev/null 2>"$d/said" || rc=$?
+	check "a log of another firmware is told apart" test $rc -eq 1
+	check "by its first event of each register" \
+		test "$(grep -c 'is the first to differ' "$d/said")" -eq 3
+	check "by name" grep -q 'rtmr0, event 1 (TD HOB)' "$d/said"
+fi
+check "the simulator's registers are what they were" \
+	jq -e '.tee == "simulated"' <<-END
+	$("$bin" image measure "$d/img" --netcfg "$d/netcfg" --json)
+	END
+check "--tee sim takes no firmware" not "$bin" image measure "$d/img" \
+	--netcfg "$d/netcfg" --tee sim --firmware "$d/fw"
+check "what is no firmware is refused" \
+	not measure --firmware "$d/img/vmlinuz"
+exit $bad
