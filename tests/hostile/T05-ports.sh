@@ -19,6 +19,16 @@ no() {
 	esac
 	if grep -qE "[0-9a-f]{64}|$status" "$d/out"; then fail "$name answered"; fi
 }
+# no_tunnel PORT PATH: CONNECT, by hand: curl would wait for the tunnel's end
+no_tunnel() {
+	exec 3<>"/dev/tcp/127.0.0.1/$1"
+	printf 'CONNECT %s HTTP/1.1\r\nHost: a\r\n\r\n' "$2" >&3
+	IFS= read -r -t 10 line <&3 || fail "CONNECT $2: no answer"
+	timeout 0.25 cat <&3 >"$d/out" || true
+	exec 3>&-
+	[[ $line == 'HTTP/1.1 '[45]* ]] || fail "CONNECT $2: $line"
+	if grep -qE "[0-9a-f]{64}|$status" "$d/out"; then fail "CONNECT $2 answered"; fi
+}
 tried=0
 for i in 0 1; do
 	c=$(of_node $i control)
@@ -30,11 +40,14 @@ for i in 0 1; do
 		no "POST $path" -d x "$c${path%onboard}"
 		tried=$((tried + 2))
 	done
-	for m in PUT DELETE OPTIONS TRACE PATCH CONNECT FOO; do
+	for m in PUT DELETE OPTIONS TRACE PATCH FOO; do
 		no "$m /status" -X $m "$c/status"
 		no "$m /getkey/x" -X $m "$c/getkey/x"
 		tried=$((tried + 2))
 	done
+	no_tunnel "${c##*:}" /status
+	no_tunnel "${c##*:}" /getkey/x
+	tried=$((tried + 2))
 	for t in http://dstack-guest/getkey/s http://dstack-guest/status \
 		https://dstack-guest/getkey/s http://a@dstack-guest/getkey/s \
 		dstack-guest:80 '*' getkey/s; do

@@ -12,8 +12,12 @@ has() {
 # auditable builds
 jq -e '.packages | length > 20 and all(.[]; .sha256 | test("^[0-9a-f]{64}$"))' \
 	image/lock.json >/dev/null || fail "image/lock.json"
-jq -e '.indexes | all(.[]; .signed_by | length > 0)' image/lock.json >/dev/null ||
-	fail "an index without a signature"
+jq -e '.indexes | length > 0 and all(.[]; .inrelease | test("^[0-9a-f]{64}$"))' \
+	image/lock.json >/dev/null || fail "an index without a signed release"
+for a in $(jq -r '.indexes[].archive' image/lock.json | sort -u); do
+	grep -qE "^$a [0-9A-F]{40}" image/keys || fail "no key pinned for $a"
+done
+grep -q gpgv image/chain || fail "no signature is checked"
 [ -x tests/vm/reproduce.sh ] || fail "no test that the image is reproducible"
 saw "builds: $(jq '.packages | length' image/lock.json) packages by hash, indexes by signature, image reproduced by tests/vm/reproduce.sh"
 # on-chain PCCS; TCB and measurement lists in the contract
