@@ -13,8 +13,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-
-#define NETCFG_MAX 4096u
+#include "protocol/netcfg.h"
 
 /* proc, sys, dev, cgroup2, tmpfs for what is written; the root read-only. */
 DSTACK_CHECKED enum dstack_status boot_mounts(struct why *why);

@@ -226,12 +226,8 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 static enum dstack_status
 open_chain(struct role_state *g, struct why *why)
 {
-	char text[NETCFG_MAX];
 	struct netcfg cfg;
-	ssize_t n = pread(FD_NETCFG, text, sizeof(text), 0);
-	if (n <= 0)
-		return why_set(why, DSTACK_E_SYS, "netcfg cannot be read");
-	enum dstack_status st = netcfg_parse(text, (size_t)n, &cfg, why);
+	enum dstack_status st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
 		chain_open(&g->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
 	return st;

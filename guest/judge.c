@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/judge.h"
 
-#include <unistd.h>
-
-#include "crypto/hash.h"
 #include "guest/flavour.h"
-#include "guest/role.h"
 
 enum dstack_status
 judge_quote(struct chain *c, uint64_t epoch, const struct state_epoch *record,
@@ -32,16 +28,4 @@ judge_quote(struct chain *c, uint64_t epoch, const struct state_epoch *record,
 	if (st == DSTACK_OK)
 		*out = e;
 	return st;
-}
-
-enum dstack_status
-judge_netcfg(
-    struct netcfg *cfg, uint8_t sha384_out[static 48], struct why *why)
-{
-	char text[NETCFG_MAX];
-	ssize_t n = pread(FD_NETCFG, text, sizeof(text), 0);
-	if (n <= 0)
-		return why_set(why, DSTACK_E_SYS, "netcfg cannot be read");
-	sha384(text, (size_t)n, sha384_out);
-	return netcfg_parse(text, (size_t)n, cfg, why);
 }

@@ -21,8 +21,4 @@ DSTACK_CHECKED enum dstack_status judge_quote(struct chain *c, uint64_t epoch,
     const uint8_t netcfg_sha384[static 48], struct policy_evidence *out,
     struct why *why);
 
-/* netcfg of FD_NETCFG, parsed, and its SHA-384 (which is MRCONFIGID). */
-DSTACK_CHECKED enum dstack_status judge_netcfg(
-    struct netcfg *cfg, uint8_t sha384_out[static 48], struct why *why);
-
 #endif

@@ -31,7 +31,6 @@
 #include "guest/sandbox.h"
 #include "guest/tee.h"
 #include "guest/unpack.h"
-#include "protocol/netcfg.h"
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
 #ifndef POLL_SERVING_MS    /* its test has other paces */
@@ -541,7 +540,6 @@ wait_for(struct kube *k, int64_t until)
 static enum dstack_status
 begin(struct kube *k, struct why *why)
 {
-	char text[NETCFG_MAX];
 	struct netcfg cfg;
 	struct sysinfo si;
 	*k = (struct kube){ .live = -1 };
@@ -552,11 +550,11 @@ begin(struct kube *k, struct why *why)
 	enum dstack_status st = sandbox_enter(ROLE_KUBERNETHES, why);
 	if (st != DSTACK_OK)
 		return st;
-	ssize_t n = pread(FD_NETCFG, text, sizeof(text), 0);
-	if (n <= 0 || sysinfo(&si) != 0)
-		return why_set(why, DSTACK_E_SYS, "netcfg cannot be read");
+	if (sysinfo(&si) != 0)
+		return why_set(why, DSTACK_E_SYS, "sysinfo: %s",
+		    strerror(errno));
 	k->memory = (uint64_t)si.totalram * si.mem_unit;
-	st = netcfg_parse(text, (size_t)n, &cfg, why);
+	st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
 		chain_open(&k->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
 	return st;

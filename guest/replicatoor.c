@@ -197,7 +197,7 @@ start(struct repl *r, struct why *why)
 {
 	AUTO_WR struct wr q = wr_new(0);
 	struct netcfg cfg;
-	enum dstack_status st = judge_netcfg(&cfg, r->netcfg_sha384, why);
+	enum dstack_status st = role_netcfg(&cfg, r->netcfg_sha384, why);
 	if (st != DSTACK_OK)
 		return st;
 	chain_open(&r->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);

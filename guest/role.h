@@ -7,6 +7,10 @@
 #define GUEST_ROLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "protocol/netcfg.h"
 
 enum role {
 	ROLE_INIT = 0,
@@ -34,6 +38,13 @@ enum role {
 const char *role_name(enum role r);
 /* May a ask b? Edges exist where either direction may. */
 bool role_may_ask(enum role a, enum role b);
+
+/*
+ * The netcfg of FD_NETCFG, and unless sha384_out is NULL the 48 bytes of its
+ * SHA-384, which is MRCONFIGID.
+ */
+DSTACK_CHECKED enum dstack_status role_netcfg(
+    struct netcfg *cfg, uint8_t *sha384_out, struct why *why);
 
 /*
  * Entry points, one a file: run until done, return the exit status. Each

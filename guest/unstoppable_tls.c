@@ -29,7 +29,6 @@
 #include "guest/cert.h"
 #include "guest/ipc.h"
 #include "guest/sandbox.h"
-#include "protocol/netcfg.h"
 
 #define KEYD_TLS_KEY 15
 #define KEYD_TLS_ATTEST 19
@@ -519,12 +518,8 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 static enum dstack_status
 read_domain(struct front *f, struct why *why)
 {
-	char text[NETCFG_MAX];
-	ssize_t n = pread(FD_NETCFG, text, sizeof(text), 0);
-	if (n <= 0)
-		return why_set(why, DSTACK_E_SYS, "netcfg cannot be read");
 	struct netcfg cfg;
-	enum dstack_status st = netcfg_parse(text, (size_t)n, &cfg, why);
+	enum dstack_status st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
 		(void)snprintf(
 		    f->domain, sizeof(f->domain), "%s", cfg.tls_domain);

@@ -219,7 +219,7 @@ verifier_main(void)
 	struct why why = {""};
 	log_name("verifier");
 	(void)signal(SIGPIPE, SIG_IGN);
-	enum dstack_status st = judge_netcfg(&cfg, v.netcfg_sha384, &why);
+	enum dstack_status st = role_netcfg(&cfg, v.netcfg_sha384, &why);
 	if (st == DSTACK_OK)
 		st = sandbox_enter(ROLE_VERIFIER, &why);
 	if (st != DSTACK_OK) {

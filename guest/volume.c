@@ -66,12 +66,8 @@ later(enum dstack_status st)
 static enum dstack_status
 open_netcfg(struct vol *v, struct why *why)
 {
-	char text[NETCFG_MAX];
 	struct netcfg cfg;
-	ssize_t n = pread(FD_NETCFG, text, sizeof(text), 0);
-	if (n <= 0)
-		return why_set(why, DSTACK_E_SYS, "netcfg cannot be read");
-	enum dstack_status st = netcfg_parse(text, (size_t)n, &cfg, why);
+	enum dstack_status st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
 		chain_open(&v->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
 	return st;

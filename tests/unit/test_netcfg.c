@@ -8,6 +8,12 @@
 
 #include <cmocka.h>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "crypto/hash.h"
+#include "guest/role.h"
 #include "protocol/netcfg.h"
 
 #define A40 "5fbdb2315678afecb367f032d93f642f64180aa3"
@@ -150,6 +156,46 @@ a_missing_a_doubled_and_a_moved_line_are_refused(void **state)
 	    netcfg_parse(big, NETCFG_MAX + 1, &c, NULL), DSTACK_E_LIMIT);
 }
 
+/* A role's own, at the descriptor that it is born with. */
+static enum dstack_status
+of_role(const char *text, size_t len, struct netcfg *c, uint8_t *hash)
+{
+	int saved = dup(FD_NETCFG);
+	int fd = memfd_create("netcfg", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	assert_int_equal(dup2(fd, FD_NETCFG), FD_NETCFG);
+	enum dstack_status st = role_netcfg(c, hash, NULL);
+	assert_int_equal(lseek(FD_NETCFG, 0, SEEK_CUR), len); /* others read it */
+	if (fd != FD_NETCFG)
+		(void)close(fd);
+	if (saved >= 0) {
+		assert_int_equal(dup2(saved, FD_NETCFG), FD_NETCFG);
+		(void)close(saved);
+	} else {
+		(void)close(FD_NETCFG);
+	}
+	return st;
+}
+
+static void
+a_role_reads_the_whole_netcfg_or_none(void **state)
+{
+	(void)state;
+	struct netcfg c;
+	uint8_t got[48], want[48];
+	char big[NETCFG_MAX + 1];
+	assert_int_equal(of_role(good, strlen(good), &c, got), DSTACK_OK);
+	assert_int_equal(c.chain_id, 31337);
+	sha384(good, strlen(good), want);
+	assert_memory_equal(got, want, 48);
+	assert_int_equal(of_role(good, strlen(good), &c, NULL), DSTACK_OK);
+	assert_int_equal(of_role(good, 0, &c, NULL), DSTACK_E_SYS);
+	memset(big, 'a', sizeof(big));
+	assert_int_equal(
+	    of_role(big, sizeof(big), &c, got), DSTACK_E_LIMIT);
+}
+
 int
 main(void)
 {
@@ -160,6 +206,7 @@ main(void)
 		cmocka_unit_test(values_outside_their_bounds_are_refused),
 		cmocka_unit_test(
 		    a_missing_a_doubled_and_a_moved_line_are_refused),
+		cmocka_unit_test(a_role_reads_the_whole_netcfg_or_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
