@@ -32,7 +32,7 @@ vm_prepare() {
 		exit 77
 	}
 	./build_vm.sh "$B/image" >/dev/null || exit 1
-	${CC:-gcc} -D_GNU_SOURCE -Ilib -I. -o "$vmtmp/fakehost" \
+	${CC:-gcc} -D_GNU_SOURCE -Ilib -Iinclude -I. -o "$vmtmp/fakehost" \
 		tests/vm/fakehost.c "$B/lib/libdstack-protocol.a" \
 		"$B/lib/libdstack-base.a" || exit 1
 	cat >"$vmtmp/netcfg" <<-EOF
