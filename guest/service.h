@@ -19,6 +19,9 @@
 #define SERVICE_SLOTS 2
 #define SERVICE_HEADERS_MAX (8u * 1024)
 #define SERVICE_TIMEOUT_S 20
+#define SERVICE_CONNECTIONS 64 /* at once, of a listener */
+
+struct service_plane;
 
 /* What a container is to the app plane. */
 struct service_app {
@@ -27,8 +30,8 @@ struct service_app {
 	char name[KM_APP_NAME_MAX + 1];
 	uint8_t digest[32];
 	uint64_t version;
-	struct evhttp *tcp;
-	struct evhttp *local;
+	struct service_plane *tcp;
+	struct service_plane *local;
 };
 
 struct service {
@@ -36,10 +39,22 @@ struct service {
 	struct service_app app[SERVICE_SLOTS];
 	char app_state[128]; /* kubernethes' words */
 	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
-	struct evhttp *control;
+	struct service_plane *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */
 	struct event *verdict;
 };
+
+/* --- service_plane.c --- */
+
+/*
+ * HTTP on a listener (taken over on success), max connections at once. NULL:
+ * no memory, or not a listener.
+ */
+struct service_plane *service_plane_open(struct event_base *base, int fd,
+    unsigned max, void (*on_request)(struct evhttp_request *req, void *arg),
+    void *arg);
+struct evhttp *service_plane_http(struct service_plane *p); /* borrowed */
+void service_plane_close(struct service_plane *p);
 
 /* --- service_control.c --- */
 DSTACK_CHECKED enum dstack_status service_control_start(

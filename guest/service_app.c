@@ -237,23 +237,18 @@ service_slot_of(int tcp)
 	return (int)slot;
 }
 
-static struct evhttp *
+static struct service_plane *
 serve(struct service *s, int fd, struct service_app *app)
 {
-	struct evhttp *h = evhttp_new(s->base);
-	if (h == NULL)
+	struct service_plane *p = service_plane_open(
+	    s->base, fd, SERVICE_CONNECTIONS, on_request, app);
+	if (p == NULL)
 		return NULL;
+	struct evhttp *h = service_plane_http(p);
 	evhttp_set_allowed_methods(h, EVHTTP_REQ_GET);
-	evhttp_set_max_headers_size(h, SERVICE_HEADERS_MAX);
 	evhttp_set_max_body_size(h, 1024);
 	evhttp_set_timeout(h, SERVICE_TIMEOUT_S);
-	evhttp_set_gencb(h, on_request, app);
-	if (evutil_make_socket_nonblocking(fd) != 0 ||
-	    evhttp_accept_socket(h, fd) != 0) {
-		evhttp_free(h);
-		return NULL;
-	}
-	return h;
+	return p;
 }
 
 enum dstack_status
@@ -265,7 +260,7 @@ service_app_listen(
 	app->local = app->tcp != NULL ? serve(s, local, app) : NULL;
 	if (app->local == NULL) {
 		if (app->tcp != NULL)
-			evhttp_free(app->tcp); /* closes tcp */
+			service_plane_close(app->tcp); /* closes tcp */
 		else
 			(void)close(tcp);
 		(void)close(local);
@@ -280,9 +275,7 @@ void
 service_app_gone(struct service *s, int slot)
 {
 	struct service_app *app = &s->app[slot];
-	if (app->tcp != NULL)
-		evhttp_free(app->tcp);
-	if (app->local != NULL)
-		evhttp_free(app->local);
+	service_plane_close(app->tcp);
+	service_plane_close(app->local);
 	memset(app, 0, sizeof(*app));
 }

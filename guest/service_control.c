@@ -5,7 +5,6 @@
  */
 #include "guest/service.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -210,18 +209,13 @@ service_control_start(struct service *s, int listener, struct why *why)
 {
 	s->verdict = event_new(s->base, FD_EDGE + ROLE_VERIFIER,
 	    EV_READ | EV_PERSIST, on_verdict, s);
-	s->control = evhttp_new(s->base);
+	s->control = service_plane_open(
+	    s->base, listener, SERVICE_CONNECTIONS, on_request, s);
 	if (s->verdict == NULL || s->control == NULL)
-		return why_set(why, DSTACK_E_NOMEM, "control plane");
-	evhttp_set_allowed_methods(s->control,
-	    EVHTTP_REQ_GET | EVHTTP_REQ_POST);
-	evhttp_set_max_headers_size(s->control, SERVICE_HEADERS_MAX);
-	evhttp_set_max_body_size(s->control, MSG_MAX);
-	evhttp_set_timeout(s->control, SERVICE_TIMEOUT_S * 6);
-	evhttp_set_gencb(s->control, on_request, s);
-	if (evutil_make_socket_nonblocking(listener) != 0 ||
-	    evhttp_accept_socket(s->control, listener) != 0)
-		return why_set(why, DSTACK_E_SYS, "control listener: %s",
-		    strerror(errno));
+		return why_set(why, DSTACK_E_SYS, "control listener");
+	struct evhttp *h = service_plane_http(s->control);
+	evhttp_set_allowed_methods(h, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
+	evhttp_set_max_body_size(h, MSG_MAX);
+	evhttp_set_timeout(h, SERVICE_TIMEOUT_S * 6);
 	return DSTACK_OK;
 }

@@ -5,7 +5,7 @@
  * from the host volume and is believed only where it is for that key and our
  * name. Bytes go to exactly one app; no HTTP is parsed (THREATS T31, T47).
  */
-#include "guest/role.h"
+#include "guest/tls.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -24,44 +25,27 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/rd.h"
-#include "base/wr.h"
-#include "crypto/hash.h"
-#include "guest/cert.h"
 #include "guest/ipc.h"
+#include "guest/role.h"
 #include "guest/sandbox.h"
 
 #define KEYD_TLS_KEY 15
-#define KEYD_TLS_ATTEST 19
-#define HOSTLINK_CALL 1
 #define OP_BACKEND 1
 #define OP_TIME 2
 
+#ifndef MAX_CONNECTIONS /* its test has others */
 #define MAX_CONNECTIONS 256
-#define BUFFER_MAX (64u * 1024)   /* bytes waiting in one direction */
+#define SILENT_MS 5000            /* one that is silent so long may go */
+#endif
+#define BUFFER_MAX (32u * 1024)   /* bytes waiting in one direction */
 #define HANDSHAKE_SECONDS 15
 #define IDLE_SECONDS 300
 #define LAST_SECONDS 60           /* for an answer to one who sends no more */
-#define FIRST_POLL_MS 200         /* until there is a certificate */
-#define RENEW_POLL_MS 10000       /* a renewed one may take this long */
-
-struct front {
-	struct event_base *base;
-	struct event *poll;
-	struct event *accept;
-	SSL_CTX *ctx; /* NULL until a certificate was accepted */
-	EVP_PKEY *key;
-	uint8_t leaf_seen[32]; /* SHA-256 of the file last judged */
-	char domain[256];
-	uint64_t now; /* proven chain time, seconds; 0: not told yet */
-	struct sockaddr_in backend; /* sin_port 0: none */
-	bool said_serving;
-	bool published; /* request and attestation are on the host volume */
-	char refusal[200]; /* of the host, when it was last logged */
-	int connections;
-};
 
 struct link {
+	TAILQ_ENTRY(link) next;
 	struct front *front;
+	int64_t heard_ms; /* the last byte of the app, or the accept */
 	struct bufferevent *client; /* TLS side */
 	struct bufferevent *app;    /* plain side */
 	bool app_up;
@@ -91,8 +75,48 @@ link_close(struct link *l)
 		client_close(l);
 	if (l->app != NULL)
 		bufferevent_free(l->app);
+	TAILQ_REMOVE(&l->front->links, l, next);
 	l->front->connections--;
 	free(l);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The app has spoken to this one, or it is new: it goes last. */
+static void
+heard(struct link *l, bool new)
+{
+	if (!new)
+		TAILQ_REMOVE(&l->front->links, l, next);
+	TAILQ_INSERT_TAIL(&l->front->links, l, next);
+	l->heard_ms = now_ms();
+}
+
+/*
+ * A connection that is full of nothing must not keep others out: where all
+ * are in use, the one to which the app has been silent longest makes room. A
+ * client that sends its request a byte at a time gets no answer, and so goes
+ * first (slowloris). The addresses of clients do not tell them apart: to the
+ * VM all of them are the host.
+ */
+static bool
+room(struct front *f)
+{
+	struct link *l = TAILQ_FIRST(&f->links);
+
+	if (f->connections < MAX_CONNECTIONS)
+		return true;
+	if (l == NULL || now_ms() - l->heard_ms < SILENT_MS)
+		return false;
+	link_close(l);
+	return true;
 }
 
 /* Move what one side read to the other; stop reading while it is full. */
@@ -110,6 +134,8 @@ on_read(struct bufferevent *bev, void *arg)
 {
 	struct link *l = arg;
 	struct bufferevent *other = bev == l->client ? l->app : l->client;
+	if (bev == l->app)
+		heard(l, false);
 	if (other != NULL)
 		pass_on(bev, other);
 	else
@@ -168,14 +194,30 @@ side_ended(struct link *l, struct bufferevent *bev)
 	bufferevent_disable(other, EV_READ);
 }
 
+/* Only now the app hears of it: a handshake that never ends costs it none. */
+static void
+handshake_done(struct link *l)
+{
+	const struct timeval idle = { IDLE_SECONDS, 0 };
+	struct front *f = l->front;
+
+	bufferevent_set_timeouts(l->client, &idle, &idle);
+	if (l->app == NULL)
+		return;
+	bufferevent_set_timeouts(l->app, &idle, &idle);
+	bufferevent_enable(l->app, EV_READ | EV_WRITE);
+	/* a failure to connect comes back through on_event */
+	(void)!bufferevent_socket_connect(
+	    l->app, (struct sockaddr *)&f->backend, sizeof(f->backend));
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct link *l = arg;
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
 		if (bev == l->client) {
-			const struct timeval idle = { IDLE_SECONDS, 0 };
-			bufferevent_set_timeouts(bev, &idle, &idle);
+			handshake_done(l);
 		} else {
 			l->app_up = true;
 			if (l->client_done &&
@@ -212,6 +254,7 @@ open_link(struct front *f, int fd)
 	}
 	l->front = f;
 	f->connections++;
+	heard(l, true);
 	l->client = bufferevent_openssl_socket_new(f->base, fd, ssl,
 	    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	if (l->client == NULL) {
@@ -227,19 +270,12 @@ open_link(struct front *f, int fd)
 		return;
 	}
 	const struct timeval handshake = { HANDSHAKE_SECONDS, 0 };
-	const struct timeval idle = { IDLE_SECONDS, 0 };
 	bufferevent_set_timeouts(l->client, &handshake, &handshake);
-	bufferevent_set_timeouts(l->app, &idle, &idle);
 	bufferevent_setwatermark(l->client, EV_READ, 0, BUFFER_MAX);
 	bufferevent_setwatermark(l->app, EV_READ, 0, BUFFER_MAX);
 	bufferevent_setcb(l->client, on_read, on_drained, on_event, l);
 	bufferevent_setcb(l->app, on_read, on_drained, on_event, l);
 	bufferevent_enable(l->client, EV_READ | EV_WRITE);
-	bufferevent_enable(l->app, EV_READ | EV_WRITE);
-	/* a failure to connect comes back through on_event */
-	if (bufferevent_socket_connect(l->app, (struct sockaddr *)&f->backend,
-		sizeof(f->backend)) != 0)
-		return;
 }
 
 static void
@@ -250,8 +286,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (c < 0)
 		return;
-	if (f->ctx == NULL || f->backend.sin_port == 0 ||
-	    f->connections >= MAX_CONNECTIONS) {
+	if (f->ctx == NULL || f->backend.sin_port == 0 || !room(f)) {
 		(void)close(c); /* nothing to serve, or full: refuse at once */
 		return;
 	}
@@ -265,30 +300,6 @@ say_serving(struct front *f)
 		f->said_serving = true;
 		ipc_phase("serving");
 	}
-}
-
-/* hostlink CALL: path and body in, HTTP-like status and body out. */
-static enum dstack_status
-host_call(const char *path, const void *body, size_t len, uint16_t *status,
-    struct wr *out, struct why *why)
-{
-	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	AUTO_WR struct wr a = wr_new(IPC_MAX);
-	wr_text(&q, path);
-	wr_blob(&q, body, len);
-	enum dstack_status st = ipc_call(
-	    FD_EDGE + ROLE_HOSTLINK, HOSTLINK_CALL, &q, NULL, 0, &a, why);
-	if (st != DSTACK_OK)
-		return st;
-	struct rd r = rd_over(a.buf, a.len);
-	const uint8_t *p;
-	size_t n;
-	if ((st = rd_u16be(&r, status)) != DSTACK_OK ||
-	    (st = rd_blob(&r, IPC_MAX, &p, &n)) != DSTACK_OK ||
-	    (st = rd_end(&r)) != DSTACK_OK)
-		return why_set(why, st, "hostlink: bad answer to %s", path);
-	wr_put(out, p, n);
-	return wr_status(out);
 }
 
 static SSL_CTX *
@@ -313,53 +324,17 @@ make_ctx(const struct front *f, const struct cert_chain *chain)
 	return ctx;
 }
 
-/*
- * Judge the file that the host offers now. A refused one changes nothing:
- * what was served before is served on. Each file is judged, and a refusal
- * said, once.
- */
-static void
-take_certificate(struct front *f)
+bool
+tls_use(struct front *f, const struct cert_chain *chain)
 {
-	AUTO_WR struct wr a = wr_new(IPC_MAX);
-	struct why why = { "" };
-	uint16_t status = 0;
-	if (f->now == 0)
-		return; /* it could not be told from an expired one */
-	enum dstack_status st =
-	    host_call("/file/certificate.pem/0/65536", NULL, 0, &status, &a, &why);
-	if (st != DSTACK_OK || status != 200 || a.len < 8)
-		return; /* none yet, or the host is away */
-	uint8_t seen[32];
-	sha256(a.buf, a.len, seen);
-	if (memcmp(seen, f->leaf_seen, sizeof(seen)) == 0)
-		return;
-	memcpy(f->leaf_seen, seen, sizeof(seen));
-	struct rd r = rd_over(a.buf, a.len);
-	uint64_t size;
-	struct cert_chain chain = { { NULL }, 0 };
-	st = rd_u64be(&r, &size);
-	if (st == DSTACK_OK && size != rd_left(&r))
-		st = why_set(&why, DSTACK_E_LIMIT,
-		    "certificate.pem is larger than %u bytes", CERT_PEM_MAX);
-	if (st == DSTACK_OK)
-		st = cert_chain_judge(a.buf + r.pos, rd_left(&r), f->key,
-		    f->domain, f->now, &chain, &why);
-	if (st != DSTACK_OK) {
-		log_line("%s%s", why.text,
-		    f->ctx != NULL ? "; the one before stays" : "");
-		return;
-	}
-	SSL_CTX *ctx = make_ctx(f, &chain);
-	cert_chain_free(&chain);
-	if (ctx == NULL) {
-		log_line("OpenSSL refused certificate.pem");
-		return;
-	}
+	SSL_CTX *ctx = make_ctx(f, chain);
+
+	if (ctx == NULL)
+		return false;
 	SSL_CTX_free(f->ctx); /* live connections hold their own reference */
 	f->ctx = ctx;
-	log_line("certificate for %s accepted", f->domain);
 	say_serving(f);
+	return true;
 }
 
 static bool
@@ -434,87 +409,6 @@ get_key(struct front *f, struct why *why)
 	return cert_key(&scalar, &f->key);
 }
 
-/* The host's refusal is said once; it may be full, and have room later. */
-static enum dstack_status
-give(struct front *f, const char *path, const struct wr *w, bool *taken,
-    struct why *why)
-{
-	AUTO_WR struct wr a = wr_new(0);
-	uint16_t status = 0;
-	char text[sizeof(f->refusal)];
-	enum dstack_status st =
-	    host_call(path, w->buf, w->len, &status, &a, why);
-	if (st != DSTACK_OK)
-		return st;
-	*taken = status == 200;
-	if (*taken)
-		return DSTACK_OK;
-	(void)snprintf(text, sizeof(text), "%.*s",
-	    (int)(a.len < 160 ? a.len : 160),
-	    a.len > 0 ? (const char *)a.buf : "no reason");
-	if (strcmp(text, f->refusal) != 0)
-		log_line("the host did not take host_volume/%s: %s; trying on",
-		    strrchr(path, '/') + 1, text);
-	(void)snprintf(f->refusal, sizeof(f->refusal), "%s", text);
-	return DSTACK_OK;
-}
-
-/*
- * Publish what an outside auditor needs: the request, to be signed by a CA,
- * and the network's signature over the public key (65-byte point) as system
- * statement `unstoppable_tls`. Both are for everybody to see.
- */
-static enum dstack_status
-publish(struct front *f, struct why *why)
-{
-	AUTO_WR struct wr csr = wr_new(0);
-	bool taken = false;
-	enum dstack_status st = cert_request(f->key, f->domain, &csr);
-	if (st == DSTACK_OK)
-		st = give(f, "/put/request.csr", &csr, &taken, why);
-	if (st != DSTACK_OK || !taken)
-		return st;
-
-	uint8_t point[65];
-	AUTO_WR struct wr q = wr_new(0);
-	AUTO_WR struct wr a = wr_new(0);
-	st = cert_point(f->key, point);
-	if (st == DSTACK_OK)
-		st = ipc_call(FD_EDGE + ROLE_KEYD, KEYD_TLS_ATTEST, &q, NULL, 0,
-		    &a, why);
-	if (st != DSTACK_OK)
-		return st;
-	if (a.len != 32 + 65)
-		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
-	AUTO_WR struct wr json = wr_new(0);
-	wr_str(&json, "{\"tag\":\"unstoppable_tls\",\"publicKey\":\"0x");
-	wr_hex(&json, point, sizeof(point));
-	wr_str(&json, "\",\"appData\":\"0x");
-	wr_hex(&json, a.buf, 32);
-	wr_str(&json, "\",\"signature\":\"0x");
-	wr_hex(&json, a.buf + 32, 65);
-	wr_str(&json, "\"}\n");
-	if ((st = wr_status(&json)) != DSTACK_OK)
-		return st;
-	return give(f, "/put/tls-attestation.json", &json, &f->published, why);
-}
-
-static void
-on_poll(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	struct front *f = arg;
-	struct why why = { "" };
-	take_certificate(f);
-	if (!f->published && publish(f, &why) != DSTACK_OK)
-		log_line("%s", why.text);
-	int ms = f->ctx != NULL && f->published ? RENEW_POLL_MS
-						: FIRST_POLL_MS;
-	const struct timeval next = { ms / 1000, (ms % 1000) * 1000 };
-	(void)evtimer_add(f->poll, &next);
-}
-
 static enum dstack_status
 read_domain(struct front *f, struct why *why)
 {
@@ -529,6 +423,7 @@ read_domain(struct front *f, struct why *why)
 static enum dstack_status
 serve(struct front *f, struct why *why)
 {
+	TAILQ_INIT(&f->links);
 	f->base = event_base_new();
 	if (f->base == NULL)
 		return DSTACK_E_NOMEM;
@@ -538,14 +433,14 @@ serve(struct front *f, struct why *why)
 	    EV_READ | EV_PERSIST, on_kubernethes, f);
 	f->accept = event_new(
 	    f->base, FD_PUBLIC, EV_READ | EV_PERSIST, on_accept, f);
-	f->poll = evtimer_new(f->base, on_poll, f);
-	if (kube == NULL || f->accept == NULL || f->poll == NULL ||
-	    event_add(kube, NULL) != 0 || event_add(f->accept, NULL) != 0)
+	if (kube == NULL || f->accept == NULL || event_add(kube, NULL) != 0 || event_add(f->accept, NULL) != 0)
 		return DSTACK_E_NOMEM;
-	on_poll(-1, 0, f);
+	enum dstack_status st = tls_files_start(f, why);
+	if (st != DSTACK_OK)
+		return st;
 	ipc_ready();
 	(void)event_base_dispatch(f->base);
-	return why_set(why, DSTACK_E_SYS, "kubernethes is gone");
+	return why_set(why, DSTACK_E_SYS, "kubernethes or hostlink is gone");
 }
 
 int
@@ -559,8 +454,6 @@ tls_main(void)
 		st = read_domain(&f, &why);
 	if (st == DSTACK_OK)
 		st = get_key(&f, &why);
-	if (st == DSTACK_OK)
-		st = publish(&f, &why);
 	if (st == DSTACK_OK)
 		st = serve(&f, &why);
 	if (why.text[0] == '\0')
