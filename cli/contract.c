@@ -35,10 +35,15 @@ static const char usage[] =
     "  close-epoch --epoch N\n"
     "  propose --name NAME --digest HASH [--app-id HASH] [--version N]\n"
     "         [--not-before SECONDS]\n"
-    "  stop-app VERSION, pause, unpause\n"
+    "  stop-app VERSION, pause, unpause, purge REQUESTID\n"
+    "  raise-floors [--epoch N] [--tcb NAME,...] [--min-eval N]\n"
+    "         [--min-root-crl N] [--min-pck-crl N]\n"
+    "  set-pauser A, transfer-ownership A, accept-ownership\n"
     "  verify APPDATA SIGNATURE\n"
     "  netcfg --domain NAME [--out FILE] [--confirmations N]\n"
     "         [--heartbeat SECONDS] [--log-app yes|no]\n"
+    "--calldata: print what the verb would send, for a timelock or multisig\n"
+    "that owns the contract, and send nothing.\n"
     "The key is PRIVKEY of the configuration, or 64 hex digits in FILE.\n"
     "With neither --config nor --rpc: the network of " DEMO_DIR " when it\n"
     "runs, with its owner's key; else host.env.";
@@ -48,7 +53,7 @@ enum option_code {
 	O_NOTICE, O_SIM, O_CT, O_CODE, O_BOOTSTRAPPER, O_EPOCH, O_TCB, O_EVAL,
 	O_ROOT, O_PCK, O_EXPIRY, O_CAP, O_PLATFORMS, O_NAME, O_DIGEST, O_APP,
 	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_HEARTBEAT,
-	O_LOG_APP,
+	O_LOG_APP, O_CALLDATA,
 };
 
 static bool
@@ -152,7 +157,10 @@ option(struct contract_args *a, int c)
 	case O_EPOCH:
 		a->has_epoch = true;
 		return number(optarg, UINT64_MAX - 1, &a->epoch);
-	case O_TCB: return tcb_mask(optarg, &a->policy.tcb_mask);
+	case O_CALLDATA: a->calldata = true; return true;
+	case O_TCB:
+		a->has_tcb = true;
+		return tcb_mask(optarg, &a->policy.tcb_mask);
 	case O_EVAL: return u32(optarg, &a->policy.min_tcb_eval);
 	case O_ROOT: return u32(optarg, &a->policy.min_root_crl);
 	case O_PCK: return u32(optarg, &a->policy.min_pck_crl);
@@ -217,6 +225,7 @@ parse(int argc, char **argv, struct contract_args *a)
 		{ "confirmations", required_argument, NULL, O_CONFIRMATIONS },
 		{ "heartbeat", required_argument, NULL, O_HEARTBEAT },
 		{ "log-app", required_argument, NULL, O_LOG_APP },
+		{ "calldata", no_argument, NULL, O_CALLDATA },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -284,6 +293,24 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	return st;
 }
 
+/* What a verb would have sent. */
+static enum dstack_status
+tell_call(const struct gov *g, struct contract_args *a)
+{
+	AUTO_WR struct wr text = wr_new(0);
+	char to[43];
+
+	eip55(g->contract, to);
+	wr_str(&text, "0x");
+	wr_hex(&text, g->instead->buf, g->instead->len);
+	wr_u8(&text, 0);
+	if (wr_status(&text) != DSTACK_OK)
+		return DSTACK_E_NOMEM;
+	a->calldata = false;
+	return contract_print(
+	    json_pack("{s:s,s:s}", "to", to, "data", (char *)text.buf), a);
+}
+
 int
 cmd_contract(int argc, char **argv)
 {
@@ -299,20 +326,26 @@ cmd_contract(int argc, char **argv)
 	AUTO_WIPE32 struct secret32 key = { { 0 } };
 	struct gov g = { .key = &key };
 	struct why why = { "" };
+	AUTO_WR struct wr call = wr_new(0);
 
 	if (argc < 2)
 		return cmd_usage(usage);
 	const struct contract_verb *v = contract_verb(argv[1]);
 	if (v == NULL || !parse(argc - 1, argv + 1, &a) ||
-	    a.words != v->words)
+	    a.words != v->words || (a.calldata && (!v->sends || v->creates)))
 		return cmd_usage(usage);
+	if (a.calldata)
+		g.instead = &call;
 	enum dstack_status st =
 	    connect_to(&a, v->creates, &key, &g, &why);
-	if (st == DSTACK_OK && v->sends && ct_is_zero(key.b, sizeof(key.b)))
+	if (st == DSTACK_OK && v->sends && !a.calldata &&
+	    ct_is_zero(key.b, sizeof(key.b)))
 		st = why_set(&why, DSTACK_E_MISSING,
 		    "no key: --key-file FILE or --config host.env");
 	if (st == DSTACK_OK)
 		st = v->run(&g, &a, &why);
+	if (st == DSTACK_OK && a.calldata)
+		st = tell_call(&g, &a);
 	rpc_free(g.rpc);
 	if (st == DSTACK_OK)
 		return EXIT_YES;

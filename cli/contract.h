@@ -25,7 +25,8 @@ struct contract_args {
 	unsigned words;
 	bool json;
 	bool has_contract, has_bootstrapper, has_epoch, has_digest, has_app,
-	    has_ct, has_confirmations;
+	    has_ct, has_confirmations, has_tcb;
+	bool calldata; /* print the call, send nothing */
 	uint8_t contract[20];
 	uint8_t bootstrapper[20];
 	uint8_t digest[32];
@@ -51,6 +52,24 @@ struct contract_verb {
 /* cli/contract_netcfg.c: what guests are measured with, from the chain. */
 DSTACK_CHECKED enum dstack_status verb_netcfg(
     struct gov *g, struct contract_args *a, struct why *why);
+/* cli/contract_owner.c */
+DSTACK_CHECKED enum dstack_status verb_raise_floors(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_set_pauser(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_transfer_ownership(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_accept_ownership(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_purge(
+    struct gov *g, struct contract_args *a, struct why *why);
+
+/* Send the call, which is used up, and print where it went. */
+DSTACK_CHECKED enum dstack_status contract_send(const struct gov *g,
+    struct abi_enc *e, const struct contract_args *a, struct why *why);
+/* a->epoch, where it was not named: the last one that was opened, or next. */
+DSTACK_CHECKED enum dstack_status contract_last_epoch(const struct gov *g,
+    struct contract_args *a, bool next, struct why *why);
 /* Takes o: JSON on standard output, or "key: value" lines. */
 DSTACK_CHECKED enum dstack_status contract_print(
     json_t *o, const struct contract_args *a);

@@ -57,6 +57,10 @@ contract_print(json_t *o, const struct contract_args *a)
 {
 	if (o == NULL)
 		return DSTACK_E_NOMEM;
+	if (a->calldata) { /* nothing has happened */
+		json_decref(o);
+		return DSTACK_OK;
+	}
 	if (a->json)
 		(void)json_dumpf(o, stdout, JSON_COMPACT);
 	else
@@ -77,8 +81,8 @@ printed_receipt(struct rpc_receipt *r, const struct contract_args *a)
 	    a);
 }
 
-static enum dstack_status
-send(const struct gov *g, struct abi_enc *e, const struct contract_args *a,
+enum dstack_status
+contract_send(const struct gov *g, struct abi_enc *e, const struct contract_args *a,
     struct why *why)
 {
 	struct rpc_receipt r = { .logs = NULL };
@@ -146,11 +150,14 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 		return st;
 	bool next = v.head.epoch_count > v.head.current_epoch + 1;
 	return contract_print(
-	    json_pack("{s:o,s:I,s:o,s:o,s:o,s:b,s:s,s:I,s:b,s:I,s:o,s:o,s:o,"
-	              "s:o}",
+	    json_pack("{s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s,s:I,s:b,s:I,s:o,s:o,"
+	              "s:o,s:o}",
 	        "contract", addr_json(g->contract), "chainId",
 	        (json_int_t)g->chain_id, "codeHash", word_json(v.code_hash),
-	        "owner", addr_json(v.owner), "pauser", addr_json(v.pauser),
+	        "owner", addr_json(v.owner), "pendingOwner",
+	        ct_is_zero(v.pending_owner, 20) ? json_null()
+						: addr_json(v.pending_owner),
+	        "pauser", addr_json(v.pauser),
 	        "simAllowed", v.sim, "ct",
 	        v.ct_onchain ? "onchain" : "relay", "noticePeriod",
 	        (json_int_t)v.notice_period, "paused", v.head.paused,
@@ -164,8 +171,8 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 }
 
 /* --epoch, or else the last one that was opened. */
-static enum dstack_status
-last_epoch(const struct gov *g, struct contract_args *a, bool next,
+enum dstack_status
+contract_last_epoch(const struct gov *g, struct contract_args *a, bool next,
     struct why *why)
 {
 	uint8_t slot[32];
@@ -190,7 +197,7 @@ last_epoch(const struct gov *g, struct contract_args *a, bool next,
 static enum dstack_status
 verb_open_epoch(struct gov *g, struct contract_args *a, struct why *why)
 {
-	enum dstack_status st = last_epoch(g, a, true, why);
+	enum dstack_status st = contract_last_epoch(g, a, true, why);
 	if (st == DSTACK_OK && !a->has_bootstrapper)
 		st = why_set(why, DSTACK_E_MISSING,
 		    "who may bootstrap it? --bootstrapper ADDR");
@@ -216,7 +223,7 @@ epoch_word(struct gov *g, struct contract_args *a, const char *function,
     bool id, struct why *why)
 {
 	uint8_t w[32];
-	enum dstack_status st = last_epoch(g, a, false, why);
+	enum dstack_status st = contract_last_epoch(g, a, false, why);
 	if (st == DSTACK_OK && id)
 		keccak256(a->word[0], strlen(a->word[0]), w);
 	else if (st == DSTACK_OK)
@@ -226,7 +233,7 @@ epoch_word(struct gov *g, struct contract_args *a, const char *function,
 	struct abi_enc e = abi_begin(function);
 	abi_u64(&e, a->epoch);
 	abi_word(&e, w);
-	return send(g, &e, a, why);
+	return contract_send(g, &e, a, why);
 }
 
 static enum dstack_status
@@ -263,7 +270,7 @@ platform(struct gov *g, struct contract_args *a, const char *function,
 		return st;
 	struct abi_enc e = abi_begin(function);
 	abi_word(&e, w);
-	return send(g, &e, a, why);
+	return contract_send(g, &e, a, why);
 }
 
 static enum dstack_status
@@ -285,7 +292,7 @@ verb_close_epoch(struct gov *g, struct contract_args *a, struct why *why)
 		return why_set(why, DSTACK_E_MISSING, "which one? --epoch N");
 	struct abi_enc e = abi_begin(KM_FN_CLOSE_EPOCH);
 	abi_u64(&e, a->epoch);
-	return send(g, &e, a, why);
+	return contract_send(g, &e, a, why);
 }
 
 static enum dstack_status
@@ -321,21 +328,21 @@ verb_stop_app(struct gov *g, struct contract_args *a, struct why *why)
 		    a->word[0]);
 	struct abi_enc e = abi_begin(KM_FN_STOP_APP);
 	abi_u64(&e, v);
-	return send(g, &e, a, why);
+	return contract_send(g, &e, a, why);
 }
 
 static enum dstack_status
 verb_pause(struct gov *g, struct contract_args *a, struct why *why)
 {
 	struct abi_enc e = abi_begin(KM_FN_PAUSE);
-	return send(g, &e, a, why);
+	return contract_send(g, &e, a, why);
 }
 
 static enum dstack_status
 verb_unpause(struct gov *g, struct contract_args *a, struct why *why)
 {
 	struct abi_enc e = abi_begin(KM_FN_UNPAUSE);
-	return send(g, &e, a, why);
+	return contract_send(g, &e, a, why);
 }
 
 static enum dstack_status
@@ -386,6 +393,12 @@ contract_verb(const char *name)
 		{ "close-epoch", verb_close_epoch, 0, true, false },
 		{ "propose", verb_propose, 0, true, false },
 		{ "stop-app", verb_stop_app, 1, true, false },
+		{ "raise-floors", verb_raise_floors, 0, true, false },
+		{ "set-pauser", verb_set_pauser, 1, true, false },
+		{ "transfer-ownership", verb_transfer_ownership, 1, true,
+		    false },
+		{ "accept-ownership", verb_accept_ownership, 0, true, false },
+		{ "purge", verb_purge, 1, true, false },
 		{ "pause", verb_pause, 0, true, false },
 		{ "unpause", verb_unpause, 0, true, false },
 		{ "verify", verb_verify, 2, false, false },

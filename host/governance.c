@@ -164,6 +164,11 @@ gov_send(const struct gov *g, struct abi_enc *e, struct rpc_receipt *receipt,
 	enum dstack_status st = abi_end(e, &data);
 	if (st != DSTACK_OK)
 		return why_set(why, st, "the call could not be encoded");
+	if (g->instead != NULL) {
+		memset(r, 0, sizeof(*r));
+		wr_put(g->instead, data.buf, data.len);
+		return wr_status(g->instead);
+	}
 	st = rpc_send(g->rpc, g->key, g->chain_id, g->contract, data.buf,
 	    data.len, 0, r, why);
 	if (receipt == NULL)
@@ -251,8 +256,8 @@ gov_read_apps(const struct gov *g, struct state_app *previous,
 	return st;
 }
 
-static enum dstack_status
-read_epoch(const struct gov *g, uint64_t epoch, struct state_epoch *out,
+enum dstack_status
+gov_read_epoch(const struct gov *g, uint64_t epoch, struct state_epoch *out,
     struct why *why)
 {
 	uint8_t slot[KM_EPOCH_SLOTS][32];
@@ -290,15 +295,16 @@ enum dstack_status
 gov_read(const struct gov *g, struct gov_view *out, struct why *why)
 {
 	static const char *const calls[] = { KM_FN_OWNER, KM_FN_SIM_ALLOWED,
-		KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD };
+		KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD,
+		KM_FN_PENDING_OWNER };
 	struct gov_view v;
-	uint8_t word[4][32];
+	uint8_t word[5][32];
 	uint8_t slot[2][32];
 	uint8_t head[2][32];
 
 	memset(&v, 0, sizeof(v));
 	enum dstack_status st = code_hash(g, v.code_hash, why);
-	for (size_t i = 0; i < 4 && st == DSTACK_OK; i++)
+	for (size_t i = 0; i < 5 && st == DSTACK_OK; i++)
 		st = ask(g, calls[i], word[i], why);
 	state_head_slot(slot[0]);
 	eth_slot_u64(KM_SLOT_PAUSER, slot[1]);
@@ -307,6 +313,7 @@ gov_read(const struct gov *g, struct gov_view *out, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	memcpy(v.owner, word[0] + 12, 20);
+	memcpy(v.pending_owner, word[4] + 12, 20);
 	memcpy(v.pauser, head[1] + 12, 20);
 	v.sim = word[1][31] != 0;
 	v.ct_onchain = word[2][31] != 0;
@@ -314,9 +321,9 @@ gov_read(const struct gov *g, struct gov_view *out, struct why *why)
 	state_head_decode(head[0], &v.head);
 	if (abi_rd_u64(&r, &v.notice_period) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "noticePeriod: no u64");
-	st = read_epoch(g, v.head.current_epoch, &v.epoch, why);
+	st = gov_read_epoch(g, v.head.current_epoch, &v.epoch, why);
 	if (st == DSTACK_OK && v.head.epoch_count != 0)
-		st = read_epoch(g, v.head.epoch_count - 1, &v.latest, why);
+		st = gov_read_epoch(g, v.head.epoch_count - 1, &v.latest, why);
 	if (st == DSTACK_OK)
 		st = gov_read_apps(g, &v.previous, &v.app, why);
 	if (st != DSTACK_OK)

@@ -23,6 +23,7 @@ struct gov {
 	const struct secret32 *key; /* borrowed; NULL: reading only */
 	uint64_t chain_id;
 	uint8_t contract[20];
+	struct wr *instead; /* not NULL: what would be sent goes here */
 };
 
 struct gov_deploy {
@@ -59,13 +60,17 @@ DSTACK_CHECKED enum dstack_status gov_allow_tuple(const struct gov *g,
 DSTACK_CHECKED enum dstack_status gov_propose_app(const struct gov *g,
     const uint8_t app_id[static 32], const uint8_t digest[static 32],
     const char *name, uint64_t version, uint64_t not_before, struct why *why);
-/* Send any call; e is used up. receipt may be NULL. */
+/*
+ * Send any call; e is used up. receipt may be NULL, and is zero where
+ * g->instead took it.
+ */
 DSTACK_CHECKED enum dstack_status gov_send(const struct gov *g,
     struct abi_enc *e, struct rpc_receipt *receipt, struct why *why);
 
 struct gov_view {
 	uint8_t code_hash[32];
 	uint8_t owner[20];
+	uint8_t pending_owner[20]; /* zero: none */
 	uint8_t pauser[20];
 	bool sim;
 	bool ct_onchain;
@@ -79,6 +84,9 @@ struct gov_view {
 /* DSTACK_E_REJECTED: there is no such contract at g->contract. */
 DSTACK_CHECKED enum dstack_status gov_read(
     const struct gov *g, struct gov_view *out, struct why *why);
+
+DSTACK_CHECKED enum dstack_status gov_read_epoch(const struct gov *g,
+    uint64_t epoch, struct state_epoch *out, struct why *why);
 
 /* Both app records, whether their time has come or not; version 0: none. */
 DSTACK_CHECKED enum dstack_status gov_read_apps(const struct gov *g,

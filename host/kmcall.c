@@ -156,6 +156,11 @@ km_error_name(const char *text)
 		"CiphertextMismatch", "NotBootstrapper", "NotPauser",
 		"NotSubmitter", "NotUp", "RequestUnknown", "RequestKnown",
 		"StoppedByPauser", "TooMany", "TooSoon" };
+	/* of what it inherits (OpenZeppelin) */
+	static const char *const more[][2] = {
+		{ "OwnableUnauthorizedAccount(address)", "NotOwner" },
+		{ "OwnableInvalidOwner(address)", "BadValue" },
+	};
 	char signature[40];
 	char hex[11] = "0x";
 	uint8_t sel[4];
@@ -167,6 +172,12 @@ km_error_name(const char *text)
 		if (strstr(text, hex) != NULL ||
 		    strstr(text, signature) != NULL)
 			return names[i];
+	}
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		abi_selector(more[i][0], sel);
+		hex_encode(sel, 4, hex + 2);
+		if (strstr(text, hex) != NULL)
+			return more[i][1];
 	}
 	return NULL;
 }

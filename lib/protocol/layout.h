@@ -180,6 +180,10 @@ enum km_request_state {
 #define KM_FN_UNPAUSE "unpause()"
 #define KM_FN_SET_PAUSER "setPauser(address)"
 #define KM_FN_OWNER "owner()"
+/* OpenZeppelin's Ownable2Step: the new owner has to accept. */
+#define KM_FN_PENDING_OWNER "pendingOwner()"
+#define KM_FN_TRANSFER_OWNERSHIP "transferOwnership(address)"
+#define KM_FN_ACCEPT_OWNERSHIP "acceptOwnership()"
 #define KM_FN_SIM_ALLOWED "simAllowed()"
 #define KM_FN_CT_ON_CHAIN "ctOnChain()"
 #define KM_FN_NOTICE_PERIOD "noticePeriod()"

@@ -145,3 +145,39 @@ contract pause "${on[@]}" >/dev/null
 [ "$(contract show --json "${on[@]}" | jq .paused)" = true ]
 contract unpause "${on[@]}" >/dev/null
 echo "ok each refusal is one clear line"
+
+# floors, pauser, owner
+floors() { contract show --json "${on[@]}" | jq -c '.epoch.policy | [.tcbStatusMask, .minTcbEvalNum, .minRootCrl, .minPckCrl]'; }
+contract raise-floors --min-eval 17 --min-pck-crl 3 "${on[@]}" >/dev/null
+[ "$(floors)" = '[1,17,0,3]' ]
+contract raise-floors --min-eval 18 "${on[@]}" >/dev/null
+[ "$(floors)" = '[1,18,0,3]' ]
+refused 1 NotUp raise-floors --min-eval 4 "${on[@]}"
+refused 1 BadPolicy raise-floors --tcb UpToDate,OutOfDate "${on[@]}"
+refused 3 'min-eval' raise-floors "${on[@]}"
+echo "ok floors rise, one by one, and do not fall"
+(umask 077 && openssl rand -hex 32 >"$work/other")
+other=$("$cast" wallet address --private-key "0x$(cat "$work/other")")
+"$cast" rpc anvil_setBalance "$other" 0x56bc75e2d63100000 --rpc-url "$rpc" >/dev/null
+by_other() { "$dstack" contract "$@" --rpc "$rpc" --key-file "$work/other" "${on[@]}"; }
+contract set-pauser "$other" "${on[@]}" >/dev/null
+[ "$(contract show --json "${on[@]}" | jq -r .pauser)" = "$other" ]
+by_other pause >/dev/null
+if by_other unpause 2>"$work/out"; then echo "not ok: the pauser unpauses"; exit 1; fi
+grep -q NotOwner "$work/out"
+contract unpause "${on[@]}" >/dev/null
+echo "ok another pauser, who can stop and not start"
+call=$(contract transfer-ownership "$other" --calldata --json "${on[@]}")
+[ "$(echo "$call" | jq -r .data)" = "$("$cast" calldata 'transferOwnership(address)' "$other")" ]
+[ "$(echo "$call" | jq -r .to)" = "$km" ]
+call=$(contract propose --name app3 --digest "$digest" --calldata --json "${on[@]}" | jq -r .data)
+[ "$("$cast" calldata-decode 'proposeApp(bytes32,bytes32,string,uint64,uint64)' "$call" | sed -n 3p)" = '"app3"' ]
+[ "$(contract show --json "${on[@]}" | jq -c '[.owner, .pendingOwner, .app.version]')" = "[\"$owner\",null,2]" ]
+echo "ok --calldata prints what a timelock is to send, and sends nothing"
+contract transfer-ownership "$other" "${on[@]}" >/dev/null
+[ "$(contract show --json "${on[@]}" | jq -c '[.owner, .pendingOwner]')" = "[\"$owner\",\"$other\"]" ]
+by_other accept-ownership >/dev/null
+[ "$(contract show --json "${on[@]}" | jq -c '[.owner, .pendingOwner]')" = "[\"$other\",null]" ]
+refused 1 NotOwner set-pauser "$owner" "${on[@]}"
+refused 1 RequestUnknown purge "$id" "${on[@]}"
+echo "ok the contract is handed over in two steps"
