@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 #define PACKET_MAX 320
+#define LOG_READS 16 /* of one role at a time: the others have a turn */
 
 enum { PACKET_READY = 1, PACKET_PHASE = 2, PACKET_GIVE_UP = 3 };
 
@@ -60,14 +61,20 @@ put_line(struct child *c)
 	c->len = 0;
 }
 
-/* Pass on what a role wrote, whole lines; false: it closed its end. */
+/*
+ * Pass on a part of what a role wrote, whole lines; false: it closed its end.
+ * An app that writes without end does not keep init from anything.
+ */
 static bool
 read_log(struct child *c)
 {
 	char buf[1024];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = read(c->log, buf, sizeof(buf))) > 0) {
+	for (int k = 0; k < LOG_READS; k++) {
+		n = read(c->log, buf, sizeof(buf));
+		if (n <= 0)
+			break;
 		for (ssize_t i = 0; i < n; i++) {
 			if (buf[i] == '\n' || c->len == LOG_LINE_MAX - 1)
 				put_line(c);
@@ -75,7 +82,17 @@ read_log(struct child *c)
 				c->line[c->len++] = buf[i];
 		}
 	}
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* What a role that has ended left behind: at most what a pipe holds. */
+static void
+read_rest(struct child *c)
+{
+	struct pollfd p = { .fd = c->log, .events = POLLIN };
+
+	for (int k = 0; k < 64 && poll(&p, 1, 0) == 1 && read_log(c); k++)
+		;
 }
 
 /* One lifecycle packet; *gone: the role closed its end. */
@@ -116,7 +133,7 @@ close_child(struct watch *w, enum role r)
 	struct child *c = &w->child[r];
 
 	if (c->log >= 0) {
-		(void)read_log(c);
+		read_rest(c);
 		if (c->len > 0)
 			put_line(c);
 		(void)close(c->log);

@@ -244,6 +244,40 @@ a_packet_in_a_container_s_name_is_heard_from_its_link_only(void **state)
 	assert_int_equal(sysctl_byte("/proc/sys/net/ipv4/ip_forward"), '0');
 }
 
+/* The others' packets are read, whatever one of them writes. */
+static void
+a_role_that_writes_without_end_does_not_hold_init(void **state)
+{
+	static struct plan plan;
+	static struct watch w = { .plan = &plan };
+	struct why why = { "" };
+	int pair[2];
+	(void)state;
+	plan_init(&plan);
+	for (int r = 0; r < ROLE_COUNT; r++)
+		w.child[r].log = -1;
+	w.child[ROLE_VERIFIER].log = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	assert_true(w.child[ROLE_VERIFIER].log >= 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	plan.edge[ROLE_INIT][ROLE_KUBERNETHES] = pair[0];
+	assert_int_equal(write(pair[1], "\3too much", 9), 9);
+	int saved = dup(STDERR_FILENO);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(dup2(null, STDERR_FILENO), STDERR_FILENO);
+	(void)alarm(60); /* or the program ends */
+	enum dstack_status st = watch_run(&w, -1, &why);
+	(void)alarm(0);
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(st, DSTACK_E_REJECTED);
+	assert_string_equal(why.text, "kubernethes gave up: too much");
+	(void)close(saved);
+	(void)close(null);
+	(void)close(w.child[ROLE_VERIFIER].log);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 int
 main(void)
 {
@@ -260,6 +294,8 @@ main(void)
 		    a_packet_in_a_container_s_name_is_heard_from_its_link_only),
 		cmocka_unit_test(
 		    the_host_s_listeners_hear_the_host_s_link_only),
+		cmocka_unit_test(
+		    a_role_that_writes_without_end_does_not_hold_init),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
