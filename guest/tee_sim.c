@@ -89,24 +89,14 @@ receive_all(uint8_t *p, size_t n, int64_t deadline, struct why *why)
 	return DSTACK_OK;
 }
 
-/*
- * One request, its answer's payload into out. After any failure the port is
- * out of step: the tee role gives up on it, and the VM with it.
- */
+/* Whole frames out and in. */
 static enum dstack_status
-ask(enum teeport_op op, const uint8_t *data, struct wr *out, struct why *why)
+exchange(const struct wr *w, struct wr *in, struct why *why)
 {
-	AUTO_WR struct wr w = wr_new(0);
-	AUTO_WR struct wr in = wr_new(0);
 	uint8_t head[TEEPORT_HEAD];
 	size_t n = 0;
-	const uint8_t *p = NULL;
 	int64_t deadline = now_ms() + ANSWER_SECONDS * 1000;
-	teeport_put_request(&w, op, data);
-	enum dstack_status st = wr_status(&w);
-	if (st != DSTACK_OK)
-		return why_set(why, st, "TEE port: no memory");
-	st = send_all(w.buf, w.len, deadline, why);
+	enum dstack_status st = send_all(w->buf, w->len, deadline, why);
 	if (st == DSTACK_OK)
 		st = receive_all(head, sizeof(head), deadline, why);
 	if (st != DSTACK_OK)
@@ -115,13 +105,37 @@ ask(enum teeport_op op, const uint8_t *data, struct wr *out, struct why *why)
 	if (st != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "TEE port: answer of a length that cannot be");
-	wr_zero(&in, n);
-	st = wr_status(&in);
+	wr_zero(in, n);
+	st = wr_status(in);
 	if (st != DSTACK_OK)
 		return why_set(why, st, "TEE port: no memory");
-	st = receive_all(in.buf, n, deadline, why);
+	return receive_all(in->buf, n, deadline, why);
+}
+
+/*
+ * One request, its answer's payload into out. Where an answer did not come
+ * whole, the next bytes may be what is left of it: the port is of no use then,
+ * so that no quote is taken for the answer to another request.
+ */
+static enum dstack_status
+ask(enum teeport_op op, const uint8_t *data, struct wr *out, struct why *why)
+{
+	static bool out_of_step;
+	AUTO_WR struct wr w = wr_new(0);
+	AUTO_WR struct wr in = wr_new(0);
+	size_t n = 0;
+	const uint8_t *p = NULL;
+	if (out_of_step)
+		return gone(why, "an answer did not come whole; boot anew");
+	teeport_put_request(&w, op, data);
+	enum dstack_status st = wr_status(&w);
+	if (st != DSTACK_OK)
+		return why_set(why, st, "TEE port: no memory");
+	st = exchange(&w, &in, why);
+	/* one that was closed begins anew with the next simulator */
+	out_of_step = st != DSTACK_OK && st != DSTACK_E_SYS;
 	if (st == DSTACK_OK)
-		st = teeport_decode_answer(in.buf, n, &p, &n, why);
+		st = teeport_decode_answer(in.buf, in.len, &p, &n, why);
 	if (st != DSTACK_OK)
 		return st;
 	wr_put(out, p, n);

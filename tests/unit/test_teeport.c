@@ -141,6 +141,36 @@ the_driver_sees_the_measurements_and_its_own_extends(void **state)
 	assert_int_equal(tee_driver_sim.report(&r, &why), DSTACK_E_SYS);
 }
 
+/* The late rest of one answer is no answer to the next request. */
+static void
+after_a_broken_answer_the_port_is_asked_no_more(void **state)
+{
+	(void)state;
+	static const uint8_t broken[4] = { 0xff, 0xff, 0xff, 0xff };
+	/* length 49, status yes, a register: well-formed, but too late */
+	static const uint8_t late[4 + 1 + 48] = { 0, 0, 0, 49 };
+	pid_t pid = fork(); /* the driver of a process is spoilt by this */
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct why why = { "" };
+		uint8_t rtmr3[48];
+		uint8_t digest[48] = { 9 };
+		int sv[2];
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) != 0 ||
+		    dup2(sv[0], FD_TEE) != FD_TEE ||
+		    write(sv[1], broken, 4) != 4 ||
+		    tee_driver_sim.extend(digest, rtmr3, &why) !=
+			DSTACK_E_FORMAT ||
+		    write(sv[1], late, sizeof(late)) != sizeof(late))
+			_exit(2);
+		_exit(tee_driver_sim.extend(digest, rtmr3, &why) ==
+			DSTACK_E_SYS ? 0 : 1);
+	}
+	int status = -1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int
 ask(int fd, const void *frame, size_t n, uint8_t *answer, size_t want)
 {
@@ -275,6 +305,8 @@ main(void)
 		cmocka_unit_test(
 		    lengths_of_zero_and_over_the_bound_are_refused),
 		cmocka_unit_test(registers_of_the_boot_cannot_be_extended),
+		cmocka_unit_test(
+		    after_a_broken_answer_the_port_is_asked_no_more),
 		cmocka_unit_test(
 		    the_driver_sees_the_measurements_and_its_own_extends),
 		cmocka_unit_test(
