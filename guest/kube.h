@@ -81,16 +81,19 @@ DSTACK_CHECKED enum dstack_status kube_backend(
 
 /*
  * Copy the host's files into the folder dir, which is SPEC_ID_BASE's. Files
- * that are too large or not readable are passed over.
+ * that are too large or not readable are passed over, and those that are not
+ * there when kube_now() is until: a host that is slow on purpose must not keep
+ * the role from the chain.
  */
-void kube_shared_fill(int edge, int dir);
+void kube_shared_fill(int edge, int dir, int64_t until);
 /* Watch for files that the app has closed; -1: no such watch. */
 int kube_shared_watch(const char *path);
 /*
  * Give the host a bounded part of what the watch reports, so that an app that
- * writes without end does not keep the role from the chain. False: none left.
+ * writes without end does not keep the role from the chain; what is not given
+ * when kube_now() is until is passed over. False: none left.
  */
-bool kube_shared_events(int watch, int dir, int edge);
+bool kube_shared_events(int watch, int dir, int edge, int64_t until);
 /* May the app write the host's file of that name? */
 bool kube_shared_name(const char *name);
 

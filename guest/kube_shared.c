@@ -48,15 +48,17 @@ kube_shared_name(const char *name)
 	    strcmp(name + n - 4, ".tar") != 0;
 }
 
-/* Copy one file in; false if the host gave something else than it said. */
+/* Copy one file in; false if the host gave something else, or too late. */
 static bool
-copy_in(int edge, int dir, const char *name, uint64_t size)
+copy_in(int edge, int dir, const char *name, uint64_t size, int64_t until)
 {
 	AUTO_CLOSE int fd = openat(dir, name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	uint64_t at = 0;
 	while (fd >= 0 && at < size) {
 		char path[160];
+		if (kube_now() >= until)
+			return false;
 		uint64_t said = 0;
 		AUTO_WR struct wr in = wr_new(LINK_MAX_BODY);
 		(void)snprintf(path, sizeof(path), "/file/%s/%llu/%u", name,
@@ -78,7 +80,7 @@ copy_in(int edge, int dir, const char *name, uint64_t size)
 }
 
 void
-kube_shared_fill(int edge, int dir)
+kube_shared_fill(int edge, int dir, int64_t until)
 {
 	struct why why = { "" };
 	uint64_t all = 0;
@@ -100,10 +102,15 @@ kube_shared_fill(int edge, int dir)
 		    kube_shared_name(name) && size <= MAX_FILE &&
 		    all + size <= MAX_ALL) {
 			all += size;
-			if (!copy_in(edge, dir, name, size))
+			if (!copy_in(edge, dir, name, size, until))
 				(void)unlinkat(dir, name, 0);
 		}
 		text += last ? n : n + 1;
+		if (kube_now() >= until && *text != '\0') {
+			log_line("host_volume: the host is too slow to give "
+				 "all its files");
+			return;
+		}
 	}
 }
 
@@ -144,8 +151,9 @@ copy_out(int dir, const char *name, int edge)
 }
 
 bool
-kube_shared_events(int watch, int dir, int edge)
+kube_shared_events(int watch, int dir, int edge, int64_t until)
 {
+	unsigned late = 0;
 	union {
 		struct inotify_event e;
 		char b[1024]; /* holds 10 of the longest name, 32 of short ones */
@@ -155,9 +163,14 @@ kube_shared_events(int watch, int dir, int edge)
 		struct inotify_event e;
 		memcpy(&e, u.b + at, sizeof(e));
 		at += sizeof(e);
-		if (e.len != 0)
+		if (e.len != 0 && kube_now() >= until)
+			late++;
+		else if (e.len != 0)
 			copy_out(dir, u.b + at, edge);
 		at += e.len;
 	}
+	if (late != 0)
+		log_line("host_volume: the host is too slow for %u files that "
+			 "the app wrote", late);
 	return got > 0;
 }

@@ -47,6 +47,8 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
+#define FILL_MS 60000      /* for the host's files, before an app starts */
+#define SHARED_MS 10000    /* for the host to take what the app wrote */
 #define LOG_LINE 512
 #define LAST_EVENTS 64     /* batches of files that an ended app has left */
 
@@ -163,7 +165,7 @@ idle(void *ctx)
 		pump_log(k, a);
 		if (a->watch >= 0)
 			(void)kube_shared_events(a->watch, a->host,
-			    FD_EDGE + ROLE_HOSTLINK);
+			    FD_EDGE + ROLE_HOSTLINK, kube_now() + SHARED_MS);
 	}
 }
 
@@ -230,9 +232,10 @@ app_gone(struct app *a, int grace_ms)
 	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_GONE, &q, NULL, 0,
 	    NULL, NULL);
 	if (a->watch >= 0) {
+		int64_t until = kube_now() + SHARED_MS;
 		for (int i = 0; i < LAST_EVENTS; i++) {
 			if (!kube_shared_events(a->watch, a->host,
-				FD_EDGE + ROLE_HOSTLINK))
+				FD_EDGE + ROLE_HOSTLINK, until))
 				break;
 		}
 		(void)close(a->watch);
@@ -272,7 +275,8 @@ lay_out(struct kube *k, struct app *a, struct why *why)
 	if (a->host < 0)
 		return why_set(why, DSTACK_E_SYS, "%s: %s", host,
 		    strerror(errno));
-	kube_shared_fill(FD_EDGE + ROLE_HOSTLINK, a->host);
+	kube_shared_fill(
+	    FD_EDGE + ROLE_HOSTLINK, a->host, kube_now() + FILL_MS);
 	a->watch = kube_shared_watch(host);
 	return DSTACK_OK;
 }
