@@ -28,7 +28,9 @@ const char image_usage[] =
     "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
     "                    what that node's guest will be; with neither, of\n"
     "                    the network in " DEMO_DIR " when it runs\n"
-    "       dstack image diff DIR DIR          what differs, file by file";
+    "       dstack image audit [--json] [--sbom FILE] [--rebuilt DIR |\n"
+    "                    --no-rebuild | --kernel-from-store] DIR\n"
+    "       dstack image diff [--json] DIR DIR  what differs";
 
 static int
 run_script(const char *script, char **argv)
@@ -90,6 +92,8 @@ cmd_image(int argc, char **argv)
 		return run_script("relock", argv + 1);
 	if (strcmp(sub, "measure") == 0)
 		return image_measure(argc - 1, argv + 1);
+	if (strcmp(sub, "audit") == 0)
+		return image_audit(argc - 1, argv + 1);
 	if (strcmp(sub, "export") == 0)
 		return image_export(argc - 1, argv + 1);
 	if (strcmp(sub, "import") == 0)

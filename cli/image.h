@@ -30,6 +30,7 @@ void image_measure_rows(const uint8_t mrtd[48], const uint8_t rtmr[4][48],
     const uint8_t mrconfigid[48], const uint8_t tuple[32], bool json);
 
 int image_diff(int argc, char **argv);
+int image_audit(int argc, char **argv);
 int image_export(int argc, char **argv);
 int image_import(int argc, char **argv);
 
