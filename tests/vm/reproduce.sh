@@ -102,7 +102,9 @@ rm -rf "$tmp/store" "$other"
 
 # --- from an exported store, without a network -------------------------------
 kernel=
-[ ! -d "$store/kernel" ] || kernel=--with-kernel
+! grep -q '"kernel":".*-dstack"' "$B/image/sim/manifest.json" ||
+	kernel=--with-kernel
+[ -x "$B/bin/dstack" ] || make B="$B" "$B/bin/dstack" >"$tmp/log" || exit 1
 "$B/bin/dstack" image export $kernel "$tmp/store.tar" >"$tmp/log" || exit 1
 "$B/bin/dstack" image export $kernel "$tmp/again.tar" >>"$tmp/log" || exit 1
 if cmp "$tmp/store.tar" "$tmp/again.tar"; then
