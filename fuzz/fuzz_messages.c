@@ -26,6 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct msg_heartbeat h;
 	struct msg_volume_anchor v;
 	struct msg_node d;
+	struct msg_wanted wanted;
 	uint8_t tx[32];
 	struct why why;
 	TRIP(register);
@@ -35,6 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	    msg_volume_anchor_parse(data, n, &v, &why) != DSTACK_OK &&
 	    msg_node_parse(data, n, &d, &why) != DSTACK_OK &&
 	    msg_tx_parse(data, n, tx, &why) != DSTACK_OK &&
+	    msg_wanted_parse(data, n, &wanted, &why) != DSTACK_OK &&
 	    why.text[0] == '\0')
 		abort();
 	return 0;

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/wr.h"
 #include "host/config.h"
 #include "host/http_client.h"
+#include "host/pubsub.h"
 
 enum dstack_status
 gossip_push(const char *pubsub_url, const char *text, struct why *why)
@@ -29,5 +32,25 @@ gossip_push(const char *pubsub_url, const char *text, struct why *why)
 	if (status != 200)
 		return why_set(why, DSTACK_E_MISSING,
 		    "relay: it answered HTTP %u; check PUBSUB_URL", status);
+	return DSTACK_OK;
+}
+
+enum dstack_status
+gossip_unwrap(const char *line, size_t len, char **text, struct why *why)
+{
+	if (!json_depth_within(line, len, PUBSUB_DEPTH_MAX + 1))
+		return why_set(why, DSTACK_E_LIMIT, "nested too deep");
+	json_t *v = json_loadb(
+	    line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	bool keepalive = json_is_string(v) && json_string_length(v) == 0;
+	json_t *data = json_object_get(v, "data");
+	if (json_is_object(data))
+		*text = json_dumps(data, JSON_COMPACT);
+	json_decref(v);
+	if (keepalive)
+		return DSTACK_E_BUSY;
+	if (*text == NULL)
+		return why_set(
+		    why, DSTACK_E_FORMAT, "not {\"data\":{...}}");
 	return DSTACK_OK;
 }

@@ -317,6 +317,12 @@ answer_heard(void *arg, const struct msg_onboard *m)
 	router_answer(arg, m);
 }
 
+static bool
+line_heard(void *arg, const char *line, size_t len)
+{
+	return router_heard(arg, line, len);
+}
+
 /* Two nodes in one folder would take each other's sockets and status. */
 static enum dstack_status
 lock_state(struct node *n, struct why *why)
@@ -363,6 +369,7 @@ start(struct node *n, struct why *why)
 	if (st == DSTACK_OK) {
 		const struct onboarder_options opt = { .own = own_request,
 			.answer = answer_heard,
+			.other = line_heard,
 			.arg = n->router };
 		st = onboarder_new(c, n->rpc, &opt, &n->onboarder, why);
 	}

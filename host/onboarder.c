@@ -109,6 +109,8 @@ on_line(void *arg, const char *line, size_t len)
 	struct msg_onboard m;
 	uint8_t id[32];
 
+	if (o->opt.other != NULL && o->opt.other(o->opt.arg, line, len))
+		return;
 	memset(&m, 0, sizeof(m));
 	enum dstack_status st = onboarder_answer(line, len, &m, &why);
 	if (st == DSTACK_OK) {

@@ -58,6 +58,8 @@ struct onboarder_options {
 	bool (*own)(void *arg, const uint8_t id[static 32]);
 	/* An answer came over the relay. */
 	void (*answer)(void *arg, const struct msg_onboard *m);
+	/* Any line, first of all. True: it was about something else. */
+	bool (*other)(void *arg, const char *line, size_t len);
 	void *arg;
 	/* What was refused and is asked again is looked at again; 0: 20 s. */
 	unsigned relook_ms;

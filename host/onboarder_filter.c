@@ -3,32 +3,10 @@
 
 #include <string.h>
 
-#include <jansson.h>
-
 #include "crypto/hash.h"
+#include "host/gossip.h"
 #include "host/pubsub.h"
 #include "protocol/messages.h"
-
-/* The text of the data member of a relay line. */
-static enum dstack_status
-unwrap(const char *line, size_t len, char **text, struct why *why)
-{
-	if (!json_depth_within(line, len, PUBSUB_DEPTH_MAX + 1))
-		return why_set(why, DSTACK_E_LIMIT, "nested too deep");
-	json_t *v = json_loadb(
-	    line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
-	bool keepalive = json_is_string(v) && json_string_length(v) == 0;
-	json_t *data = json_object_get(v, "data");
-	if (json_is_object(data))
-		*text = json_dumps(data, JSON_COMPACT);
-	json_decref(v);
-	if (keepalive)
-		return DSTACK_E_BUSY;
-	if (*text == NULL)
-		return why_set(
-		    why, DSTACK_E_FORMAT, "not {\"data\":{...}}");
-	return DSTACK_OK;
-}
 
 enum dstack_status
 onboarder_answer(
@@ -40,7 +18,7 @@ onboarder_answer(
 	/* a request, which has a quote, is much longer */
 	if (len > 2 * MSG_MAX_CT + 2048)
 		return DSTACK_E_MISSING;
-	enum dstack_status st = unwrap(line, len, &text, why);
+	enum dstack_status st = gossip_unwrap(line, len, &text, why);
 	if (st != DSTACK_OK)
 		return st;
 	if (strstr(text, "\"onboard\"") == NULL)
@@ -88,7 +66,7 @@ onboarder_filter(const struct host_config *cfg, const char *line, size_t len,
 
 	if (len > PUBSUB_MESSAGE_MAX + 64)
 		return why_set(why, DSTACK_E_LIMIT, "line is too long");
-	enum dstack_status st = unwrap(line, len, &text, why);
+	enum dstack_status st = gossip_unwrap(line, len, &text, why);
 	if (st != DSTACK_OK)
 		return st;
 	memset(&m, 0, sizeof(m));

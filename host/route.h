@@ -47,6 +47,9 @@ bool router_registered(struct router *r, const uint8_t id[static 32]);
  */
 void router_answer(struct router *r, const struct msg_onboard *m);
 
+/* A line of the relay. True: it was about a bootstrap quote. */
+bool router_heard(struct router *r, const char *line, size_t len);
+
 /* Always answers; out->body must be freed with wr_free. */
 void route_handle(struct router *r, const char *path, const void *body,
     size_t len, struct route_answer *out);

@@ -3,7 +3,6 @@
 #include "host/route_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +45,9 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 		.background = true };
 	if (st == DSTACK_OK)
 		st = collateral_new(&o, &r->collateral, why);
+	if (st == DSTACK_OK)
+		st = birth_new(cfg, rpc, r->auditing, r->collateral,
+		    &r->birth, why);
 	if (st != DSTACK_OK) {
 		router_free(r);
 		return st;
@@ -66,6 +68,7 @@ router_free(struct router *r)
 {
 	if (r == NULL)
 		return;
+	birth_free(r->birth);
 	collateral_free(r->collateral);
 	for (size_t i = 0; i < ROUTE_PENDING; i++)
 		route_pending_clear(&r->pending[i]);
@@ -124,83 +127,6 @@ route_transact(struct router *r, const char *what, const struct wr *call,
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", what);
 }
 
-/*
- * A folder that two networks share has the other's quote under this name,
- * and that one's joiners need it: it is kept under another. A quote of this
- * contract is of a try that did not go through, and makes room.
- */
-static void
-keep_other(struct router *r, const char *name)
-{
-	struct eip712_domain d = { .chain_id = r->cfg->chain_id };
-	struct msg_bootstrap m;
-	uint8_t h[32];
-	uint8_t signer[20];
-	char hex[9];
-	char to[96];
-	struct why why = { "" };
-	AUTO_WR struct wr w = wr_new(LINK_MAX_BODY);
-
-	if (files_read(r->auditing, name, 0, LINK_MAX_BODY - 8, &w, &why) !=
-	    DSTACK_OK)
-		return;
-	memset(&m, 0, sizeof(m));
-	memcpy(d.contract, r->cfg->contract, 20);
-	bool ours = msg_bootstrap_parse(w.buf + 8, w.len - 8, &m, &why) ==
-	    DSTACK_OK;
-	if (ours) {
-		stmt_bootstrap_digest(&m.s, &d, h);
-		ours = secp_recover(h, m.sig, signer) == DSTACK_OK &&
-		    memcmp(signer, m.s.xpub, 20) == 0;
-	}
-	msg_bootstrap_free(&m);
-	if (ours)
-		return;
-	sha256(w.buf, w.len, h);
-	hex_encode(h, 4, hex);
-	(void)snprintf(to, sizeof(to), "other-%s-%s", hex, name);
-	if (renameat(r->auditing, name, r->auditing, to) == 0)
-		log_line("auditing/%s was another network's: kept as %s",
-		    name, to);
-}
-
-/*
- * The whole message: joiners ask for it by epoch. Quote and collateral also
- * by themselves, as auditors' tools want them.
- */
-static enum dstack_status
-save_quote(struct router *r, const struct route_body *in,
-    const struct msg_bootstrap *m, struct why *why)
-{
-	const struct {
-		const char *what;
-		const char *end;
-		const void *p;
-		size_t n;
-	} file[] = { { "quote", "json", in->p, in->len },
-		{ "quote", "bin", m->ev.quote.buf, m->ev.quote.len },
-		{ "collateral", "json", m->ev.collateral.buf,
-		    m->ev.collateral.len } };
-
-	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
-		char name[64];
-		enum dstack_status st = DSTACK_OK;
-		(void)snprintf(name, sizeof(name),
-		    "bootstrap-%s-%llu.%s", file[i].what,
-		    (unsigned long long)m->s.epoch, file[i].end);
-		if (i == 0)
-			keep_other(r, name);
-		if (file[i].n > 0)
-			st = files_put(r->auditing, name, file[i].p,
-			    file[i].n, why);
-		if (st != DSTACK_OK) /* nobody could ever join without it */
-			return why_wrap(why, DSTACK_E_SYS,
-			    "no bootstrap before its quote is in the auditing "
-			    "folder");
-	}
-	return DSTACK_OK;
-}
-
 void
 route_bootstrap(
     struct router *r, const struct route_body *in, struct route_answer *a)
@@ -219,7 +145,11 @@ route_bootstrap(
 	}
 	if (st == DSTACK_OK) {
 		/* before the transaction: joiners need it from then on */
-		st = save_quote(r, in, &m, &why);
+		st = birth_save(r->birth, in->p, in->len, &m, &why);
+		if (st != DSTACK_OK) /* nobody could ever join without it */
+			(void)why_wrap(&why, st,
+			    "no bootstrap before its quote is in the auditing "
+			    "folder");
 		if (st == DSTACK_OK)
 			st = route_transact(
 			    r, "bootstrap", &call, &receipt, &why);
@@ -272,62 +202,33 @@ route_anchor(
 		route_tx(a, &receipt);
 }
 
-/* Collateral grows old; the quote does not. */
-static void
-renew(struct router *r, struct msg_bootstrap *m)
-{
-	struct dcap_platform p;
-	struct why why = { "" };
-	char fmspc[13];
-	AUTO_WR struct wr w = wr_new(MSG_MAX);
-	enum dstack_status st = dcap_quote_platform(
-	    m->ev.quote.buf, m->ev.quote.len, &p, &why);
-
-	if (st == DSTACK_OK) {
-		hex_encode(p.fmspc, 6, fmspc);
-		st = collateral_get(r->collateral, p.tee, fmspc,
-		    p.platform_ca ? "platform" : "processor", &w, &why);
-	}
-	if (st != DSTACK_OK) {
-		log_line("bootstrap quote goes out with old collateral: %s",
-		    why.text);
-		return;
-	}
-	wr_free(&m->ev.collateral);
-	m->ev.collateral = w;
-	memset(&w, 0, sizeof(w));
-}
-
 void
 route_bootstrap_quote(
     struct router *r, const char *epoch, struct route_answer *a)
 {
-	char name[64];
 	struct why why = { "" };
 	struct msg_bootstrap m;
-	AUTO_WR struct wr w = wr_new(LINK_MAX_BODY);
+	uint64_t e = 0;
 	size_t n = strlen(epoch);
 
 	if (n == 0 || n > 18 || strspn(epoch, "0123456789") != n) {
 		route_text(a, 400, "/bootstrap-quote/EPOCH: a number");
 		return;
 	}
-	memset(&m, 0, sizeof(m));
-	(void)snprintf(name, sizeof(name), "bootstrap-quote-%s.json", epoch);
-	enum dstack_status st = files_read(
-	    r->auditing, name, 0, LINK_MAX_BODY - 8, &w, &why);
-	if (st == DSTACK_OK) /* behind the file's size */
-		st = msg_bootstrap_parse(w.buf + 8, w.len - 8, &m, &why);
-	if (st != DSTACK_OK) {
-		log_line("bootstrap quote of epoch %s: %s", epoch, why.text);
-		route_text(a, 404,
-		    "the bootstrap quote is not in the auditing folder; copy "
-		    "it from a node that has it");
+	for (size_t i = 0; i < n; i++)
+		e = e * 10 + (uint64_t)(epoch[i] - '0');
+	if (birth_get(r->birth, e, &m, &why) != DSTACK_OK) {
+		route_text(a, 404, why.text);
 		return;
 	}
-	renew(r, &m);
 	a->status = 200;
 	a->type = "application/json";
 	msg_bootstrap_build(&a->body, &m);
 	msg_bootstrap_free(&m);
+}
+
+bool
+router_heard(struct router *r, const char *line, size_t len)
+{
+	return birth_hear(r->birth, line, len);
 }

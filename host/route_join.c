@@ -102,8 +102,11 @@ route_register(
 
 	memset(&m, 0, sizeof(m));
 	enum dstack_status st = msg_register_parse(in->p, in->len, &m, &why);
-	if (st == DSTACK_OK)
+	if (st == DSTACK_OK) {
+		/* the guest judges it before it opens an answer */
+		birth_want(r->birth, m.s.epoch);
 		st = km_call_register(&call, &m);
+	}
 	if (st == DSTACK_OK)
 		st = route_transact(r, "register", &call, &receipt, &why);
 	if (st != DSTACK_OK) {

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "host/birth.h"
 #include "host/collateral.h"
 #include "host/kmcall.h"
 #include "host/route.h"
@@ -39,6 +40,7 @@ struct router {
 	const struct host_config *cfg;
 	struct rpc *rpc;
 	struct collateral *collateral;
+	struct birth *birth;
 	int volume;   /* descriptor of host_volume */
 	int auditing; /* descriptor of the auditing folder */
 	pthread_mutex_t lock; /* of pending */

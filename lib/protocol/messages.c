@@ -211,6 +211,28 @@ msg_bootstrap_parse(
 	return why_wrap(why, o.st, "bootstrap");
 }
 
+enum dstack_status
+msg_wanted_parse(
+    const void *text, size_t len, struct msg_wanted *out, struct why *why)
+{
+	AUTO_JSON json_t *root = NULL;
+	struct obj o;
+	memset(out, 0, sizeof(*out));
+	enum dstack_status st = open_text(text, len, &root, &o, "wanted", why);
+	if (st != DSTACK_OK)
+		return st;
+	struct obj in = inner(&o, "bootstrapWanted");
+	out->chain_id = take_u64(&in, "chainId", INT64_MAX);
+	take_hex(&in, "contract", out->contract, 20);
+	out->epoch = take_u64(&in, "epoch", INT64_MAX);
+	done_inner(&o, &in);
+	done(&o);
+	if (o.st == DSTACK_OK)
+		return DSTACK_OK;
+	memset(out, 0, sizeof(*out));
+	return why_wrap(why, o.st, "wanted");
+}
+
 void
 msg_register_free(struct msg_register *m)
 {

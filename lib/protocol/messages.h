@@ -39,6 +39,17 @@ DSTACK_CHECKED enum dstack_status msg_bootstrap_parse(
 void msg_bootstrap_build(struct wr *w, const struct msg_bootstrap *m);
 void msg_bootstrap_free(struct msg_bootstrap *m);
 
+/* Gossip: whoever has the bootstrap message of this epoch may give it. */
+struct msg_wanted {
+	uint64_t chain_id;
+	uint8_t contract[20];
+	uint64_t epoch;
+};
+/* {"bootstrapWanted":{"chainId","contract","epoch"}} */
+DSTACK_CHECKED enum dstack_status msg_wanted_parse(
+    const void *text, size_t len, struct msg_wanted *out, struct why *why);
+void msg_wanted_build(struct wr *w, const struct msg_wanted *m);
+
 struct msg_register {
 	uint8_t request_id[32];
 	struct stmt_register s;

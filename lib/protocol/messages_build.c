@@ -52,6 +52,16 @@ msg_bootstrap_build(struct wr *w, const struct msg_bootstrap *m)
 }
 
 void
+msg_wanted_build(struct wr *w, const struct msg_wanted *m)
+{
+	wr_fmt(w, "{\"bootstrapWanted\":{\"chainId\":%llu",
+	    (unsigned long long)m->chain_id);
+	chex(w, "contract", m->contract, 20);
+	num(w, "epoch", m->epoch);
+	wr_str(w, "}}");
+}
+
+void
 msg_register_build(struct wr *w, const struct msg_register *m)
 {
 	wr_str(w, "{");

@@ -155,6 +155,30 @@ seen=$(openssl s_client -connect 127.0.0.1:14102 -servername demo.dstack.test </
 if grep -q "$rpc" "$d/status"; then exit 1; fi
 "$bin" status --config "$d/host.env" | grep -q "certificate $seen until "
 echo "ok status shows epoch, app, heartbeat and the certificate on the port"
+
+# 7. another operator, elsewhere: host.env and netcfg, and nothing of auditing/
+e=$d/elsewhere
+mkdir -p "$e/hv" "$e/auditing"
+cp "$d/hv/netcfg" "$d/hv/app-example.tar" "$d/hv/certificate.pem" "$e/hv/"
+(
+	umask 077
+	sed -e "s|^PRIVKEY=.*|PRIVKEY=$(openssl rand -hex 32)|" -e "s|:14101$|:14111|" \
+		-e "s|:18100$|:18110|" -e "s|:14102$|:14112|" -e "s|^HOST_VOLUME=.*|HOST_VOLUME=$e/hv|" \
+		-e "s|^STATE_DIR=.*|STATE_DIR=$e/state|" "$d/host.env" >"$e/host.env"
+)
+second=$("$bin" node address --config "$e/host.env")
+curl -s "$rpc" -H 'Content-Type: application/json' \
+	-d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"anvil_setBalance\",\"params\":[\"$second\",\"0x56bc75e2d63100000\"]}" >/dev/null
+start elsewhere "$bin" node run --config "$e/host.env" --no-vm --auditing "$e/auditing"
+joined() { grep -q 'phase onboarded' "$d/elsewhere.log"; }
+await elsewhere joined
+grep -q 'bootstrap quote of epoch 0: got over the relay' "$d/elsewhere.log"
+for f in quote-0.bin quote-0.json collateral-0.json; do [ -s "$e/auditing/bootstrap-$f" ]; done
+cmp "$d/auditing/bootstrap-quote-0.bin" "$e/auditing/bootstrap-quote-0.bin"
+"$bin" quote verify "$e/auditing/bootstrap-quote-0.bin" --root "$d/root" \
+	--collateral "$e/auditing/bootstrap-collateral-0.json" >/dev/null
+echo "ok promise 20: a node with an empty auditing folder gets the bootstrap quote over the relay, and joins"
+
 kill "$node" && wait "$node" || true
 "$bin" status --config "$d/host.env" | grep -q '^node 0 *DOWN'
 echo "ok status says that a node is down"

@@ -25,7 +25,7 @@ resume() {
 	leave
 }
 trap resume EXIT
-"$bin" node run --config "$dir/host.env" --auditing "$DSTACK_NET/auditing" \
+"$bin" node run --config "$dir/host.env" --auditing "$dir/auditing" \
 	--no-vm >"$dir/node.log" 2>&1 &
 on_exit="$on_exit $!"
 onboarded() { [ "$(of_node 2 at_ms.onboarded)" -gt 0 ]; }
@@ -38,6 +38,9 @@ trap leave EXIT
 same "its secret" "$(curl -sS "$(of_node 2 control)/status" | jq -r .xPub)" \
 	"$(curl -sS "$(of_node 1 control)/status" | jq -r .xPub)"
 saw "with node 0 paused, node 1, itself a newcomer once, took in node 2"
+cmp "$DSTACK_NET/auditing/bootstrap-quote-0.bin" "$dir/auditing/bootstrap-quote-0.bin" ||
+	fail "the newcomer has no bootstrap quote of its own"
+saw "its auditing folder was empty: node 1's host gave it the bootstrap quote"
 # every transaction to the contract is smaller than any quote
 longest=0
 head=$("$cast" block-number)

@@ -93,6 +93,14 @@ build_node(struct wr *w)
 }
 
 static void
+build_wanted(struct wr *w)
+{
+	const struct msg_wanted m = { .chain_id = 5, .epoch = 7,
+		.contract = { 0x77 } };
+	msg_wanted_build(w, &m);
+}
+
+static void
 build_tx(struct wr *w)
 {
 	const uint8_t h[32] = { 1 };
@@ -111,6 +119,7 @@ again(int kind, const void *p, size_t n, struct wr *w)
 	struct msg_heartbeat h;
 	struct msg_volume_anchor a;
 	struct msg_node d;
+	struct msg_wanted v;
 	uint8_t tx[32];
 	switch (kind) {
 	case 0:
@@ -141,6 +150,10 @@ again(int kind, const void *p, size_t n, struct wr *w)
 		if ((st = msg_node_parse(p, n, &d, &why)) == DSTACK_OK)
 			msg_node_build(w, &d);
 		break;
+	case 7:
+		if ((st = msg_wanted_parse(p, n, &v, &why)) == DSTACK_OK)
+			msg_wanted_build(w, &v);
+		break;
 	case 6:
 		if ((st = msg_tx_parse(p, n, tx, &why)) == DSTACK_OK)
 			msg_tx_build(w, tx);
@@ -155,8 +168,8 @@ again(int kind, const void *p, size_t n, struct wr *w)
 
 static void (*const builders[])(struct wr *) = { build_register,
 	build_bootstrap, build_onboard, build_heartbeat, build_anchor,
-	build_node, build_tx };
-#define KINDS 7
+	build_node, build_tx, build_wanted };
+#define KINDS 8
 
 static void
 what_is_built_parses_to_the_same(void **state)
@@ -236,7 +249,7 @@ a_member_missing_bent_or_unknown_is_refused(void **state)
 {
 	(void)state;
 	static const char *const inner[KINDS] = { "register", "bootstrap",
-		"onboard", "heartbeat", "anchor", NULL, NULL };
+		"onboard", "heartbeat", "anchor", NULL, NULL, "bootstrapWanted" };
 	for (int k = 0; k < KINDS; k++) {
 		AUTO_WR struct wr w = wr_new(0);
 		builders[k](&w);
