@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a relay sends: a line passes only as a request that parses again. */
+/*
+ * What a relay sends: a line passes only as a request, or an answer, that
+ * parses again.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +21,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	uint8_t id[32];
 	AUTO_WR struct wr out = wr_new(MSG_MAX);
 
+	struct msg_onboard o;
+	struct msg_onboard o2;
 	memset(c.contract, 0xcc, sizeof(c.contract));
+	memset(&o, 0, sizeof(o));
+	if (onboarder_answer((const char *)data, n, &o, &why) == DSTACK_OK) {
+		AUTO_WR struct wr again = wr_new(0);
+		msg_onboard_build(&again, &o);
+		memset(&o2, 0, sizeof(o2));
+		if (msg_onboard_parse(again.buf, again.len, &o2, &why) !=
+			DSTACK_OK ||
+		    memcmp(&o.s, &o2.s, sizeof(o.s)) != 0)
+			abort();
+		msg_onboard_free(&o);
+		msg_onboard_free(&o2);
+	}
 	if (onboarder_filter(
 		&c, (const char *)data, n, id, &out, &why) != DSTACK_OK)
 		return 0;

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "host/files.h"
+#include "host/form.h"
 #include "host/route_priv.h"
 #include "protocol/link.h"
 
@@ -188,6 +189,29 @@ not_found(struct route_answer *a)
 	route_text(a, 404, "the host service has no such path");
 }
 
+/* The two that the original took as forms; JSON goes on as it is. */
+static void
+or_form(struct router *r, const char *what, const struct route_body *in,
+    struct route_answer *a,
+    void (*handle)(struct router *, const struct route_body *,
+        struct route_answer *))
+{
+	struct route_body json = *in;
+	struct why why = { "" };
+	AUTO_WR struct wr text = wr_new(LINK_MAX_BODY);
+
+	if (form_is(in->p, in->len)) {
+		enum dstack_status st =
+		    form_json(what, in->p, in->len, &text, &why);
+		if (st != DSTACK_OK) {
+			route_fail(a, st, &why);
+			return;
+		}
+		json = (struct route_body){ .p = text.buf, .len = text.len };
+	}
+	handle(r, &json, a);
+}
+
 static void
 one_part(struct router *r, const char *name, const struct route_body *in,
     struct route_answer *a)
@@ -199,9 +223,9 @@ one_part(struct router *r, const char *name, const struct route_body *in,
 	else if (strcmp(name, "files") == 0)
 		file_list(r, a);
 	else if (strcmp(name, "bootstrap") == 0)
-		route_bootstrap(r, in, a);
+		or_form(r, name, in, a, route_bootstrap);
 	else if (strcmp(name, "register") == 0)
-		route_register(r, in, a);
+		or_form(r, name, in, a, route_register);
 	else if (strcmp(name, "heartbeat") == 0)
 		route_heartbeat(r, in, a);
 	else if (strcmp(name, "anchor") == 0)

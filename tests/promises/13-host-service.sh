@@ -15,6 +15,14 @@ for path in /bootstrap /register; do
 	same "$path with other JSON" "$(code -d '{"addr":"0x1","quote":""}' "$url$path")" 400
 	same "lines of the refusal" "$(wc -l <"$d/out" | sed 's/^0$/1/')" 1
 done
+form() { # of a message's JSON
+	jq -r --arg s "$1" '. + .[$s] | del(.[$s]) | to_entries[] |
+		"\(.key)=\(.value | if type == "object" then tojson else tostring end | @uri)"' | paste -sd '&'
+}
+form bootstrap <"$DSTACK_NET/auditing/bootstrap-quote-0.json" >"$d/form"
+same "a bootstrap as a form, once more" "$(code --data-binary @"$d/form" "$url/bootstrap")" 409
+grep -q BadEpoch "$d/out" || fail "the contract was not asked: $(cat "$d/out")"
+same "the original's form" "$(code -d 'addr=0x01&sig=02&pubk=03&quote=04' "$url/register")" 400
 id=$(events Requested | head -1 | jq -r '.topics[1]')
 same "/onboarded of a known request" "$(code "$url/onboarded/${id#0x}")" 200
 jq -e '.onboard and .sig and .ct' "$d/out" >/dev/null || fail "no answer in it"

@@ -3,6 +3,28 @@
 #include "host_bed.h"
 
 static void
+as_form(struct wr *w, const struct msg_bootstrap *m)
+{
+	wr_fmt(w, "epoch=%u&anchorNumber=%u&xPub=0x", (unsigned)m->s.epoch,
+	    (unsigned)m->s.anchor_number);
+	wr_hex(w, m->s.xpub, 20);
+	wr_str(w, "&seedCommit=%30x"); /* 0x */
+	wr_hex(w, m->s.seed_commit, 32);
+	wr_str(w, "&policyHash=");
+	wr_hex(w, m->s.policy_hash, 32);
+	wr_str(w, "&anchorHash=");
+	wr_hex(w, m->s.anchor_hash, 32);
+	wr_str(w, "&submitter=");
+	wr_hex(w, m->s.submitter, 20);
+	wr_str(w, "&sig=");
+	wr_hex(w, m->sig, sizeof(m->sig));
+	wr_str(w, "&quote=");
+	wr_hex(w, m->ev.quote.buf, m->ev.quote.len);
+	wr_str(w, "&collateral=%7b%22tcb_info%22:+%22x%22%7D\r\n");
+	assert_int_equal(wr_status(w), DSTACK_OK);
+}
+
+static void
 bootstrap_goes_on_chain_once(void **state)
 {
 	struct msg_bootstrap m;
@@ -27,6 +49,13 @@ bootstrap_goes_on_chain_once(void **state)
 	/* the second is one clear line with the contract's own word */
 	assert_int_equal(ask("/bootstrap", &body, &again), 409);
 	assert_non_null(strstr((const char *)again.buf, "BadEpoch"));
+	/* and a form is the same message */
+	AUTO_WR struct wr form = wr_new(0);
+	AUTO_WR struct wr third = wr_new(0);
+	as_form(&form, &m);
+	assert_int_equal(ask("/bootstrap", &form, &third), 409);
+	assert_string_equal((const char *)third.buf, (const char *)again.buf);
+	assert_int_equal(ask("/bootstrap-quote/0", NULL, NULL), 200);
 	assert_int_equal(ask("/bootstrap-quote/0", NULL, NULL), 200);
 	msg_bootstrap_free(&m);
 }

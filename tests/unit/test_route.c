@@ -254,6 +254,30 @@ malformed_messages_are_400(void **state)
 }
 
 static void
+forms_that_are_none_are_400(void **state)
+{
+	static const char *const bad[] = { "epoch=0&epoch=1", "=1", "epoch=x",
+		"epoch=", "a&b=c", "a=%0", "a=%zz", "a=%00", "sig=%ff",
+		"collateral={", "suite=-1", "epoch=99999999999999999999",
+		"a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&"
+		"p=1&q=1&r=1&s=1&t=1&u=1&v=1&w=1&x=1&y=1&z=1&A=1&B=1&C=1&D=1&"
+		"E=1&F=1&G=1" };
+	(void)state;
+	char out[200];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(ask("/register", bad[i], strlen(bad[i]), out,
+		                     sizeof(out)),
+		    400);
+		assert_memory_equal(out, "form: ", 6);
+	}
+	/* a form, and then what its members say is judged as in JSON */
+	assert_int_equal(
+	    ask("/register", "epoch=0&node=0x1", 16, out, sizeof(out)), 400);
+	assert_memory_equal(out, "register: ", 10);
+}
+
+static void
 node_and_collateral_are_told(void **state)
 {
 	char out[400];
@@ -395,6 +419,7 @@ main(void)
 		cmocka_unit_test(upstream_down_is_502_with_a_line),
 		cmocka_unit_test(rpc_passes_eth_methods_alone),
 		cmocka_unit_test(malformed_messages_are_400),
+		cmocka_unit_test(forms_that_are_none_are_400),
 		cmocka_unit_test(node_and_collateral_are_told),
 		cmocka_unit_test(unknown_paths_are_404),
 		cmocka_unit_test(
