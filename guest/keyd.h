@@ -66,6 +66,7 @@ struct keyd {
 	uint8_t enc_pub[32];
 	uint8_t request_id[32];
 	uint64_t request_epoch;
+	uint8_t app[32]; /* the one whose volume was opened; zero: none yet */
 	uint8_t submitter[20]; /* of the newest Register or Bootstrap */
 	uint64_t epoch;
 	uint8_t xpub[20];

@@ -86,18 +86,32 @@ struct app_tag {
 	char tag[KEYTREE_TAG_MAX + 1];
 };
 
-/* appId 0 is the system's: no role may speak for it (THREATS T12). */
+/*
+ * appId 0 is the system's: no role may speak for it (THREATS T12). And once
+ * the role volume, which reads it from the chain, has opened the app's volume,
+ * this VM has to do with no other app: the contract never changes the appId.
+ */
 static enum dstack_status
-app_tag_get(struct rd *r, struct app_tag *a, struct why *why)
+app_ok(const struct keyd *k, const uint8_t app[static 32], struct why *why)
+{
+	if (ct_is_zero(app, 32))
+		return keyd_no(why, "appId 0 is no app");
+	if (!ct_is_zero(k->app, sizeof(k->app)) &&
+	    memcmp(app, k->app, sizeof(k->app)) != 0)
+		return keyd_no(why, "that is not the app of this network");
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+app_tag_get(
+    const struct keyd *k, struct rd *r, struct app_tag *a, struct why *why)
 {
 	if (rd_copy(r, a->app, sizeof(a->app)) != DSTACK_OK ||
 	    rd_text(r, a->tag, sizeof(a->tag)) != DSTACK_OK)
 		return keyd_no(why, "the request is no appId and tag");
-	if (ct_is_zero(a->app, sizeof(a->app)))
-		return keyd_no(why, "appId 0 is no app");
 	if (!keytree_tag_ok(a->tag))
 		return keyd_no(why, "the tag is not 1 to 64 of [A-Za-z0-9._-]");
-	return DSTACK_OK;
+	return app_ok(k, a->app, why);
 }
 
 enum dstack_status
@@ -106,7 +120,7 @@ keyd_getkey(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	struct app_tag a;
 	AUTO_KEYTREE struct keytree app = { { { 0 } } };
 	AUTO_WIPE32 struct secret32 key = { { 0 } };
-	enum dstack_status st = app_tag_get(body, &a, why);
+	enum dstack_status st = app_tag_get(k, body, &a, why);
 	if (st != DSTACK_OK)
 		return st;
 	if (rd_end(body) != DSTACK_OK)
@@ -138,7 +152,7 @@ keyd_attest(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	struct app_tag a;
 	const uint8_t *data;
 	size_t len;
-	enum dstack_status st = app_tag_get(body, &a, why);
+	enum dstack_status st = app_tag_get(k, body, &a, why);
 	if (st != DSTACK_OK)
 		return st;
 	if (rd_blob(body, IPC_MAX, &data, &len) != DSTACK_OK ||
@@ -222,10 +236,12 @@ keyd_volume_keys(
 	    rd_copy(body, uuid, sizeof(uuid)) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a VOLUME_KEYS is appId and uuid");
-	enum dstack_status st =
-	    keytree_volume(&k->tree, app, uuid, &xts, &mac, &hdr);
+	enum dstack_status st = app_ok(k, app, why);
+	if (st == DSTACK_OK)
+		st = keytree_volume(&k->tree, app, uuid, &xts, &mac, &hdr);
 	if (st != DSTACK_OK)
 		return st;
+	memcpy(k->app, app, sizeof(k->app));
 	wr_put(out, xts.b, sizeof(xts.b));
 	wr_put(out, mac.b, sizeof(mac.b));
 	wr_put(out, hdr.b, sizeof(hdr.b));
@@ -246,6 +262,9 @@ keyd_sign_anchor(
 	    rd_u64be(body, &index) != DSTACK_OK || rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a volume anchor is six fields, "
 				    "120 bytes, then appId and index");
+	enum dstack_status st = app_ok(k, app, why);
+	if (st != DSTACK_OK)
+		return st;
 	/*
 	 * The contract took this node's request from that account alone, so
 	 * no host can have the volume of another's node anchored as its own.

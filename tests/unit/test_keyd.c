@@ -363,6 +363,40 @@ no_role_gets_keys_or_statements_of_the_system_or_of_a_bad_tag(void **state)
 }
 
 static void
+once_a_volume_is_open_its_app_is_the_only_one(void **state)
+{
+	(void)state;
+	struct bed b;
+	struct record rec;
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+	bed_active(&b, &rec);
+	wr_zero(&q, 32 + 16);
+	refused(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q);
+	wr_free(&q);
+	wr_put(&q, app_a, 32);
+	wr_zero(&q, 16);
+	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 128, &a);
+	for (size_t i = 0; i < 2; i++) {
+		wr_free(&q);
+		wr_put(&q, i == 0 ? app_a : app_b, 32);
+		wr_text(&q, "db");
+		if (i == 0)
+			granted(&b, ROLE_GUEST_SERVICE, KEYD_OP_GETKEY, &q, 32,
+			    &a);
+		else
+			refused(&b, ROLE_GUEST_SERVICE, KEYD_OP_GETKEY, &q);
+	}
+	wr_blob(&q, "x", 1);
+	refused(&b, ROLE_GUEST_SERVICE, KEYD_OP_ATTEST, &q);
+	wr_free(&q);
+	wr_put(&q, app_b, 32);
+	wr_zero(&q, 16);
+	refused(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q);
+	bed_stop(&b);
+}
+
+static void
 two_apps_and_two_tags_get_keys_that_all_differ(void **state)
 {
 	(void)state;
@@ -452,6 +486,7 @@ main(void)
 		    statements_of_another_node_or_epoch_are_not_signed),
 		cmocka_unit_test(
 		    no_role_gets_keys_or_statements_of_the_system_or_of_a_bad_tag),
+		cmocka_unit_test(once_a_volume_is_open_its_app_is_the_only_one),
 		cmocka_unit_test(
 		    two_apps_and_two_tags_get_keys_that_all_differ),
 		cmocka_unit_test(
