@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "host/files.h"
 
 #define MAX_UNPACKED (16ull << 30)
 #define PATH_LEN 700
@@ -61,21 +62,6 @@ own_name(const uint8_t *digest, const char *dir, char out[static PATH_LEN])
 	(void)snprintf(out, PATH_LEN, "%s/app-%s.tar", dir, hex);
 }
 
-static enum dstack_status
-write_all(int fd, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t w = write(fd, p, n);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			return DSTACK_E_SYS;
-		p += w;
-		n -= (size_t)w;
-	}
-	return DSTACK_OK;
-}
-
 enum dstack_status
 archive_give(const struct archive *a, const char *dir, struct why *why)
 {
@@ -86,7 +72,7 @@ archive_give(const struct archive *a, const char *dir, struct why *why)
 	(void)snprintf(part, sizeof(part), "%s.part", path);
 	AUTO_CLOSE int fd = open(part,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd >= 0 && write_all(fd, a->map, a->len) == DSTACK_OK &&
+	if (fd >= 0 && files_write(fd, a->map, a->len) == DSTACK_OK &&
 	    rename(part, path) == 0)
 		return DSTACK_OK;
 	enum dstack_status st = why_set(

@@ -115,16 +115,18 @@ files_list(int dirfd, struct wr *out, struct why *why)
 	return wr_status(out);
 }
 
-static enum dstack_status
-write_all(int fd, const uint8_t *p, size_t n)
+enum dstack_status
+files_write(int fd, const void *p, size_t n)
 {
+	const uint8_t *b = p;
+
 	while (n > 0) {
-		ssize_t w = write(fd, p, n);
+		ssize_t w = write(fd, b, n);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
 			return DSTACK_E_SYS;
-		p += w;
+		b += w;
 		n -= (size_t)w;
 	}
 	return DSTACK_OK;
@@ -157,7 +159,7 @@ files_put(int dirfd, const char *name, const void *p, size_t n,
 		return why_set(
 		    why, DSTACK_E_SYS, "%s: %s", name, strerror(errno));
 	/* or a power cut could leave a name with nothing in it */
-	if (write_all(fd, p, n) != DSTACK_OK || fdatasync(fd) != 0 ||
+	if (files_write(fd, p, n) != DSTACK_OK || fdatasync(fd) != 0 ||
 	    renameat(dirfd, tmp, dirfd, name) != 0) {
 		int e = errno;
 		(void)unlinkat(dirfd, tmp, 0);

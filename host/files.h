@@ -38,6 +38,9 @@ DSTACK_CHECKED enum dstack_status files_read(int dirfd, const char *name,
 DSTACK_CHECKED enum dstack_status files_list(
     int dirfd, struct wr *out, struct why *why);
 
+/* All n bytes at the descriptor's place, or DSTACK_E_SYS with errno. */
+DSTACK_CHECKED enum dstack_status files_write(int fd, const void *p, size_t n);
+
 /*
  * Write a whole file by a temporary one and rename. The names by which the
  * host feeds the guest (netcfg, certificate, archive) are refused.
