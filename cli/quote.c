@@ -18,7 +18,7 @@ static const char usage[] =
     "       dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
     "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]\n"
     "       dstack quote collateral QUOTE|--fmspc HEX [options]\n"
-    "FILE: raw or hex, - for standard input. TIME: Unix seconds or RFC 3339.";
+    "FILE: raw, hex or base64, - for standard input. TIME: Unix seconds or RFC 3339.";
 
 struct args {
 	const char *quote, *collateral, *at, *root, *report_data, *policy;

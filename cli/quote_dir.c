@@ -67,6 +67,15 @@ split(struct parts *p, int document, int sig, const char *member)
 	p->b[sig].n = sizeof(p->sig[sig]);
 }
 
+/* A document ends with its last brace; editors put a newline behind it. */
+static void
+trim_text(struct dcap_bytes *b)
+{
+	const char *s = b->p;
+	while (b->n > 0 && (s[b->n - 1] == '\n' || s[b->n - 1] == '\r'))
+		b->n--;
+}
+
 /* Text of a signature file: hex and a newline, or 64 raw bytes. */
 static void
 trim(struct dcap_bytes *b)
@@ -87,6 +96,8 @@ quote_load_dir(const char *dir, struct dcap_collateral **out,
 		st = read_part(dir, i, &p, why);
 	if (st != DSTACK_OK)
 		return st;
+	trim_text(&p.b[TCB]);
+	trim_text(&p.b[QE]);
 	trim(&p.b[TCB_SIG]);
 	trim(&p.b[QE_SIG]);
 	split(&p, TCB, TCB_SIG, "tcbInfo");

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/hex.h"
 #include "base/own.h"
 #include "dcap/json.h"
@@ -53,6 +55,20 @@ blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Base64 without blanks, n <= INT_MAX; out: room for n bytes. */
+static bool
+base64(const uint8_t *p, size_t n, uint8_t *out, size_t *len)
+{
+	size_t pad = 0;
+	while (pad < 2 && pad < n && p[n - 1 - pad] == '=')
+		pad++;
+	int got = EVP_DecodeBlock(out, p, (int)n);
+	if (n == 0 || n % 4 != 0 || got < 3)
+		return false;
+	*len = (size_t)got - pad;
+	return true;
+}
+
 enum dstack_status
 quote_read_quote(const char *path, uint8_t **out, size_t *len, struct why *why)
 {
@@ -67,15 +83,15 @@ quote_read_quote(const char *path, uint8_t **out, size_t *len, struct why *why)
 		for (size_t i = 0; i < n; i++)
 			if (!blank(p[i]))
 				p[digits++] = p[i];
-		AUTO_FREE uint8_t *raw = malloc(digits / 2 + 1);
+		AUTO_FREE uint8_t *raw = malloc(digits + 1);
 		if (raw == NULL)
 			return why_set(why, DSTACK_E_NOMEM, "out of memory");
-		if (hex_decode_var((char *)p, digits, raw, digits / 2 + 1,
-		    len) == DSTACK_OK) {
+		if (hex_decode_var((char *)p, digits, raw, digits + 1,
+		    len) == DSTACK_OK || base64(p, digits, raw, len)) {
 			*out = take_ptr(&raw);
 			return DSTACK_OK;
 		}
-		n = digits; /* neither; the parser says so */
+		n = digits; /* none of these; the parser says so */
 	}
 	*len = n;
 	*out = take_ptr(&p);

@@ -15,7 +15,7 @@ int cmd_quote_collateral(int argc, char **argv);
 /* Whole file ("-": standard input) of at most max bytes; caller frees. */
 DSTACK_CHECKED enum dstack_status quote_read_file(const char *path,
     size_t max, uint8_t **out, size_t *len, struct why *why);
-/* A quote, raw or in hex (white space allowed); caller frees. */
+/* A quote, raw, in hex or base64 (white space allowed); caller frees. */
 DSTACK_CHECKED enum dstack_status quote_read_quote(
     const char *path, uint8_t **out, size_t *len, struct why *why);
 /* Root certificate file, DER or PEM; path NULL: Intel's. */

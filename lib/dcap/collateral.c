@@ -123,8 +123,12 @@ crl_bytes(struct dcap_bytes in, uint8_t **out, size_t *len)
 		st = pem_take(&r, "X509 CRL", der, cap, len);
 		if (st == DSTACK_OK && !pem_at_end(&r))
 			st = DSTACK_E_FORMAT;
-	} else {
-		st = hex_decode_var(in.p, in.n, der, cap, len);
+	} else { /* a file's last newline is none of its digits */
+		const char *text = in.p;
+		size_t n = in.n;
+		while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+			n--;
+		st = hex_decode_var(text, n, der, cap, len);
 	}
 	if (st != DSTACK_OK) {
 		free(der);
@@ -287,7 +291,11 @@ dcap_collateral_load(const void *json, size_t len,
 		return why_wrap(why, DSTACK_E_REJECTED, "collateral");
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++) {
 		const char *s = "";
-		if (jget_text(j, field[i].name, &s, why) != DSTACK_OK)
+		/* no list at all: the check for it says so */
+		bool list = field[i].to == &in.root_ca_crl ||
+		    field[i].to == &in.pck_crl;
+		list = list && json_object_get(j, field[i].name) == NULL;
+		if (!list && jget_text(j, field[i].name, &s, why) != DSTACK_OK)
 			return why_wrap(why, DSTACK_E_REJECTED, "collateral");
 		field[i].to->p = s;
 		field[i].to->n = strlen(s);

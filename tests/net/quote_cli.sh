@@ -60,6 +60,14 @@ for m in root_ca_crl pck_crl; do printf %s "$(cat "$d/parts/$m")" >"$d/parts/$m"
 for m in tcb_info qe_identity; do printf %s "$(member $m)" >"$d/parts/$m.json"; done
 expect "collateral as separate files" 0 '"ok":true' verify "$quote" --collateral "$d/parts" --root "$root" --at $at --json
 cp "$d/parts"/* "$d/pcs"
+for f in "$d/parts"/*; do echo >>"$f"; done
+expect "separate files that end in a newline" 0 '"ok":true' verify "$quote" --collateral "$d/parts" --root "$root" --at $at --json
+for m in root_ca_crl pck_crl; do
+	sed "s/\"$m\"/\"was_$m\"/" "$collateral" >"$d/less"
+	expect "a document without $m" 1 '"code":"crl_missing"' verify "$quote" --collateral "$d/less" --root "$root" --at $at --json
+done
+sed 's/"pck_crl_issuer_chain"/"x"/' "$collateral" >"$d/less"
+expect "a document without a chain" 1 '"code":"malformed_collateral"' verify "$quote" --collateral "$d/less" --root "$root" --at $at --json
 printf '{"tcbInfo":%s,"signature":"%s"}' "$(cat "$d/parts/tcb_info.json")" "$(cat "$d/parts/tcb_info_signature")" >"$d/pcs/tcb_info.json"
 printf '{"enclaveIdentity":%s,"signature":"%s"}' "$(cat "$d/parts/qe_identity.json")" "$(cat "$d/parts/qe_identity_signature")" >"$d/pcs/qe_identity.json"
 rm "$d/pcs/tcb_info_signature" "$d/pcs/qe_identity_signature"
@@ -69,6 +77,10 @@ expect "a list that is not there" 1 'crl_missing' verify "$quote" --collateral "
 
 od -An -v -tx1 "$quote" >"$d/hex"
 expect "quote in hex" 0 '"ok":true' verify "$d/hex" --collateral "$collateral" --root "$root" --at $at --json
+openssl base64 -in "$quote" -out "$d/base64"
+expect "quote in base64" 0 '"ok":true' verify "$d/base64" --collateral "$collateral" --root "$root" --at $at --json
+printf 'AA%s' "$(cat "$d/base64")" >"$d/text"
+expect "quote in neither" 1 '"ok":false' verify "$d/text" --collateral "$collateral" --root "$root" --at $at --json
 head -c 1000 "$quote" >"$d/cut"
 expect "quote cut short" 1 '"code":"malformed_quote"' verify "$d/cut" --collateral "$collateral" --root "$root" --at $at --json
 expect "show gives no verdict" 0 'no verdict' show "$quote" --at $at --root "$root"

@@ -416,7 +416,19 @@ a_list_in_hex_is_as_good_as_in_der(void **state)
 	wr_hex(&hex, m.s.pck_crl.buf, m.s.pck_crl.len);
 	SWAP(hex, m.s.pck_crl);
 	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL), DCAP_OK);
+	size_t n = m.s.pck_crl.len;
 	m.s.pck_crl.len--;
+	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL),
+	    DCAP_MALFORMED_COLLATERAL);
+	m.s.pck_crl.len = n;
+	wr_str(&m.s.pck_crl, "\r\n"); /* as a file ends */
+	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL), DCAP_OK);
+	wr_str(&m.s.pck_crl, "0");
+	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL),
+	    DCAP_MALFORMED_COLLATERAL);
+	m.s.pck_crl.len = n;
+	m.s.pck_crl.buf[0] = '\n';
+	m.s.pck_crl.len = 1;
 	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL),
 	    DCAP_MALFORMED_COLLATERAL);
 	wr_free(&hex);

@@ -2,6 +2,7 @@
 /* DER, dates, PEM, the SGX extension and lists, below the verifier. */
 #include "base/hex.h"
 #include "dcap/crl.h"
+#include "dcap/levels.h"
 #include "dcap/pckext.h"
 #include "dcap/pem.h"
 #include "dcap/when.h"
@@ -229,6 +230,77 @@ json_dates_have_one_form(void **state)
 			fail_msg("%s", bad[i]);
 }
 
+/* Each character replaced by each other one. */
+static void
+every_character_of_a_date_is_looked_at(void **state)
+{
+	(void)state;
+	static const char good[] = "2024-03-13T01:02:03Z";
+	static const char packed[] = "20240313010203Z";
+	int64_t t;
+	for (size_t i = 0; i < 20; i++) {
+		for (int b = 0; b < 256; b++) {
+			char text[24] = "", sixteen[17] = "";
+			bool digit = b >= '0' && b <= '9';
+			memcpy(text, good, sizeof(good));
+			text[i] = (char)b;
+			if ((digit && strchr("-T:Z", good[i]) == NULL) ||
+			    b == good[i])
+				continue;
+			if (when_parse(text, &t) == DSTACK_OK)
+				fail_msg("%s", text);
+			memcpy(sixteen, packed, sizeof(packed));
+			if (i > 14 || (i < 14 && digit) || b == packed[i])
+				continue;
+			sixteen[i] = (char)b;
+			if (when_parse_packed(sixteen, &t) == DSTACK_OK)
+				fail_msg("%s", sixteen);
+		}
+	}
+	char longer[17] = "20240313010203Z0";
+	assert_int_not_equal(when_parse_packed(longer, &t), DSTACK_OK);
+	longer[15] = '\0';
+	assert_int_equal(when_parse_packed(longer, &t), DSTACK_OK);
+	assert_int_not_equal(
+	    when_parse("2024-03-13T01:02:03ZZ", &t), DSTACK_OK);
+}
+
+/* One level that has n advisories named name. */
+static enum dstack_status
+level_with(size_t n, const char *name)
+{
+	AUTO_WR struct wr w = wr_new(0);
+	wr_str(&w, "{\"tcbDate\":\"2024-03-13T00:00:00Z\","
+	    "\"tcbStatus\":\"UpToDate\",\"advisoryIDs\":[");
+	for (size_t i = 0; i < n; i++)
+		wr_fmt(&w, "%s\"%s\"", i == 0 ? "" : ",", name);
+	wr_str(&w, "]}");
+	AUTO_JSON json_t *j = jget_parse(w.buf, w.len, NULL);
+	assert_non_null(j);
+	struct advisory_pool pool = { NULL, 0, 0 };
+	struct level_result r;
+	enum dstack_status st = level_result_parse(j, &pool, &r, NULL);
+	if (st == DSTACK_OK)
+		assert_int_equal(r.count, n);
+	pool_free(&pool);
+	return st;
+}
+
+static void
+advisories_have_names_and_are_not_without_end(void **state)
+{
+	(void)state;
+	assert_int_equal(level_with(0, ""), DSTACK_OK);
+	assert_int_equal(level_with(1, "INTEL-SA-00615"), DSTACK_OK);
+	assert_int_equal(level_with(1, "12345678901234567890123"), DSTACK_OK);
+	assert_int_equal(
+	    level_with(1, "123456789012345678901234"), DSTACK_E_LIMIT);
+	assert_int_equal(level_with(1, ""), DSTACK_E_LIMIT);
+	assert_int_equal(level_with(LEVELS_MAX_ADVISORIES, "A"), DSTACK_OK);
+	assert_int_equal(
+	    level_with(LEVELS_MAX_ADVISORIES + 1, "A"), DSTACK_E_LIMIT);
+}
+
 static void
 pem_is_strict(void **state)
 {
@@ -424,6 +496,8 @@ main(void)
 		cmocka_unit_test(signatures_are_two_positive_minimal_numbers),
 		cmocka_unit_test(certificate_times_have_two_forms),
 		cmocka_unit_test(json_dates_have_one_form),
+		cmocka_unit_test(every_character_of_a_date_is_looked_at),
+		cmocka_unit_test(advisories_have_names_and_are_not_without_end),
 		cmocka_unit_test(pem_is_strict),
 		cmocka_unit_test(chains_have_one_to_three_certificates),
 		cmocka_unit_test(names_and_key_usage_have_known_types),
