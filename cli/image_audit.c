@@ -268,6 +268,7 @@ verdict(struct audit *a, const char *dir)
 		printf("\npassed: %s is what this tree and its lock file make\n",
 		    dir);
 	}
+	(void)fflush(stdout);
 	if (a->refused)
 		return cmd_fail("image: refused", DSTACK_E_REJECTED, &a->first);
 	if (a->undecided)

@@ -191,8 +191,9 @@ audit_software(struct audit *a, const json_t *manifest)
 		json_decref(files);
 		json_decref(names);
 	}
-	if (st != DSTACK_OK)
-		audit_say(a, "software", st, "%s", why.text);
+	if (st != DSTACK_OK) /* check "store" says what is wrong with it */
+		audit_say(a, "software", DSTACK_E_MISSING,
+		    "not told: %s", why.text);
 	else if (have < want)
 		audit_say(a, "software", DSTACK_E_REJECTED,
 		    "%zu of %zu files that the manifest names are in no "
