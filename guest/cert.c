@@ -13,6 +13,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "crypto/hash.h"
+
 void
 cert_chain_free(struct cert_chain *c)
 {
@@ -93,6 +95,19 @@ cert_point(const EVP_PKEY *key, uint8_t out[static 65])
 		key, OSSL_PKEY_PARAM_PUB_KEY, out, 65, &n) != 1 ||
 	    n != 65 || out[0] != 4)
 		return DSTACK_E_FORMAT;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+cert_spki_hash(const EVP_PKEY *key, uint8_t out[static 32])
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(key, &der);
+
+	if (n <= 0)
+		return DSTACK_E_SYS;
+	keccak256(der, (size_t)n, out);
+	OPENSSL_free(der);
 	return DSTACK_OK;
 }
 

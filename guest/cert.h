@@ -33,6 +33,10 @@ DSTACK_CHECKED enum dstack_status cert_key(
 DSTACK_CHECKED enum dstack_status cert_point(
     const EVP_PKEY *key, uint8_t out[static 65]);
 
+/* keccak256 of the key's SubjectPublicKeyInfo, as certificates have it. */
+DSTACK_CHECKED enum dstack_status cert_spki_hash(
+    const EVP_PKEY *key, uint8_t out[static 32]);
+
 /* PEM certificate request for domain (CN and SAN), appended to w. */
 DSTACK_CHECKED enum dstack_status cert_request(
     EVP_PKEY *key, const char *domain, struct wr *w);

@@ -119,6 +119,7 @@ static const struct entry table[] = {
 	[KEYD_OP_VOLUME_KEYS] = { BIT(ROLE_VOLUME), true, keyd_volume_keys },
 	[KEYD_OP_SIGN_ANCHOR] = { BIT(ROLE_VOLUME), true, keyd_sign_anchor },
 	[KEYD_OP_TLS_ATTEST] = { BIT(ROLE_TLS), true, keyd_tls_attest },
+	[KEYD_OP_TLS_BIND] = { BIT(ROLE_TLS), true, keyd_tls_bind },
 };
 
 enum dstack_status

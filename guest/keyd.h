@@ -36,6 +36,7 @@ enum keyd_op {
 	KEYD_OP_VOLUME_KEYS = 17,
 	KEYD_OP_SIGN_ANCHOR = 18,
 	KEYD_OP_TLS_ATTEST = 19,
+	KEYD_OP_TLS_BIND = 20,
 };
 
 enum keyd_phase {
@@ -93,7 +94,7 @@ typedef enum dstack_status keyd_fn(
 keyd_fn keyd_netcfg, keyd_node_key, keyd_sign_register, keyd_sign_register_tx,
     keyd_open, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
     keyd_onboard, keyd_getkey, keyd_attest, keyd_heartbeat, keyd_public,
-    keyd_tls_key, keyd_tls_attest, keyd_volume_keys, keyd_sign_anchor;
+    keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor;
 
 DSTACK_CHECKED enum dstack_status keyd_random(
     struct secret32 *out, struct why *why);

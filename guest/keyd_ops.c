@@ -202,25 +202,51 @@ keyd_tls_key(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	return st;
 }
 
+static enum dstack_status
+tls_key(const struct keyd *k, EVP_PKEY **out)
+{
+	AUTO_WIPE32 struct secret32 key = { { 0 } };
+	enum dstack_status st = keytree_tls(&k->tree, k->tls_domain, &key);
+	return st == DSTACK_OK ? cert_key(&key, out) : st;
+}
+
 enum dstack_status
 keyd_tls_attest(
     struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
 	static const uint8_t system_app[32] = { 0 };
-	AUTO_WIPE32 struct secret32 key = { { 0 } };
 	EVP_PKEY *pkey = NULL;
 	uint8_t point[65];
 	if (rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a TLS_ATTEST is empty");
-	enum dstack_status st = keytree_tls(&k->tree, k->tls_domain, &key);
-	if (st == DSTACK_OK)
-		st = cert_key(&key, &pkey);
+	enum dstack_status st = tls_key(k, &pkey);
 	if (st == DSTACK_OK)
 		st = cert_point(pkey, point);
 	EVP_PKEY_free(pkey);
 	if (st != DSTACK_OK)
 		return st;
 	return attest(k, system_app, TAG_TLS, point, sizeof(point), out, why);
+}
+
+enum dstack_status
+keyd_tls_bind(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	struct stmt_tls_bind s = { .role = TLS_BIND_FRONT, .epoch = k->epoch };
+	EVP_PKEY *pkey = NULL;
+	uint8_t digest[32];
+	if (rd_copy(body, s.nonce, sizeof(s.nonce)) != DSTACK_OK ||
+	    rd_copy(body, s.exporter, sizeof(s.exporter)) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a TLS_BIND is nonce and exporter");
+	enum dstack_status st = tls_key(k, &pkey);
+	if (st == DSTACK_OK)
+		st = cert_spki_hash(pkey, s.spki_hash);
+	EVP_PKEY_free(pkey);
+	if (st != DSTACK_OK)
+		return st;
+	stmt_tls_bind_digest(&s, &k->domain, digest);
+	wr_u64be(out, s.epoch);
+	return keyd_sign(&k->net_sign, digest, out, why);
 }
 
 enum dstack_status

@@ -28,8 +28,10 @@
 #include "guest/ipc.h"
 #include "guest/role.h"
 #include "guest/sandbox.h"
+#include "protocol/statements.h"
 
 #define KEYD_TLS_KEY 15
+#define KEYD_TLS_BIND 20
 #define OP_BACKEND 1
 #define OP_TIME 2
 
@@ -48,6 +50,7 @@ struct link {
 	int64_t heard_ms; /* the last byte of the app, or the accept */
 	struct bufferevent *client; /* TLS side */
 	struct bufferevent *app;    /* plain side */
+	bool attest; /* asks whom it speaks to, and is not for the app */
 	bool app_up;
 	bool client_done; /* the client sends no more, and wants its answer */
 	bool app_done;    /* the app has said all it had to say */
@@ -129,10 +132,53 @@ pass_on(struct bufferevent *from, struct bufferevent *to)
 		bufferevent_disable(from, EV_READ);
 }
 
+/*
+ * The client's nonce, and our answer: the network's key says that this very
+ * session, by its exporter, ends at the key of the certificate (THREATS T32).
+ * No exporter, no answer.
+ */
+static void
+attest(struct link *l)
+{
+	struct evbuffer *in = bufferevent_get_input(l->client);
+	SSL *ssl = bufferevent_openssl_get_ssl(l->client);
+	uint8_t nonce[32], exporter[32];
+	struct why why = { "" };
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+
+	if (evbuffer_get_length(in) < sizeof(nonce))
+		return;
+	bool ok = evbuffer_get_length(in) == sizeof(nonce) &&
+	    evbuffer_remove(in, nonce, sizeof(nonce)) == sizeof(nonce) &&
+	    SSL_export_keying_material(ssl, exporter, sizeof(exporter),
+		TLS_BIND_LABEL, strlen(TLS_BIND_LABEL), nonce, sizeof(nonce),
+		1) == 1;
+	wr_put(&q, nonce, sizeof(nonce));
+	wr_put(&q, exporter, sizeof(exporter));
+	if (!ok ||
+	    ipc_call(FD_EDGE + ROLE_KEYD, KEYD_TLS_BIND, &q, NULL, 0, &a,
+		&why) != DSTACK_OK ||
+	    a.len != TLS_BIND_LEN - 1) {
+		if (why.text[0] != '\0')
+			log_line("%s", why.text);
+		link_close(l);
+		return;
+	}
+	(void)bufferevent_write(l->client, "\1", 1);
+	(void)bufferevent_write(l->client, a.buf, a.len);
+	bufferevent_disable(l->client, EV_READ);
+	l->app_done = true; /* on_drained ends it, with a close_notify */
+}
+
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
 	struct link *l = arg;
+	if (l->attest) {
+		attest(l);
+		return;
+	}
 	struct bufferevent *other = bev == l->client ? l->app : l->client;
 	if (bev == l->app)
 		heard(l, false);
@@ -147,6 +193,8 @@ on_drained(struct bufferevent *bev, void *arg)
 {
 	struct link *l = arg;
 	struct bufferevent *other = bev == l->client ? l->app : l->client;
+	if (l->attest && !l->app_done)
+		return; /* not asked yet */
 	if (other == NULL) { /* the other side ended and this one has it all */
 		link_close(l);
 		return;
@@ -200,10 +248,18 @@ handshake_done(struct link *l)
 {
 	const struct timeval idle = { IDLE_SECONDS, 0 };
 	struct front *f = l->front;
+	const unsigned char *alpn = NULL;
+	unsigned n = 0;
 
-	bufferevent_set_timeouts(l->client, &idle, &idle);
-	if (l->app == NULL)
+	SSL_get0_alpn_selected(
+	    bufferevent_openssl_get_ssl(l->client), &alpn, &n);
+	if (n != 0) { /* the one that there is; the time of before goes on */
+		l->attest = true;
+		bufferevent_free(l->app);
+		l->app = NULL;
 		return;
+	}
+	bufferevent_set_timeouts(l->client, &idle, &idle);
 	bufferevent_set_timeouts(l->app, &idle, &idle);
 	bufferevent_enable(l->app, EV_READ | EV_WRITE);
 	/* a failure to connect comes back through on_event */
@@ -302,6 +358,25 @@ say_serving(struct front *f)
 	}
 }
 
+/* Of what the client offers, the one protocol that is ours; else none. */
+static int
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
+    const unsigned char *in, unsigned inlen, void *arg)
+{
+	static const char name[] = TLS_BIND_ALPN;
+	const size_t len = sizeof(name) - 1;
+	(void)ssl;
+	(void)arg;
+	for (size_t at = 0; at < inlen; at += 1u + in[at])
+		if (in[at] == len && at + 1 + len <= inlen &&
+		    memcmp(in + at + 1, name, len) == 0) {
+			*out = in + at + 1;
+			*outlen = (unsigned char)len;
+			return SSL_TLSEXT_ERR_OK;
+		}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
 static SSL_CTX *
 make_ctx(const struct front *f, const struct cert_chain *chain)
 {
@@ -317,6 +392,7 @@ make_ctx(const struct front *f, const struct cert_chain *chain)
 	for (size_t i = 1; ok && i < chain->n; i++)
 		ok = SSL_CTX_add1_chain_cert(ctx, chain->cert[i]) == 1;
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	if (!ok) {
 		SSL_CTX_free(ctx);
 		return NULL;

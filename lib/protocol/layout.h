@@ -227,5 +227,9 @@ enum km_request_state {
 #define KM_TYPE_VOLUME_ANCHOR \
 	"VolumeAnchor(bytes32 volumeId,uint64 generation,bytes32 root," \
 	"uint64 epoch,uint64 anchorNumber,bytes32 anchorHash)"
+/* For TLS clients; the contract has no use for it. */
+#define KM_TYPE_TLS_BIND \
+	"TlsBind(bytes32 nonce,bytes32 exporter,bytes32 spkiHash," \
+	"uint8 role,uint64 epoch)"
 
 #endif

@@ -77,6 +77,19 @@ stmt_heartbeat_digest(const struct stmt_heartbeat *s,
 }
 
 void
+stmt_tls_bind_digest(const struct stmt_tls_bind *s,
+    const struct eip712_domain *d, uint8_t out[static 32])
+{
+	struct eip712 e = eip712_begin(KM_TYPE_TLS_BIND);
+	eip712_word(&e, s->nonce);
+	eip712_word(&e, s->exporter);
+	eip712_word(&e, s->spki_hash);
+	eip712_u64(&e, s->role);
+	eip712_u64(&e, s->epoch);
+	eip712_digest(&e, d, out);
+}
+
+void
 stmt_volume_anchor_digest(const struct stmt_volume_anchor *s,
     const struct eip712_domain *d, uint8_t out[static 32])
 {

@@ -66,6 +66,26 @@ struct stmt_volume_anchor {
 	uint8_t anchor_hash[32];
 };
 
+/*
+ * This TLS session ends in the network (THREATS T32). The client speaks the
+ * ALPN protocol below, sends a nonce of 32 bytes, and is answered with
+ * TLS_BIND_LEN bytes: version 1 || epoch u64 || sig65.
+ */
+#define TLS_BIND_ALPN "dstack-attest/1"
+#define TLS_BIND_LABEL "EXPORTER-dstack2-bind" /* context: the nonce */
+#define TLS_BIND_LEN (1 + 8 + 65)
+#define TLS_BIND_FRONT 1 /* role: who ends the session */
+
+struct stmt_tls_bind {
+	uint8_t nonce[32];
+	uint8_t exporter[32];  /* RFC 8446, section 7.5 */
+	uint8_t spki_hash[32]; /* keccak256 of the leaf's SubjectPublicKeyInfo */
+	uint8_t role;
+	uint64_t epoch;
+};
+
+void stmt_tls_bind_digest(const struct stmt_tls_bind *s,
+    const struct eip712_domain *d, uint8_t out[static 32]);
 void stmt_bootstrap_digest(const struct stmt_bootstrap *s,
     const struct eip712_domain *d, uint8_t out[static 32]);
 /* The digest of Register is the requestId. */

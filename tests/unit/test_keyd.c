@@ -36,7 +36,7 @@ may_ask(enum role r, unsigned op)
 	case ROLE_GUEST_SERVICE:
 		return op >= 11 && op <= 14;
 	case ROLE_TLS:
-		return op == 15 || op == 19;
+		return op == 15 || op == 19 || op == 20;
 	case ROLE_VOLUME:
 		return op == 17 || op == 18;
 	default:
@@ -86,6 +86,10 @@ request(struct wr *q, unsigned op, const struct node *n)
 		wr_put(q, app_a, 32);
 		wr_u64be(q, 1);
 		break;
+	case KEYD_OP_TLS_BIND:
+		wr_put(q, app_a, 32); /* some nonce */
+		wr_put(q, app_b, 32);
+		break;
 	default: /* PUBLIC, TLS_KEY, TLS_ATTEST: empty */
 		break;
 	}
@@ -121,7 +125,7 @@ static void
 all_later(struct bed *b, const struct node *n)
 {
 	AUTO_WR struct wr q = wr_new(0);
-	for (unsigned op = 10; op < 20; op++) {
+	for (unsigned op = 10; op < 21; op++) {
 		for (size_t i = 0; i < ASKERS; i++) {
 			request(&q, op, n);
 			if (may_ask(askers[i], op))
@@ -283,7 +287,16 @@ an_active_keyd_answers_each_role_and_signs_by_the_networks_key(void **state)
 	memcpy(scalar.b, a.buf, 32);
 	assert_int_equal(cert_key(&scalar, &key), DSTACK_OK);
 	assert_int_equal(cert_point(key, point), DSTACK_OK);
+	struct stmt_tls_bind bind = { .role = 1, .epoch = EPOCH };
+	memcpy(bind.nonce, app_a, 32);
+	memcpy(bind.exporter, app_b, 32);
+	assert_int_equal(cert_spki_hash(key, bind.spki_hash), DSTACK_OK);
 	EVP_PKEY_free(key);
+	request(&q, KEYD_OP_TLS_BIND, &n);
+	granted(&b, ROLE_TLS, KEYD_OP_TLS_BIND, &q, 8 + 65, &a);
+	stmt_tls_bind_digest(&bind, &domain, digest);
+	signed_by(a.buf + 8, digest, rec.xpub);
+	wr_free(&q);
 	granted(&b, ROLE_TLS, KEYD_OP_TLS_ATTEST, &q, 97, &a);
 	static const uint8_t system_app[32] = { 0 };
 	stmt_app_data(&domain, system_app, EPOCH, "unstoppable_tls", point,

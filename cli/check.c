@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dstack check: does this name's TLS session end in the network that the
+ * contract is of? The server signs the session's exporter by the network's
+ * key (docs/protocol.md section 11). What it is told of the chain is the RPC
+ * endpoint's word; use one you trust.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "base/rd.h"
+#include "cli/cmd.h"
+#include "cli/network.h"
+#include "crypto/hash.h"
+#include "crypto/secp.h"
+#include "eth/rpc.h"
+#include "host/governance.h"
+#include "protocol/statements.h"
+
+#define WAIT_S 10
+
+static const char usage[] =
+    "usage: dstack check https://NAME[:PORT] --contract ADDR --rpc URL\n"
+    "           [--connect ADDR[:PORT]] [--ca FILE] [--json]\n"
+    "  --connect  where to go instead of where NAME leads\n"
+    "  --ca FILE  PEM of the authority to judge the certificate by, too\n"
+    "             (default: the system's)";
+
+struct check {
+	const char *rpc;
+	const char *ca;
+	char name[256];
+	char host[256]; /* where to connect to */
+	char port[8];
+	uint8_t contract[20];
+	bool has_contract, json;
+	/* what the session showed */
+	struct stmt_tls_bind bind;
+	uint8_t sig[SECP_SIG_LEN];
+	char pki[160]; /* "" : the certificate is the name's, by the CA */
+};
+
+/* "HOST:PORT" or "HOST"; to host and port. */
+static bool
+host_port(const char *text, size_t n, char host[static 256],
+    char port[static 8])
+{
+	const char *colon = memchr(text, ':', n);
+	size_t k = colon != NULL ? (size_t)(colon - text) : n;
+	size_t left = colon != NULL ? n - k - 1 : 0;
+
+	if (k == 0 || k > 255 || left > 5 || (colon != NULL && left == 0))
+		return false;
+	memcpy(host, text, k);
+	host[k] = '\0';
+	if (colon != NULL) {
+		memcpy(port, colon + 1, left);
+		port[left] = '\0';
+	}
+	return strspn(port, "0123456789") == strlen(port);
+}
+
+static enum dstack_status
+dial(const struct check *c, int *out, struct why *why)
+{
+	const struct timeval wait = { .tv_sec = WAIT_S };
+	const struct addrinfo hint = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	int e = getaddrinfo(c->host, c->port, &hint, &list);
+
+	if (e != 0)
+		return why_set(why, DSTACK_E_MISSING, "%s: %s", c->host,
+		    gai_strerror(e));
+	int err = 0;
+	for (const struct addrinfo *a = list; a != NULL && *out < 0;
+	     a = a->ai_next) {
+		AUTO_CLOSE int fd =
+		    socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 &&
+		    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait,
+		        sizeof(wait)) == 0 &&
+		    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait,
+		        sizeof(wait)) == 0 &&
+		    connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+			*out = take_fd(&fd);
+		else
+			err = errno;
+	}
+	freeaddrinfo(list);
+	return *out >= 0 ? DSTACK_OK
+			 : why_set(why, DSTACK_E_MISSING, "%s:%s: %s",
+			       c->host, c->port, strerror(err));
+}
+
+static enum dstack_status
+leaf_key(SSL *ssl, uint8_t out[static 32])
+{
+	X509 *x = SSL_get1_peer_certificate(ssl);
+	unsigned char *der = NULL;
+	int n = x != NULL
+	    ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der)
+	    : -1;
+
+	X509_free(x);
+	if (n <= 0)
+		return DSTACK_E_FORMAT;
+	keccak256(der, (size_t)n, out);
+	OPENSSL_free(der);
+	return DSTACK_OK;
+}
+
+/* Ask the session's other end whom it belongs to. */
+static enum dstack_status
+converse(struct check *c, SSL *ssl, struct why *why)
+{
+	uint8_t answer[TLS_BIND_LEN];
+	size_t at = 0;
+	const unsigned char *alpn = NULL;
+	unsigned n = 0;
+
+	SSL_get0_alpn_selected(ssl, &alpn, &n);
+	if (n != strlen(TLS_BIND_ALPN) || memcmp(alpn, TLS_BIND_ALPN, n) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s does not speak " TLS_BIND_ALPN
+		    ": it is no dstack node, or an old one", c->name);
+	if (getrandom(c->bind.nonce, 32, 0) != 32)
+		return why_set(why, DSTACK_E_SYS, "getrandom: %s",
+		    strerror(errno));
+	if (leaf_key(ssl, c->bind.spki_hash) != DSTACK_OK ||
+	    SSL_export_keying_material(ssl, c->bind.exporter, 32,
+	        TLS_BIND_LABEL, strlen(TLS_BIND_LABEL), c->bind.nonce, 32,
+	        1) != 1)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the TLS session has no certificate or no exporter");
+	if (SSL_write(ssl, c->bind.nonce, 32) != 32)
+		return why_set(why, DSTACK_E_MISSING, "%s hung up", c->name);
+	while (at < sizeof(answer)) {
+		int k = SSL_read(
+		    ssl, answer + at, (int)(sizeof(answer) - at));
+		if (k <= 0)
+			return why_set(why, DSTACK_E_MISSING,
+			    "%s gives no answer to the nonce", c->name);
+		at += (size_t)k;
+	}
+	struct rd r = rd_over(answer, sizeof(answer));
+	uint8_t version = 0;
+	if (rd_u8(&r, &version) != DSTACK_OK || version != 1 ||
+	    rd_u64be(&r, &c->bind.epoch) != DSTACK_OK ||
+	    rd_copy(&r, c->sig, sizeof(c->sig)) != DSTACK_OK)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s answers the nonce with what is no statement", c->name);
+	c->bind.role = TLS_BIND_FRONT;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+session(struct check *c, struct why *why)
+{
+	static const unsigned char alpn[] = "\x0f" TLS_BIND_ALPN;
+	int raw = -1;
+	enum dstack_status st = dial(c, &raw, why);
+	AUTO_CLOSE int fd = raw;
+
+	if (st != DSTACK_OK)
+		return st;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = NULL;
+	bool ok = ctx != NULL &&
+	    SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	    SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0 &&
+	    (c->ca != NULL
+	            ? SSL_CTX_load_verify_file(ctx, c->ca) == 1
+	            : SSL_CTX_set_default_verify_paths(ctx) == 1);
+	if (!ok)
+		st = why_set(why, DSTACK_E_SYS, "%s cannot be read as PEM",
+		    c->ca != NULL ? c->ca : "the system's list of authorities");
+	else if ((ssl = SSL_new(ctx)) == NULL || SSL_set_fd(ssl, fd) != 1 ||
+	    SSL_set_tlsext_host_name(ssl, c->name) != 1 ||
+	    SSL_set1_host(ssl, c->name) != 1)
+		st = why_set(why, DSTACK_E_NOMEM, "OpenSSL: no session");
+	else if (SSL_connect(ssl) != 1) /* the chain is judged below */
+		st = why_set(why, DSTACK_E_MISSING,
+		    "%s: no TLS 1.3 session (%s)", c->name,
+		    ERR_reason_error_string(ERR_peek_error()) != NULL
+		        ? ERR_reason_error_string(ERR_peek_error())
+		        : "it hung up");
+	else
+		st = converse(c, ssl, why);
+	if (st == DSTACK_OK && SSL_get_verify_result(ssl) != X509_V_OK)
+		(void)snprintf(c->pki, sizeof(c->pki), "%s",
+		    X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	ERR_clear_error();
+	return st;
+}
+
+static void
+tell(const struct check *c, const struct gov_view *v)
+{
+	char xpub[43];
+	char key[65];
+
+	eip55(v->epoch.xpub, xpub);
+	hex_encode(c->bind.spki_hash, 32, key);
+	if (c->json) {
+		json_t *o = json_pack(
+		    "{s:b,s:s,s:I,s:s,s:s,s:b,s:s,s:b,s:{s:s,s:o,s:I}}", "ok",
+		    1, "name", c->name, "epoch", (json_int_t)c->bind.epoch,
+		    "xPub", xpub, "spkiHash", key, "certificateValid",
+		    c->pki[0] == '\0', "certificateTrouble", c->pki,
+		    "simulated", v->sim, "app", "name", v->app.name, "digest",
+		    eth_json_hex(v->app.digest, 32), "version",
+		    (json_int_t)v->app.version);
+		(void)json_dumpf(o, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(o);
+		return;
+	}
+	printf("%s: this session ends in the network of the contract\n"
+	       "epoch        %llu, key %s\n"
+	       "certificate  %s\n"
+	       "app          %s version %llu\n",
+	    c->name, (unsigned long long)c->bind.epoch, xpub,
+	    c->pki[0] == '\0' ? "valid for the name" : c->pki, v->app.name,
+	    (unsigned long long)v->app.version);
+	if (v->sim)
+		printf("SIMULATED    this network accepts the simulated TEE: "
+		       "it protects nothing\n");
+}
+
+/* Is the statement signed by the key that the contract has? */
+static enum dstack_status
+judge(const struct check *c, struct gov_view *v, struct why *why)
+{
+	AUTO_RPC struct rpc *rpc = rpc_new(c->rpc);
+	struct gov g = { .rpc = rpc };
+	struct eip712_domain d;
+	uint8_t digest[32];
+	uint8_t signer[20];
+
+	if (rpc == NULL)
+		return DSTACK_E_NOMEM;
+	memcpy(g.contract, c->contract, 20);
+	enum dstack_status st = rpc_chain_id(rpc, &d.chain_id, why);
+	g.chain_id = d.chain_id;
+	if (st == DSTACK_OK)
+		st = gov_read(&g, v, why);
+	if (st == DSTACK_OK && c->bind.epoch != v->head.current_epoch)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "%s is of epoch %llu, the contract is at %llu", c->name,
+		    (unsigned long long)c->bind.epoch,
+		    (unsigned long long)v->head.current_epoch);
+	if (st == DSTACK_OK && v->epoch.state != KM_EPOCH_ACTIVE)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "the contract's epoch has no key");
+	if (st != DSTACK_OK)
+		return st;
+	memcpy(d.contract, c->contract, 20);
+	stmt_tls_bind_digest(&c->bind, &d, digest);
+	if (secp_recover(digest, c->sig, signer) != DSTACK_OK ||
+	    memcmp(signer, v->epoch.xpub, 20) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s: this session was not signed by the network's key: "
+		    "somebody is between, or it is another network's",
+		    c->name);
+	return DSTACK_OK;
+}
+
+static bool
+options(int argc, char **argv, struct check *c)
+{
+	static const struct option lopt[] = { { "contract", 1, NULL, 'c' },
+		{ "rpc", 1, NULL, 'r' }, { "connect", 1, NULL, 't' },
+		{ "ca", 1, NULL, 'a' }, { "json", 0, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
+	static const char scheme[] = "https://";
+	const char *connect_to = NULL;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+		if (o == 'c')
+			c->has_contract = hex_decode(optarg, strlen(optarg),
+			    c->contract, 20) == DSTACK_OK;
+		else if (o == 'r')
+			c->rpc = optarg;
+		else if (o == 't')
+			connect_to = optarg;
+		else if (o == 'a')
+			c->ca = optarg;
+		else if (o == 'j')
+			c->json = true;
+		else
+			return false;
+	}
+	if (optind != argc - 1 || !c->has_contract || c->rpc == NULL ||
+	    strncmp(argv[optind], scheme, sizeof(scheme) - 1) != 0)
+		return false;
+	const char *name = argv[optind] + sizeof(scheme) - 1;
+	(void)snprintf(c->port, sizeof(c->port), "443");
+	if (!host_port(name, strcspn(name, "/"), c->name, c->port))
+		return false;
+	memcpy(c->host, c->name, sizeof(c->host));
+	return connect_to == NULL ||
+	    host_port(connect_to, strlen(connect_to), c->host, c->port);
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	struct check c = { .port = "" };
+	struct gov_view v;
+	struct why why = { "" };
+
+	if (!options(argc, argv, &c))
+		return cmd_usage(usage);
+	enum dstack_status st = session(&c, &why);
+	if (st == DSTACK_OK)
+		st = judge(&c, &v, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("check", st, &why);
+	tell(&c, &v);
+	return EXIT_YES;
+}
