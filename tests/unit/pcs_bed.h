@@ -31,7 +31,11 @@ enum bed_fault {
 	BED_HUGE,
 	BED_FLIPPED,     /* one bit of the signed text */
 	BED_SILENT,      /* takes the request, says nothing */
-	BED_OTHER_ROOT,
+	BED_OTHER_PCK_ROOT, /* one chain of three ends in another */
+	BED_OTHER_TCB_ROOT,
+	BED_OTHER_QE_ROOT,
+	BED_OTHER_TCB_TEE,
+	BED_OTHER_QE_TEE,
 	BED_OTHER_MODEL,
 	BED_OTHER_CA,
 };
@@ -45,6 +49,7 @@ struct pcs_bed {
 	enum bed_form form;
 	bool pccs;       /* old header name */
 	bool etags;
+	bool dates; /* Last-Modified alone */
 	unsigned version; /* of the ETags */
 	int64_t made;    /* time the documents are of */
 	unsigned eval, qe_eval;
@@ -64,8 +69,13 @@ bed_world(const struct pcs_bed *b, const char *q, struct sim_world *w)
 		platform = !platform;
 	sim_world_init(w, "", platform ? SIM_CA_PLATFORM : SIM_CA_PROCESSOR,
 	    b->made);
-	if (strstr(q, "/sgx/certification/v4/tcb") != NULL ||
-	    strstr(q, "/sgx/certification/v4/qe") != NULL)
+	bool tcb = strstr(q, "/certification/v4/tcb") != NULL;
+	bool qe = strstr(q, "/certification/v4/qe") != NULL;
+	bool sgx = (tcb || qe) && strstr(q, "/sgx/") != NULL;
+	if ((tcb && b->fault == BED_OTHER_TCB_TEE) ||
+	    (qe && b->fault == BED_OTHER_QE_TEE))
+		sgx = !sgx;
+	if (sgx)
 		sim_world_sgx(w);
 	w->tcb.issued = w->qe_identity.issued = b->made;
 	w->tcb.eval = b->eval;
@@ -76,7 +86,9 @@ bed_world(const struct pcs_bed *b, const char *q, struct sim_world *w)
 		(void)!hex_decode(fmspc + 6, 12, w->tcb.fmspc, 6);
 	if (b->fault == BED_OTHER_MODEL)
 		w->tcb.fmspc[5] ^= 1;
-	if (b->fault == BED_OTHER_ROOT) {
+	if (b->fault == (tcb ? BED_OTHER_TCB_ROOT
+	                     : qe ? BED_OTHER_QE_ROOT
+	                          : BED_OTHER_PCK_ROOT)) {
 		w->root.key = w->root.signer = w->crl_ca.signer = "other";
 		w->tcb_signer.signer = w->qe_signer.signer = "other";
 		w->root_crl.signer = "other";
@@ -140,7 +152,9 @@ bed_answer(struct pcs_bed *b, int fd, const char *q)
 	char tag[32];
 
 	(void)snprintf(tag, sizeof(tag), "\"v%u\"", b->version);
-	if (b->etags && strstr(q, tag) != NULL) {
+	if (b->dates)
+		(void)snprintf(tag, sizeof(tag), "Mon, %02u Jan 2024", b->version);
+	if ((b->etags || b->dates) && strstr(q, tag) != NULL) {
 		b->unchanged++;
 		wr_str(&out, "HTTP/1.1 304 Not Modified\r\n\r\n");
 		(void)!send(fd, out.buf, out.len, MSG_NOSIGNAL);
@@ -175,8 +189,9 @@ bed_answer(struct pcs_bed *b, int fd, const char *q)
 		wr_zero(&body, 100000);
 	wr_fmt(&out, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n",
 	    body.len == 0 ? 404 : b->fault == BED_ERROR ? 500 : 200, body.len);
-	if (b->etags)
-		wr_fmt(&out, "ETag: %s\r\n", tag);
+	if (b->etags || b->dates)
+		wr_fmt(&out, "%s: %s\r\n",
+		    b->dates ? "Last-Modified" : "ETag", tag);
 	wr_fmt(&out, "%s: ", b->fault == BED_NO_HEADER ? "X-Chain" : name);
 	bed_put_encoded(&out, chain,
 	    b->fault == BED_CUT_CHAIN ? chain->len / 3 : chain->len);

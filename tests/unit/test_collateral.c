@@ -208,8 +208,13 @@ what_is_cached_is_renewed_long_before_it_ends(void **state)
 	restart();
 	now_s = NOW;
 	(void)good();
-	int64_t wait = collateral_renew(svc);
-	assert_in_range(wait, 1000, 3600 * 1000);
+	unsigned before = bed.requests;
+	now_s += 3600;
+	assert_in_range(collateral_renew(svc), 1000, 3600 * 1000);
+	assert_int_equal(bed.requests, before);
+	now_s += 90 * 60; /* 9 hours were left, a quarter is over */
+	(void)collateral_renew(svc);
+	assert_int_equal(bed.requests, before + 4);
 }
 
 static void
@@ -245,6 +250,21 @@ an_unchanged_answer_is_asked_for_by_its_etag(void **state)
 	bed_stop(&second);
 }
 
+static void
+an_unchanged_answer_is_asked_for_by_its_date(void **state)
+{
+	(void)state;
+	bed.dates = true;
+	(void)good();
+	now_s += 7 * 3600;
+	(void)collateral_renew(svc);
+	assert_int_equal(bed.requests, 4);
+	assert_int_equal(bed.unchanged, 4);
+	now_s += 7 * 3600; /* what was unchanged keeps its date */
+	(void)collateral_renew(svc);
+	assert_int_equal(bed.unchanged, 8);
+}
+
 static const struct {
 	enum bed_fault fault;
 	const char *words;
@@ -256,7 +276,11 @@ static const struct {
 	{ BED_GARBAGE, "the answer is malformed" },
 	{ BED_HUGE, "more than" },
 	{ BED_FLIPPED, "its signature is wrong" },
-	{ BED_OTHER_ROOT, "do not end in the trusted root" },
+	{ BED_OTHER_PCK_ROOT, "do not end in the trusted root" },
+	{ BED_OTHER_TCB_ROOT, "do not end in the trusted root" },
+	{ BED_OTHER_QE_ROOT, "do not end in the trusted root" },
+	{ BED_OTHER_TCB_TEE, "of the other TEE" },
+	{ BED_OTHER_QE_TEE, "of the other TEE" },
 	{ BED_OTHER_MODEL, "of another FMSPC" },
 	{ BED_OTHER_CA, "PCK CRL is not of the Platform CA" },
 };
@@ -367,7 +391,7 @@ static void
 a_dead_service_is_asked_less_and_less_often(void **state)
 {
 	const struct collateral_options o = {
-		.retry_ms = 1000, .retry_max_ms = 4000 };
+		.retry_ms = 1000, .retry_max_ms = 3000 };
 	(void)state;
 	restart_with(&o);
 	bed.fault = BED_ERROR;
@@ -384,7 +408,7 @@ a_dead_service_is_asked_less_and_less_often(void **state)
 	refused_with("HTTP 500");
 	assert_int_equal(bed.requests, 3);
 	for (int i = 0; i < 4; i++) {
-		now_s += 4; /* never more than the most */
+		now_s += 3; /* never more than the most */
 		refused_with("HTTP 500");
 		assert_int_equal(bed.requests, 4 + i);
 	}
@@ -401,7 +425,7 @@ damaged_cache_files_are_fetched_again(void **state)
 	(void)state;
 	(void)snprintf(path, sizeof(path),
 	    "%s/collateral-tdx-" FMSPC "-platform-standard.json", dir);
-	for (int how = 0; how < 3; how++) {
+	for (int how = 0; how < 4; how++) {
 		struct stat sb;
 		now_s += 3600;
 		bed.requests = 0;
@@ -415,6 +439,14 @@ damaged_cache_files_are_fetched_again(void **state)
 		if (how == 0) {
 			(void)fseek(f, sb.st_size / 2, SEEK_SET);
 			(void)fputc('~', f);
+		} else if (how == 3) { /* what no signature is over */
+			char text[200];
+			size_t n = fread(text, 1, sizeof(text) - 1, f);
+			text[n] = '\0';
+			const char *at = strstr(text, "\"checked\":");
+			assert_non_null(at);
+			(void)fseek(f, at - text + 10, SEEK_SET);
+			(void)fputc(at[10] == '1' ? '2' : '1', f);
 		} else if (how == 1) {
 			assert_int_equal(
 			    ftruncate(fileno(f), sb.st_size - 9), 0);
@@ -535,6 +567,7 @@ main(void)
 		TEST(a_restart_without_the_service_serves_what_is_cached),
 		TEST(what_is_cached_is_renewed_long_before_it_ends),
 		TEST(an_unchanged_answer_is_asked_for_by_its_etag),
+		TEST(an_unchanged_answer_is_asked_for_by_its_date),
 		TEST(a_bad_answer_is_refused_with_a_line),
 		TEST(a_bad_answer_takes_no_good_one_away),
 		TEST(an_older_answer_does_not_replace_a_newer_one),
