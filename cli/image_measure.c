@@ -159,14 +159,14 @@ options(int argc, char **argv, struct request *r)
 		{ "no-vm", 0, NULL, 'N' }, { "tee", 1, NULL, 't' },
 		{ "firmware", 1, NULL, 'f' }, { "acpi", 1, NULL, 'a' },
 		{ "machine", 1, NULL, 'M' }, { "qemu", 1, NULL, 'q' },
-		{ "events", 0, NULL, 'e' }, { "ccel", 1, NULL, 'l' },
-		{ NULL, 0, NULL, 0 } };
+		{ "phys-bits", 1, NULL, 'b' }, { "events", 0, NULL, 'e' }, 
+		{ "ccel", 1, NULL, 'l' }, { NULL, 0, NULL, 0 } };
 	struct measure_tdx *t = &r->t;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
 		r->sized = r->sized || c == 'm' || c == 'c';
-		r->tdx = r->tdx || strchr("faMqel", c) != NULL;
+		r->tdx = r->tdx || strchr("faMqelb", c) != NULL;
 		switch (c) {
 		case 'C': r->config = optarg; break;
 		case 'N': r->no_vm = true; break;
@@ -183,6 +183,7 @@ options(int argc, char **argv, struct request *r)
 		case 'a': t->acpi = optarg; break;
 		case 'M': t->machine = optarg; break;
 		case 'q': r->ok &= qemu_version(optarg, &t->patched_header); break;
+		case 'b': r->ok &= number(optarg, 57, &t->phys_bits); break;
 		case 'e': t->events = true; break;
 		case 'l': t->ccel = optarg; break;
 		default: r->ok = false;

@@ -25,13 +25,14 @@ static const char usage[] =
     "       dstack vm stop --run DIR\n"
     "       dstack vm logs --run DIR\n"
     "       dstack vm acpi --out DIR [--memory MIB] [--vcpus N]\n"
-    "           [--machine TYPE] [--no-disk]\n"
+    "           [--firmware FILE] [--machine TYPE] [--phys-bits N]\n"
+    "           [--no-disk]\n"
     "       dstack vm probe [KERNEL]";
 
 enum opt {
 	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
 	O_MEMORY, O_VCPUS, O_ACCEL, O_NETCFG, O_FIRMWARE, O_QUOTE, O_PRINT,
-	O_MACHINE, O_OUT, O_NO_DISK,
+	O_MACHINE, O_OUT, O_NO_DISK, O_BITS,
 };
 
 static bool
@@ -70,6 +71,7 @@ options(int argc, char **argv, struct vm_config *c, bool *print,
 		{ "quote-service", 1, NULL, O_QUOTE },
 		{ "machine", 1, NULL, O_MACHINE }, { "out", 1, NULL, O_OUT },
 		{ "no-disk", 0, NULL, O_NO_DISK },
+		{ "phys-bits", 1, NULL, O_BITS },
 		{ "print", 0, NULL, O_PRINT }, { NULL, 0, NULL, 0 },
 	};
 	unsigned long n = 0;
@@ -91,6 +93,10 @@ options(int argc, char **argv, struct vm_config *c, bool *print,
 		case O_OUT: *out = optarg; break;
 		case O_NO_DISK: c->disk = NULL; break;
 		case O_ACCEL: ok = ok && accel(optarg, &c->accel); break;
+		case O_BITS:
+			ok = ok && number(optarg, 57, &n);
+			c->phys_bits = (unsigned)n;
+			break;
 		case O_CONTROL:
 			ok = ok && number(optarg, 65535, &n);
 			c->control_port = (uint16_t)n;

@@ -40,6 +40,7 @@ struct vm_config {
 	uint16_t https_port;     /* there, to the guest's port 443 */
 	unsigned memory_mib;     /* default 256 */
 	unsigned vcpus;          /* default 1 */
+	unsigned phys_bits;      /* of a TDX host's CPU, for vm_acpi.h alone */
 	enum vm_accel accel;
 };
 
@@ -49,6 +50,7 @@ struct vm_config {
  */
 #define VM_FIRMWARE "/usr/share/ovmf/OVMF.fd" /* Debian 13: ovmf */
 #define VM_TDX_MACHINE "pc-q35-10.1"
+#define VM_PHYS_BITS 46u /* Xeons with TDX so far */
 #define VM_MEMORY_MIB 256u
 #define VM_VCPUS 1u
 

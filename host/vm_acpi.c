@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/hex.h"
@@ -16,16 +18,20 @@
 #include "host/vm_priv.h"
 #include "measure/acpi.h"
 
-#define ANSWER_MS 20000u
+#define ANSWER_MS 120000u /* the firmware's way under emulation and load */
 #define DIRECTORY_KEY 0x19u
 #define DIRECTORY_MAX (4u + 64u * 256u)
 #define DMA_AT 0x1000u    /* in the guest's memory: the request */
-#define DATA_AT 0x100000u /* and the answer; 1 MiB, free for 2 MiB */
+#define DATA_AT 0x100000u /* and the answer; the guest halts, 2 MiB are free */
 #define DMA_READ 0x02u
 #define DMA_SELECT 0x08u
+#define KERNEL_FD 10 /* in QEMU */
+#define SERIAL_FD 11
+#define MARK "dstack: tables were read\n"
 
 struct session {
-	int to, from; /* QEMU's standard input and output */
+	int to, from; /* QEMU's standard input and output: qtest */
+	int serial;   /* what the guest writes */
 	pid_t pid;
 	uint64_t end; /* deadline, proc_now_ms */
 	struct wr line;
@@ -44,13 +50,16 @@ arguments(const struct vm_config *c, struct vm_args *a)
 {
 	vm_shape(a, c);
 	vm_acpi_machine(a, c);
-	vm_arg(a, "-S");
+	vm_arg(a, "-bios");
+	vm_arg(a, "%s", c->firmware != NULL ? c->firmware : VM_FIRMWARE);
+	vm_arg(a, "-kernel");
+	vm_arg(a, "/proc/self/fd/%d", KERNEL_FD);
 	vm_arg(a, "-chardev");
 	vm_arg(a, "stdio,id=qt,signal=off");
 	vm_arg(a, "-object");
 	vm_arg(a, "qtest,id=qtest,chardev=qt");
 	vm_arg(a, "-chardev");
-	vm_arg(a, "null,id=con");
+	vm_arg(a, "socket,id=con,fd=%d", SERIAL_FD);
 	vm_arg(a, "-netdev");
 	vm_arg(a, "hubport,id=net,hubid=0");
 	vm_arg(a, "-blockdev");
@@ -58,13 +67,66 @@ arguments(const struct vm_config *c, struct vm_args *a)
 	vm_pci_devices(a, c->disk != NULL);
 }
 
+/*
+ * The kernel that the firmware starts once it has read the tables: an EFI
+ * application of one section that writes MARK to COM1 and halts. Offset 0x1f1
+ * tells QEMU where its two halves meet.
+ */
+static int
+kernel(void)
+{
+	enum { PE = 0x40, OPT = PE + 24, TABLE = OPT + 160, CODE = 0x400,
+		SIZE = 0x800 };
+	static const uint8_t code[] = { 0x48, 0x8d, 0x35, 0x10, 0, 0, 0, /* lea
+		text, %rsi */ 0x66, 0xba, 0xf8, 0x03, /* mov $0x3f8, %dx */
+		0xac, 0x84, 0xc0, 0x74, 0x03, /* lodsb; end at NUL */
+		0xee, 0xeb, 0xf8, /* outb; again */
+		0xfa, 0xf4, 0xeb, 0xfd }; /* cli; hlt for ever */
+	static const struct {
+		uint16_t at;
+		uint8_t len;
+		uint32_t value;
+	} fields[] = {
+		{ 0, 2, 0x5a4d }, { 0x3c, 4, PE }, { 0x1f1, 1, 1 },
+		{ PE, 4, 0x4550 }, { PE + 4, 2, 0x8664 },
+		{ PE + 6, 2, 1 },       /* sections */
+		{ PE + 20, 2, 160 },    /* optional header */
+		{ PE + 22, 2, 0x22 },   /* executable, large addresses */
+		{ OPT, 2, 0x20b }, { OPT + 4, 4, 0x400 }, /* size of code */
+		{ OPT + 16, 4, 0x1000 }, { OPT + 20, 4, 0x1000 }, /* entry */
+		{ OPT + 32, 4, 0x1000 }, { OPT + 36, 4, 0x200 }, /* align */
+		{ OPT + 56, 4, 0x2000 }, /* size of image */
+		{ OPT + 60, 4, CODE },   /* of headers */
+		{ OPT + 68, 2, 10 },     /* EFI application */
+		{ OPT + 108, 4, 6 },     /* directories, all empty */
+		{ TABLE, 4, 0x7865742e }, { TABLE + 4, 1, 0x74 }, /* .text */
+		{ TABLE + 8, 4, 0x400 }, { TABLE + 12, 4, 0x1000 },
+		{ TABLE + 16, 4, 0x400 }, { TABLE + 20, 4, CODE },
+		{ TABLE + 36, 4, 0x60000020 }, /* code, read, execute */
+	};
+	uint8_t image[SIZE] = { 0 };
+	AUTO_CLOSE int fd = memfd_create("kernel", MFD_CLOEXEC);
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		for (uint8_t k = 0; k < fields[i].len; k++)
+			image[fields[i].at + k] =
+			    (uint8_t)(fields[i].value >> (8 * k));
+	memcpy(image + CODE, code, sizeof(code));
+	memcpy(image + CODE + sizeof(code), MARK, sizeof(MARK));
+	if (fd < 0 || write(fd, image, SIZE) != SIZE)
+		return -1;
+	return take_fd(&fd);
+}
+
 static void
-child(const char *qemu, char **argv, int in, int out)
+child(const char *qemu, char **argv, int in, int out, int kern, int serial)
 {
 	int null = open("/dev/null", O_WRONLY);
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(null, 2) == 2)
+	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(null, 2) == 2 &&
+	    dup2(serial, 20) == 20 && dup2(kern, KERNEL_FD) == KERNEL_FD &&
+	    dup2(20, SERIAL_FD) == SERIAL_FD && close(20) == 0)
 		(void)execv(qemu, argv);
 	_exit(127);
 }
@@ -72,21 +134,52 @@ child(const char *qemu, char **argv, int in, int out)
 static enum dstack_status
 start(const char *qemu, char **argv, struct session *s, struct why *why)
 {
-	int in[2], out[2];
+	int in[2], out[2], com[2];
+	AUTO_CLOSE int kern = kernel();
 
-	if (pipe2(in, O_CLOEXEC) != 0)
+	if (kern < 0 || pipe2(in, O_CLOEXEC) != 0)
 		return why_set(why, DSTACK_E_SYS, "pipe: %s", strerror(errno));
 	AUTO_CLOSE int rd_in = in[0], wr_in = in[1];
 	if (pipe2(out, O_CLOEXEC) != 0)
 		return why_set(why, DSTACK_E_SYS, "pipe: %s", strerror(errno));
 	AUTO_CLOSE int rd_out = out[0], wr_out = out[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, com) != 0)
+		return why_set(why, DSTACK_E_SYS, "socket: %s", strerror(errno));
+	AUTO_CLOSE int ours = com[0], theirs = com[1];
 	s->pid = fork();
 	if (s->pid == 0)
-		child(qemu, argv, rd_in, wr_out);
+		child(qemu, argv, rd_in, wr_out, kern, theirs);
 	if (s->pid < 0)
 		return why_set(why, DSTACK_E_SYS, "fork: %s", strerror(errno));
 	s->to = take_fd(&wr_in);
 	s->from = take_fd(&rd_out);
+	s->serial = take_fd(&ours);
+	return DSTACK_OK;
+}
+
+/* One byte before the deadline. */
+static bool
+next(const struct session *s, int fd, char *c)
+{
+	uint64_t now = proc_now_ms();
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return now < s->end && poll(&p, 1, (int)(s->end - now)) > 0 &&
+	    read(fd, c, 1) == 1;
+}
+
+/* The firmware started our kernel, so it has had the tables. */
+static enum dstack_status
+await_mark(const struct session *s)
+{
+	size_t have = 0;
+	char c;
+
+	while (have < sizeof(MARK) - 1) {
+		if (!next(s, s->serial, &c))
+			return DSTACK_E_SYS;
+		have = c == MARK[have] ? have + 1 : c == MARK[0] ? 1 : 0;
+	}
 	return DSTACK_OK;
 }
 
@@ -99,6 +192,7 @@ stop(struct session *s)
 	}
 	own_close(&s->to);
 	own_close(&s->from);
+	own_close(&s->serial);
 	wr_free(&s->line);
 }
 
@@ -112,11 +206,7 @@ ask(struct session *s, const char *command)
 	if (write(s->to, command, strlen(command)) < 0)
 		return DSTACK_E_SYS;
 	for (;;) {
-		uint64_t now = proc_now_ms();
-		struct pollfd p = { .fd = s->from, .events = POLLIN };
-		if (now >= s->end ||
-		    poll(&p, 1, (int)(s->end - now)) <= 0 ||
-		    read(s->from, &c, 1) != 1)
+		if (!next(s, s->from, &c))
 			return DSTACK_E_SYS;
 		if (c == '\n')
 			break;
@@ -216,19 +306,26 @@ vm_acpi_read(const char *qemu, const struct vm_config *c, struct vm_acpi *out,
     struct why *why)
 {
 	struct vm_args a = { .n = 0 };
-	struct session s = { .to = -1, .from = -1,
+	struct session s = { .to = -1, .from = -1, .serial = -1,
 		.end = proc_now_ms() + ANSWER_MS,
 		.line = wr_new(16 + 2 * (size_t)ACPI_MAX_FILE) };
 
 	*out = (struct vm_acpi){ wr_new(ACPI_MAX_FILE), wr_new(ACPI_MAX_FILE),
 		wr_new(ACPI_MAX_FILE) };
 	qemu = qemu != NULL ? qemu : VM_QEMU;
+	enum dstack_status st = vm_need_file(
+	    c->firmware != NULL ? c->firmware : VM_FIRMWARE,
+	    "install ovmf, or name another firmware:", why);
+	if (st != DSTACK_OK)
+		return st;
 	arguments(c, &a);
-	enum dstack_status st = a.full ? DSTACK_E_NOMEM
+	st = a.full ? DSTACK_E_NOMEM
 				       : start(qemu, a.v, &s, why);
 	bool started = st == DSTACK_OK;
 	void (*was)(int) = signal(SIGPIPE, SIG_IGN);
 	if (started)
+		st = await_mark(&s);
+	if (started && st == DSTACK_OK)
 		st = read_files(&s, out);
 	(void)signal(SIGPIPE, was);
 	stop(&s);
@@ -237,7 +334,7 @@ vm_acpi_read(const char *qemu, const struct vm_config *c, struct vm_acpi *out,
 	if (st == DSTACK_OK || !started)
 		return st;
 	return why_set(why, DSTACK_E_SYS,
-	    "%s gave no ACPI tables of machine type %s: is it QEMU %s or "
-	    "newer?", qemu, vm_tdx_machine(c),
-	    c->machine == NULL ? "10.1" : "of that type");
+	    "%s gave no ACPI tables: it has to know machine type %s, and %s "
+	    "to be an OVMF", qemu, vm_tdx_machine(c),
+	    c->firmware != NULL ? c->firmware : VM_FIRMWARE);
 }

@@ -66,8 +66,10 @@ vm_acpi_machine(struct vm_args *a, const struct vm_config *c)
 {
 	vm_arg(a, "-machine");
 	vm_arg(a, "%s,accel=tcg," TDX_SHAPE, vm_tdx_machine(c));
+	/* the firmware's window for PCI devices follows the physical address */
 	vm_arg(a, "-cpu");
-	vm_arg(a, "max");
+	vm_arg(a, "max,la57=off,erms=off,phys-bits=%u",
+	    c->phys_bits != 0 ? c->phys_bits : VM_PHYS_BITS);
 }
 
 /*

@@ -1,12 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# dstack image measure for a trust domain: firmware and kernel are the small
-# ones of fuzz/corpus, the ACPI tables this machine's QEMU's.
+# dstack image measure for a trust domain, with Debian's OVMF and the ACPI
+# tables that this machine's QEMU gives it; the kernel is fuzz/corpus's.
 set -eu
 cd "$(dirname "$0")/../.."
 bin=${B:-build}/bin/dstack
 [ -x /usr/bin/qemu-system-x86_64 ] || {
 	echo "no QEMU"
+	exit 77
+}
+ovmf=/usr/share/ovmf/OVMF.fd
+[ -f $ovmf ] || {
+	echo "ovmf is not installed"
 	exit 77
 }
 d=$(mktemp -d)
@@ -28,7 +33,7 @@ cp fuzz/corpus/kernel/pe "$d/img/vmlinuz"
 echo initramfs >"$d/img/initramfs.cpio.zst"
 printf 'console=ttyS0 quiet' >"$d/img/cmdline"
 echo dstack-netcfg=1 >"$d/netcfg"
-cp fuzz/corpus/tdvf/small "$d/fw"
+cp $ovmf "$d/fw"
 measure() {
 	"$bin" image measure "$d/img" --netcfg "$d/netcfg" --firmware "$d/fw" \
 		--acpi "$d/acpi" --json "$@"
@@ -44,15 +49,12 @@ moved() {
 		grep -v tuple | tr '\n' ' '
 }
 acpi "$d/acpi"
-acpi "$d/again"
-check "QEMU gives the same tables twice" cmp "$d/acpi/tables" "$d/again/tables"
 acpi "$d/two" --vcpus 2
-acpi "$d/more" --memory 512
-acpi "$d/none" --no-disk
 check "other tables for another number of CPUs" \
 	not cmp -s "$d/acpi/tables" "$d/two/tables"
-check "for more memory" not cmp -s "$d/acpi/tables" "$d/more/tables"
-check "and without the disk" not cmp -s "$d/acpi/tables" "$d/none/tables"
+# the firmware ran before they were read: it switches MMCONFIG on
+check "the tables are those that a firmware gets" \
+	grep -q MCFG "$d/acpi/tables"
 
 measure >"$d/base"
 check "20 events are predicted, each with what it follows" \
@@ -60,7 +62,7 @@ check "20 events are predicted, each with what it follows" \
 	all(.events[]; .follows|length > 3)' "$d/base"
 "$bin" image measure "$d/img" --netcfg "$d/netcfg" --firmware "$d/fw" \
 	--tee tdx --machine q35 --json >"$d/asked"
-check "without --acpi this machine's QEMU is asked" \
+check "without --acpi this machine's QEMU is asked, to the same end" \
 	cmp "$d/base" "$d/asked"
 check "tables of two CPUs are refused for one" \
 	not measure --acpi "$d/two"
@@ -79,13 +81,14 @@ flip() { # FILE OFFSET
 	printf "\\$(printf %o $((byte ^ 1)))" |
 		dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
-flip "$d/fw" 5000
+code=$(($(stat -c %s "$d/fw") - 70000))
+flip "$d/fw" $code
 moves "a byte of the firmware's code" mrtd
-flip "$d/fw" 5000
-flip "$d/fw" 4000
+flip "$d/fw" $code
+flip "$d/fw" 8000
 moves "a byte of its variables" rtmr0
-flip "$d/fw" 4000
-moves "memory" rtmr0 --memory 512 --acpi "$d/more"
+flip "$d/fw" 8000
+moves "memory" rtmr0 --memory 512
 moves "a CPU" rtmr0 --vcpus 2 --acpi "$d/two"
 flip "$d/acpi/tables" 100
 moves "a byte of the tables" rtmr0

@@ -322,6 +322,44 @@ a_real_td_s_log_is_predicted_event_by_event(void **state)
 		 "04f0fffaec2e6c95ffc1442b37e141127d9");
 }
 
+/*
+ * A TD of 16 GiB and 8 CPUs (Tinfoil's cvmimage), published with its RTMR0 in
+ * the tests of virtee/tdx-measure together with QEMU's arguments. The tables'
+ * digests are those of the files that dstack's way of reading them (host/
+ * vm_acpi.h) gives with these arguments, QEMU 10.0.13 and Debian 13's OVMF.
+ */
+static void
+another_td_s_rtmr0_is_predicted_with_the_tables_read_here(void **state)
+{
+	(void)state;
+	static struct tdx_prediction p;
+	static const char *const acpi[] = {
+		"84db560c1236915fc523c9bc14355a124290f448db2f302740b06170548dc9"
+		"3ddbf16d0aac71276ae5be29e0761782c4",
+		"727c0e3904042ea889dbeb79d48b7ec3cb922df485d65775a07533e1aa83e3"
+		"166cbafa24b091e17533ad2f48a543d961",
+		"66bb50e2c4bcde199d3e62344d9e2276d9fa117c861f14fd9bf6a3bcfebf6e"
+		"fc97059e273f08bf5a09fa0853b2492048",
+	};
+	uint8_t r[48] = { 0 };
+	size_t next = 0;
+	boot.memory_mib = 16384;
+	assert_int_equal(tdx_predict(&boot, &p, NULL), DSTACK_OK);
+	for (size_t i = 0; i < p.events; i++) {
+		uint8_t d[48];
+		if (p.event[i].rtmr != 0)
+			continue;
+		memcpy(d, p.event[i].digest, 48);
+		if (p.event[i].type == 10)
+			assert_int_equal(hex_decode(acpi[next++], 96, d, 48),
+			    DSTACK_OK);
+		extend(r, d);
+	}
+	assert_int_equal(next, 3);
+	is(r, "a2749c840579faca6adf0c9c3ab69f277556cda67f8a6b3553c2c7fbf00e9706"
+	      "ec77a6f6960d802433b339ff8b72eefb");
+}
+
 static void
 registers_are_the_events_in_order(void **state)
 {
@@ -500,6 +538,7 @@ main(void)
 		T(old_qemu_writes_where_the_initrd_will_be),
 		T(acpi_files_must_be_of_as_many_processors),
 		T(a_real_td_s_log_is_predicted_event_by_event),
+		T(another_td_s_rtmr0_is_predicted_with_the_tables_read_here),
 		T(registers_are_the_events_in_order),
 		T(each_input_moves_its_own_register_and_no_other),
 		T(what_cannot_be_predicted_is_refused),

@@ -281,22 +281,49 @@ static void
 tables_come_from_a_qemu_that_answers(void **state)
 {
 	(void)state;
-	struct vm_config c = { .vcpus = 2 };
+	char fw[128];
+	struct vm_config c = { .vcpus = 2, .firmware = fw };
 	struct why why = { "" };
-	AUTO_VM_ACPI struct vm_acpi a = { .tables = { NULL } };
-	const char *qemu = fake("qemu", "#!/bin/sh\nexit 1\n");
+	struct vm_acpi a;
+	static const char *const script[] = {
+		"#!/bin/bash\nexit 1\n",
+		"#!/bin/bash\necho 'dstack: tables were' >&11\n",
+		/* the firmware ran; qtest says no */
+		"#!/bin/bash\necho 'dstack: tables were read' >&11\n"
+		"while read -r l; do echo FAIL; done\n",
+		/* the directory has no file */
+		"#!/bin/bash\necho 'BdsDxe dstack: dstack: tables were read' >&11\n"
+		"while read -r l; do case $l in "
+		"read*) printf 'OK 0x%032776d\\n' 0 ;; *) echo OK ;; esac; done\n",
+	};
 
-	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
+	(void)snprintf(fw, sizeof(fw), "%s/nothing", dir);
+	assert_int_equal(vm_acpi_read(NULL, &c, &a, &why), DSTACK_E_MISSING);
 	vm_acpi_free(&a);
-	assert_non_null(strstr(why.text, "pc-q35-10.1"));
-	qemu = fake("qemu", "#!/bin/sh\nwhile read -r l; do echo FAIL; done\n");
-	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
+	assert_non_null(strstr(why.text, "install ovmf"));
+	(void)snprintf(fw, sizeof(fw), "%s/tdvf", dir);
+	for (size_t i = 0; i < sizeof(script) / sizeof(script[0]); i++) {
+		const char *qemu = fake("qemu", script[i]);
+		assert_int_equal(
+		    vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
+		vm_acpi_free(&a);
+		assert_non_null(strstr(why.text, "pc-q35-10.1"));
+	}
+	/* one file, of four bytes, and the other two */
+	const char *qemu = fake("qemu",
+	    "#!/bin/bash\necho 'dstack: tables were read' >&11\n"
+	    "e() { printf '%08x%04x0000' 4 7; printf '%s\\0' $1 | od -An -v "
+	    "-tx1 | tr -d ' \\n'; printf '%0*d' $(((55 - ${#1}) * 2)) 0; }\n"
+	    "while read -r l; do case $l in\n"
+	    "*0x4004) printf 'OK 0x00000003'; e etc/acpi/rsdp; "
+	    "e etc/acpi/tables; e etc/table-loader; "
+	    "printf '%032384d\\n' 0 ;;\n"
+	    "read*) echo OK 0x01020304 ;; *) echo OK ;; esac; done\n");
+	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_OK);
+	assert_int_equal(a.rsdp.len, 4);
+	assert_memory_equal(a.tables.buf, "\1\2\3\4", 4);
+	assert_int_equal(a.loader.len, 4);
 	vm_acpi_free(&a);
-	/* the directory has no file */
-	qemu = fake("qemu", "#!/bin/sh\nwhile read -r l; do case $l in "
-			    "read*) printf 'OK 0x%032776d\\n' 0 ;; "
-			    "*) echo OK ;; esac; done\n");
-	assert_int_equal(vm_acpi_read(qemu, &c, &a, &why), DSTACK_E_SYS);
 }
 
 static void
