@@ -150,6 +150,7 @@ main(int argc, char **argv)
 	printf("cold-rate %.0f /s\n", 1 / cold);
 	printf("cold-of-floor %.2f\n", COLD_SIGNATURES * one / cold);
 	printf("memory %ld KiB\n", after.ru_maxrss - before.ru_maxrss);
+	printf("process-memory %ld KiB\n", after.ru_maxrss);
 	EVP_PKEY_CTX_free(sign);
 	EVP_PKEY_CTX_free(check);
 	EVP_PKEY_free(key);
