@@ -34,8 +34,7 @@ pck_chain_parse(const struct dcap_quote *q, struct pck_chain *p, struct why *why
 	p->ca = &p->x.cert[1];
 	p->root = &p->x.cert[2];
 	p->platform_ca = x509_cn_is(p->ca, X509_CN_PLATFORM);
-	if (p->leaf->sgx.n == 0 ||
-	    pck_ext_parse(p->leaf->sgx, &p->ext) != DSTACK_OK)
+	if (pck_ext_parse(p->leaf->sgx, &p->ext) != DSTACK_OK)
 		return no(why, DCAP_BAD_PCK_CHAIN,
 		    "PCK certificate: no SGX extension, or a broken one");
 	return DCAP_OK;

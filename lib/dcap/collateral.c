@@ -59,8 +59,7 @@ keep(const struct x509_cert *cert, struct kept_cert *out)
 static bool
 known(const struct x509_cert *c, const struct kept_cert *k)
 {
-	return k != NULL && k->der != NULL &&
-	    der_span_equal(c->der, k->cert.der);
+	return k != NULL && der_span_equal(c->der, k->cert.der);
 }
 
 /*

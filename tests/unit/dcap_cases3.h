@@ -63,6 +63,16 @@ OKP(collateral_chains_with_crlf, UP_TO_DATE,
 P(tcb_chain_with_text_between, BAD_TCB_INFO_CHAIN,
     bed_swap(&b->c.tcb_info_issuer_chain, "-----BEGIN", "x\n-----BEGIN", ""))
 
+/* ---- What was checked at load is not taken for something else */
+W(ca_of_the_same_key_with_a_wrong_signature, BAD_PCK_CHAIN,
+    w->ca.serial[3] ^= 1; w->ca.flip = true)
+P(root_of_the_same_key_with_a_wrong_signature, BAD_PCK_CHAIN,
+    struct sim_cert_spec r = b->w.root; r.flip = true;
+    bed_quote_chain(b, &b->w.pck, &b->w.ca, &r))
+P(ca_of_another_serial_with_a_wrong_signature, BAD_PCK_CHAIN,
+    struct sim_cert_spec c = b->w.ca; c.flip = true;
+    bed_quote_chain(b, &b->w.pck, &c, &b->w.root))
+
 /* ---- Documents that contradict themselves, or are of the other kind */
 W(tcb_level_given_twice, MALFORMED_COLLATERAL,
     w->tcb.level[1] = w->tcb.level[0];

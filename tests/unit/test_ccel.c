@@ -245,11 +245,67 @@ an_unknown_digest_of_no_length_is_refused(void **state)
 	    DSTACK_E_FORMAT);
 }
 
+/* A log of a header alone, with these algorithms and more behind them. */
+static enum dstack_status
+header_only(const char sig[16], uint32_t type, const uint16_t *alg,
+    unsigned algs, const char *more, size_t moren)
+{
+	uint8_t got[4][48];
+	AUTO_WR struct wr w = wr_new(0);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, type);
+	wr_zero(&w, 20);
+	wr_u32le(&w, (uint32_t)(28 + 4 * algs + 1 + moren));
+	wr_put(&w, sig, 16);
+	wr_zero(&w, 8);
+	wr_u32le(&w, algs);
+	for (unsigned i = 0; i < algs; i++) {
+		wr_u16le(&w, alg[i]);
+		wr_u16le(&w, 48);
+	}
+	wr_u8(&w, 0);
+	wr_put(&w, more, moren);
+	return dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL);
+}
+
+static void
+a_header_is_checked_before_any_event(void **state)
+{
+	(void)state;
+	static const char sig[16] = "Spec ID Event03";
+	static const char old[16] = "Spec ID Event02";
+	static const uint16_t one[] = { 0x0c }, twice[] = { 0x0c, 0x0c };
+	static const uint16_t nine[] = { 0x0c, 1, 2, 3, 4, 5, 6, 7, 8 };
+	const uint32_t no = CCEL_NO_ACTION;
+	assert_int_equal(header_only(sig, no, one, 1, "", 0), DSTACK_OK);
+	assert_int_equal(header_only(sig, no, nine, 8, "", 0), DSTACK_OK);
+	assert_int_not_equal(header_only(sig, no, nine, 9, "", 0), DSTACK_OK);
+	assert_int_not_equal(header_only(old, no, one, 1, "", 0), DSTACK_OK);
+	assert_int_not_equal(header_only(sig, no, twice, 2, "", 0), DSTACK_OK);
+	assert_int_not_equal(header_only(sig, 1, one, 1, "", 0), DSTACK_OK);
+	assert_int_not_equal(header_only(sig, no, one, 1, "x", 1), DSTACK_OK);
+}
+
+static void
+a_log_over_the_limit_is_refused(void **state)
+{
+	(void)state;
+	uint8_t got[4][48];
+	AUTO_WR struct wr w = wr_new(0);
+	put_header(&w, 0x000c, 48);
+	wr_zero(&w, CCEL_MAX_LOG - w.len);
+	assert_int_equal(
+	    dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL), DSTACK_OK);
+	wr_u8(&w, 0);
+	assert_int_equal(dcap_ccel_replay(w.buf, w.len, got, NULL, NULL, NULL),
+	    DSTACK_E_FORMAT);
+}
+
 static void
 only_a_tds_table_is_taken(void **state)
 {
 	(void)state;
-	uint8_t t[56] = "CCEL\x38";
+	uint8_t t[57] = "CCEL\x38";
 	uint64_t area = 0;
 	t[36] = 2;
 	t[42] = 4; /* 0x40000 */
@@ -265,6 +321,10 @@ only_a_tds_table_is_taken(void **state)
 	assert_int_equal(ccel_table_parse(t, 56, &area, NULL), DSTACK_E_FORMAT);
 	t[0] = 'C';
 	assert_int_equal(ccel_table_parse(t, 55, &area, NULL), DSTACK_E_FORMAT);
+	t[4] = 55; /* and says so */
+	assert_int_equal(ccel_table_parse(t, 55, &area, NULL), DSTACK_E_FORMAT);
+	t[4] = 57;
+	assert_int_equal(ccel_table_parse(t, 57, &area, NULL), DSTACK_E_FORMAT);
 }
 
 static size_t
@@ -323,6 +383,8 @@ main(void)
 		cmocka_unit_test(
 		    an_event_with_fewer_digests_than_the_header_is_refused),
 		cmocka_unit_test(an_unknown_digest_of_no_length_is_refused),
+		cmocka_unit_test(a_header_is_checked_before_any_event),
+		cmocka_unit_test(a_log_over_the_limit_is_refused),
 		cmocka_unit_test(only_a_tds_table_is_taken),
 		cmocka_unit_test(a_real_log_replays_to_the_quote_of_its_boot),
 	};

@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "dcap_sim.h"
+#include "sim/der.h"
 
 struct made {
 	struct sim_world *w;
@@ -431,7 +432,48 @@ a_list_in_hex_is_as_good_as_in_der(void **state)
 	m.s.pck_crl.len = 1;
 	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL),
 	    DCAP_MALFORMED_COLLATERAL);
+	SWAP(hex, m.s.pck_crl);
+	AUTO_WR struct wr pem = wr_new(0);
+	pem_put(&pem, "X509 CRL", m.s.pck_crl.buf, m.s.pck_crl.len);
+	SWAP(pem, m.s.pck_crl);
+	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL), DCAP_OK);
+	wr_str(&m.s.pck_crl, "x");
+	assert_int_equal(judge_parts(&m.quote, &m.s, NOW, NULL),
+	    DCAP_MALFORMED_COLLATERAL);
 	wr_free(&hex);
+	unmake(&m);
+}
+
+/* In hex, 128 digits: no more, no less, none other. */
+static void
+signatures_have_one_length(void **state)
+{
+	(void)state;
+	struct made m;
+	make(&m, TDX4);
+	char hex[131] = "";
+	hex_encode(m.s.tcb_info_signature, 64, hex);
+	struct dcap_pieces in = {
+		bytes_of(&m.s.pck_crl_issuer_chain),
+		bytes_of(&m.s.root_ca_crl), bytes_of(&m.s.pck_crl),
+		bytes_of(&m.s.tcb_info_issuer_chain), bytes_of(&m.s.tcb_info),
+		{ hex, 128 }, bytes_of(&m.s.qe_identity_issuer_chain),
+		bytes_of(&m.s.qe_identity), { m.s.qe_identity_signature, 64 },
+	};
+	struct dcap_collateral *c = NULL;
+	enum dcap_code code;
+	assert_int_equal(
+	    dcap_collateral_from_pieces(&in, &c, &code, NULL), DSTACK_OK);
+	dcap_collateral_free(c);
+	memcpy(hex + 128, "00", 2);
+	for (size_t n = 0; n <= 130; n++) {
+		in.tcb_info_signature.n = n;
+		if (n == 128)
+			continue;
+		assert_int_equal(dcap_collateral_from_pieces(
+		    &in, &c, &code, NULL), DSTACK_E_REJECTED);
+		assert_int_equal(code, DCAP_BAD_TCB_INFO_SIGNATURE);
+	}
 	unmake(&m);
 }
 
@@ -488,6 +530,7 @@ main(void)
 		cmocka_unit_test(members_that_are_not_known_change_nothing),
 		cmocka_unit_test(one_json_document_is_as_good_as_its_pieces),
 		cmocka_unit_test(a_list_in_hex_is_as_good_as_in_der),
+		cmocka_unit_test(signatures_have_one_length),
 		cmocka_unit_test(signed_text_is_cut_out_byte_for_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -486,6 +486,107 @@ every_cut_of_a_certificate_or_list_is_refused(void **state)
 	free(w);
 }
 
+static void
+tlv(struct wr *w, uint8_t tag, const struct wr *body)
+{
+	wr_u8(w, tag);
+	if (body->len < 0x80) {
+		wr_u8(w, (uint8_t)body->len);
+	} else {
+		wr_u8(w, 0x82);
+		wr_u8(w, (uint8_t)(body->len >> 8));
+		wr_u8(w, (uint8_t)body->len);
+	}
+	wr_put(w, body->buf, body->len);
+}
+
+static void
+put(struct wr *w, const char *hex)
+{
+	uint8_t b[256];
+	struct rd r = from_hex(hex, b);
+	wr_put(w, b, rd_left(&r));
+}
+
+/* A list with one entry and a number; hex more of each part, or "". */
+struct list_parts {
+	const char *entry, *number, *exts, *wrap, *tbs, *outer;
+};
+
+static enum dstack_status
+parse_list(const struct list_parts *p)
+{
+	AUTO_WR struct wr entry = wr_new(0), list = wr_new(0);
+	AUTO_WR struct wr value = wr_new(0), ext = wr_new(0);
+	AUTO_WR struct wr exts = wr_new(0), wrap = wr_new(0);
+	AUTO_WR struct wr tbs = wr_new(0), all = wr_new(0), der = wr_new(0);
+	static const char alg[] = "300a06082a8648ce3d040302";
+	put(&entry, "020101" "170d3234303130313030303030305a");
+	put(&entry, p->entry);
+	tlv(&list, DER_SEQ, &entry);
+	put(&value, "020107");
+	put(&value, p->number);
+	put(&ext, "0603551d14");
+	tlv(&ext, DER_OCTETS, &value);
+	tlv(&exts, DER_SEQ, &ext);
+	put(&exts, p->exts);
+	tlv(&wrap, DER_SEQ, &exts);
+	put(&wrap, p->wrap);
+	put(&tbs, "020101");
+	put(&tbs, alg);
+	put(&tbs, "3000" "170d3234303130313030303030305a"
+	    "170d3234303230313030303030305a");
+	tlv(&tbs, DER_SEQ, &list);
+	tlv(&tbs, DER_CTX0, &wrap);
+	put(&tbs, p->tbs);
+	tlv(&all, DER_SEQ, &tbs);
+	put(&all, alg);
+	put(&all, "030900" "3006020101020101");
+	put(&all, p->outer);
+	tlv(&der, DER_SEQ, &all);
+	struct der_span s = { der.buf, der.len };
+	struct crl c;
+	enum dstack_status st = crl_parse(s, &c);
+	if (st == DSTACK_OK) {
+		assert_true(c.number == 7 && c.count == 1);
+		crl_free(&c);
+	}
+	return st;
+}
+
+static void
+lists_hold_what_they_must_and_nothing_more(void **state)
+{
+	(void)state;
+	static const struct list_parts good[] = {
+		{ "", "", "", "", "", "" },
+		/* a reason, not critical */
+		{ "300c300a0603551d1504030a0101", "", "", "", "", "" },
+		/* an unknown extension, not critical */
+		{ "", "", "300a0603551d1c0403020101", "", "", "" },
+	};
+	static const struct list_parts bad[] = {
+		/* an entry's critical extension */
+		{ "300f300d0603551d1d0101ff04030a0101", "", "", "", "", "" },
+		{ "300c300a0603551d1504030a01010500", "", "", "", "", "" },
+		{ "3000" "0500", "", "", "", "", "" },
+		{ "", "0500", "", "", "", "" },
+		{ "", "", "0500", "", "", "" },
+		{ "", "", "300d0603551d1c0101ff0403020101", "", "", "" },
+		/* the number twice */
+		{ "", "", "300a0603551d140403020107", "", "", "" },
+		{ "", "", "", "0500", "", "" },
+		{ "", "", "", "", "0500", "" },
+		{ "", "", "", "", "", "0500" },
+	};
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (parse_list(&good[i]) != DSTACK_OK)
+			fail_msg("good list %zu", i);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (parse_list(&bad[i]) == DSTACK_OK)
+			fail_msg("bad list %zu", i);
+}
+
 int
 main(void)
 {
@@ -502,6 +603,7 @@ main(void)
 		cmocka_unit_test(chains_have_one_to_three_certificates),
 		cmocka_unit_test(names_and_key_usage_have_known_types),
 		cmocka_unit_test(every_cut_of_a_certificate_or_list_is_refused),
+		cmocka_unit_test(lists_hold_what_they_must_and_nothing_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
