@@ -186,8 +186,12 @@ container_listen(
 	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s/run/dstack.sock",
 	    c->dir);
 	AUTO_CLOSE int t = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* Bound to the link: the other slot cannot reach it by its address. */
+	/*
+	 * Bound to the link: the other slot cannot reach it by its address.
+	 * And no answer gets further than one hop, the container.
+	 */
 	if (t < 0 ||
+	    setsockopt(t, IPPROTO_IP, IP_TTL, &one, sizeof(one)) != 0 ||
 	    setsockopt(t, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
 	    setsockopt(t, SOL_SOCKET, SO_BINDTODEVICE, name,
 		(socklen_t)strlen(name)) != 0 ||

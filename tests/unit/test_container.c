@@ -12,11 +12,13 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -212,6 +214,12 @@ two_slots_run_side_by_side_and_apart(void **state)
 		assert_int_equal(
 		    container_listen(&c[i], &fd[2 * i], &fd[2 * i + 1], &why),
 		    DSTACK_OK);
+		int ttl = 0; /* what is accepted from it has the same */
+		socklen_t n = sizeof(ttl);
+		assert_int_equal(getsockopt(fd[2 * i], IPPROTO_IP, IP_TTL,
+		                     &ttl, &n),
+		    0);
+		assert_int_equal(ttl, 1);
 		if (container_start(&c[i], oci_config(img), NULL, true, 1 << 28,
 		        &why) !=
 		    DSTACK_OK)
