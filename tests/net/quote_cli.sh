@@ -5,8 +5,7 @@ cd "$(dirname "$0")/../.."
 bin=${B:-build}/bin/dstack
 d=$(mktemp -d)
 pcs=
-# shellcheck disable=SC2086
-trap 'kill $pcs 2>/dev/null; rm -rf "$d"' EXIT
+trap '[ -z "$pcs" ] || kill "$pcs" 2>/dev/null; rm -rf "$d"' EXIT
 seed=fuzz/corpus
 quote=$seed/quote/tdx4 collateral=$seed/collateral/tdx4 root=$seed/x509/root
 at=1800000000
