@@ -35,8 +35,10 @@
 #define WAIT_S 10
 
 static const char usage[] =
-    "usage: dstack check https://NAME[:PORT] --contract ADDR --rpc URL\n"
+    "usage: dstack check https://NAME[:PORT] [--contract ADDR --rpc URL]\n"
     "           [--connect ADDR[:PORT]] [--ca FILE] [--json]\n"
+    "  --contract, --rpc  may be left out while a network of dstack demo\n"
+    "             runs in " DEMO_DIR ": it is meant then\n"
     "  --connect  where to go instead of where NAME leads\n"
     "  --ca FILE  PEM of the authority to judge the certificate by, too\n"
     "             (default: the system's)";
@@ -282,6 +284,20 @@ judge(const struct check *c, struct gov_view *v, struct why *why)
 	return DSTACK_OK;
 }
 
+static void
+of_demo(struct check *c)
+{
+	static struct network_info net;
+
+	if (network_running(DEMO_DIR, &net, NULL) != DSTACK_OK)
+		return;
+	c->rpc = net.rpc;
+	memcpy(c->contract, net.contract, sizeof(c->contract));
+	c->has_contract = true;
+	if (c->ca == NULL)
+		c->ca = net.ca_file;
+}
+
 static bool
 options(int argc, char **argv, struct check *c)
 {
@@ -308,6 +324,8 @@ options(int argc, char **argv, struct check *c)
 		else
 			return false;
 	}
+	if (!c->has_contract && c->rpc == NULL)
+		of_demo(c);
 	if (optind != argc - 1 || !c->has_contract || c->rpc == NULL ||
 	    strncmp(argv[optind], scheme, sizeof(scheme) - 1) != 0)
 		return false;
