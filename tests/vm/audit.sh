@@ -12,6 +12,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 dstack=$B/bin/dstack
 ./build_vm.sh "$B/image" >/dev/null || exit 1
+[ -x "$dstack" ] || make B="$B" "$dstack" >/dev/null || exit 1
+export DSTACK_MIRROR=http://0
 grep -q '"kernel":".*-dstack"' "$B/image/sim/manifest.json" || {
 	echo "Debian's kernel does not meet image/kernel.policy"
 	exit 77
@@ -91,6 +93,12 @@ rm "$tmp/store/sha256/$h"
 cp "$tmp/store/sha256/$other" "$tmp/store/sha256/$h"
 caught "a package swapped in the store" store 'crun in the store is not'
 
+DSTACK_STORE=$tmp/store image/build --fresh "$tmp/x" >"$tmp/log" 2>&1
+rc=$?
+say "and no build uses it" "$([ $rc = 1 ] &&
+    grep -q '^image: crun in the store is damaged' "$tmp/log" &&
+    [ -z "$(ls -A "$tmp/store/root")" ] && echo yes)"
+
 scene
 rm "$tmp/store/sha256/$(locked crun)"
 audit
@@ -124,6 +132,41 @@ rc=$?
 say "and the build refuses it too" "$([ $rc = 1 ] &&
     grep -q '^image: lock: no signed index has crun' "$tmp/log" && echo yes)"
 cd "$top" || exit 1
+
+scene
+sed -i '/"name":"crun"/s/{/{"from":"elsewhere",/' image/lock.json
+claim
+audit --no-rebuild
+rc=$?
+say "a row with more than a row has" "$([ $rc = 1 ] &&
+    grep -q '^refused  *lock .* is not in the form of a row' "$tmp/log" &&
+    echo yes)"
+image/chain >"$tmp/log" 2>&1
+rc=$?
+say "a row with more than a row has: the build" "$([ $rc = 1 ] &&
+    grep -q '^image: lock.json: bad line' "$tmp/log" && echo yes)"
+cd "$top" || exit 1
+
+# An archive of a store that was tampered with: nothing wrong gets in.
+imported() { # NAME TEXT FILE
+	rm -rf "$tmp/store"
+	DSTACK_STORE=$tmp/store "$dstack" image import "$3" >"$tmp/log" 2>&1
+	rc=$?
+	say "$1" "$([ $rc = 1 ] && grep -q "^dstack: image: .*$2" "$tmp/log" &&
+	    [ -z "$(find "$tmp/store" -type f 2>/dev/null)" ] && echo yes)"
+}
+mkdir -p "$tmp/in/sha256"
+echo other >"$tmp/in/sha256/$(locked crun)"
+(cd "$tmp/in" && tar -cf "$tmp/in.tar" sha256/*)
+imported "an import of other bytes under a hash" 'has the hash' "$tmp/in.tar"
+tar -cf "$tmp/in2.tar" -P --transform 's,^.*$,sha256/../../x,' "$tmp/in.tar"
+imported "an import of a path that leads away" 'has no place in a store' \
+    "$tmp/in2.tar"
+rm -rf "$tmp/in"
+mkdir -p "$tmp/in/sha256"
+ln -s /etc/passwd "$tmp/in/sha256/$(locked crun)"
+(cd "$tmp/in" && tar -cf "$tmp/in.tar" sha256/*)
+imported "an import of a link" 'has no place in a store' "$tmp/in.tar"
 
 # An InRelease put in the place of another one, with the lock file after it.
 swap_index() { # SUITE FILE
