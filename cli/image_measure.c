@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,20 @@ of_node(struct request *r)
 	return EXIT_YES;
 }
 
+/* Does the image's manifest say that it is for trust domains? */
+static bool
+of_flavour_tdx(const char *dir)
+{
+	char path[PATH_LEN];
+
+	(void)snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	json_t *m = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	const char *f = json_string_value(json_object_get(m, "flavour"));
+	bool tdx = f != NULL && strcmp(f, "tdx") == 0;
+	json_decref(m);
+	return tdx;
+}
+
 int
 image_measure(int argc, char **argv)
 {
@@ -244,7 +259,7 @@ image_measure(int argc, char **argv)
 	t->image = argv[optind];
 	if (t->firmware == NULL)
 		t->firmware = VM_FIRMWARE;
-	if (r.tdx)
+	if (r.tdx || (!r.sim && of_flavour_tdx(t->image)))
 		return image_measure_tdx(t);
 	struct sim_boot b = { .vcpus = t->vcpus, .memory_mib = t->memory_mib };
 	enum dstack_status st = measure(t->image, t->netcfg, &b, &m, &why);

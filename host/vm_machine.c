@@ -109,9 +109,10 @@ tdx_object(struct vm_args *a, const struct vm_config *c, struct why *why)
 	size_t len = 0;
 	enum dstack_status st;
 
-	if (c->netcfg == NULL || c->firmware == NULL)
+	const char *fw = c->firmware != NULL ? c->firmware : VM_FIRMWARE;
+	if (c->netcfg == NULL)
 		return why_set(why, DSTACK_E_MISSING,
-		    "a TDX guest needs a netcfg and a firmware (TDVF) file");
+		    "a TDX guest needs a netcfg: its hash is MRCONFIGID");
 	st = vm_read_small(c->netcfg, text, sizeof(text), &len, why);
 	if (st != DSTACK_OK)
 		return st;
@@ -126,9 +127,9 @@ tdx_object(struct vm_args *a, const struct vm_config *c, struct why *why)
 	vm_arg(a, "{\"qom-type\":\"tdx-guest\",\"id\":\"tdx\","
 	    "\"sept-ve-disable\":true,\"mrconfigid\":\"%s\","
 	    "\"quote-generation-socket\":%s}", b64, where);
-	st = vm_need_file(c->firmware, "firmware", why);
+	st = vm_need_file(fw, "firmware: install ovmf;", why);
 	vm_arg(a, "-bios");
-	vm_arg(a, "%s", c->firmware);
+	vm_arg(a, "%s", fw);
 	return st;
 }
 

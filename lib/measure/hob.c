@@ -87,10 +87,10 @@ hob_build(const struct tdvf *t, uint64_t memory, struct wr *w, struct why *why)
 			    "memory",
 			    (unsigned long long)(memory >> 20));
 	}
+	/* a page holds the list of any TDVF_MAX_SECTIONS sections */
 	uint64_t len = HANDOFF_LEN + RESOURCE_LEN * m.n;
-	if (len + END_LEN > t->hob->size)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "firmware: its TD_HOB section is too small");
+	_Static_assert(HANDOFF_LEN + RESOURCE_LEN * RANGES + END_LEN <=
+	    TDVF_PAGE, "the TD_HOB section is at least a page");
 	header(w, HOB_HANDOFF, HANDOFF_LEN);
 	wr_u32le(w, HANDOFF_VERSION);
 	wr_zero(w, 4 + 4 * 8); /* boot mode; memory top, bottom and free */

@@ -120,6 +120,13 @@ check "the simulator's registers are what they were" \
 	jq -e '.tee == "simulated"' <<-END
 	$("$bin" image measure "$d/img" --netcfg "$d/netcfg" --json)
 	END
+echo '{"flavour":"tdx"}' >"$d/img/manifest.json"
+"$bin" image measure "$d/img" --netcfg "$d/netcfg" --acpi "$d/acpi" \
+	--json >"$d/now"
+check "an image of flavour tdx is measured as a trust domain" \
+	cmp "$d/base" "$d/now"
+"$bin" image measure "$d/img" --netcfg "$d/netcfg" --tee sim --json >"$d/now"
+check "unless --tee says sim" jq -e '.tee == "simulated"' "$d/now"
 check "--tee sim takes no firmware" not "$bin" image measure "$d/img" \
 	--netcfg "$d/netcfg" --tee sim --firmware "$d/fw"
 check "what is no firmware is refused" \

@@ -200,6 +200,10 @@ every_cut_is_refused(void **state)
 {
 	(void)state;
 	struct tdvf t;
+	struct why why;
+	assert_int_equal(
+	    tdvf_parse(fw, TDVF_MAX_FILE + 1, &t, &why), DSTACK_E_FORMAT);
+	assert_non_null(strstr(why.text, "over 16 MiB"));
 	for (size_t n = 0; n < 300; n++) {
 		assert_int_not_equal(
 		    tdvf_parse(fw + sizeof(fw) - n, n, &t, NULL), DSTACK_OK);

@@ -169,6 +169,8 @@ a_kernel_with_two_ways_to_hash_it_is_refused(void **state)
 	make_pe(pe);
 	assert_int_not_equal(
 	    kernel_authenticode(pe, sizeof(pe) - 1, d, NULL), DSTACK_OK);
+	assert_int_equal(kernel_authenticode(pe, KERNEL_MAX + 1, d, NULL),
+	    DSTACK_E_FORMAT);
 }
 
 static void
@@ -218,6 +220,15 @@ acpi_files_must_be_of_as_many_processors(void **state)
 	assert_int_equal(acpi_check(&boot.acpi, 2, &why), DSTACK_E_FORMAT);
 	make_acpi();
 	rsdp[0] = 'X';
+	assert_int_equal(acpi_check(&boot.acpi, 2, &why), DSTACK_E_FORMAT);
+	make_acpi();
+	boot.acpi.tableslen = ACPI_MAX_FILE + 1;
+	assert_int_equal(acpi_check(&boot.acpi, 2, &why), DSTACK_E_FORMAT);
+	boot.acpi.tableslen = sizeof(tables);
+	memset(tables, 'X', sizeof(tables)); /* more tables than any machine */
+	for (size_t i = 0; i < sizeof(tables); i += 8)
+		fw_put(tables + i + 4, 8, 4);
+	memcpy(tables + sizeof(tables) - 8, "APIC", 4);
 	assert_int_equal(acpi_check(&boot.acpi, 2, &why), DSTACK_E_FORMAT);
 	make_acpi();
 	boot.acpi.loaderlen = 100;
