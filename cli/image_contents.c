@@ -213,9 +213,14 @@ same(const json_t *o, const struct cpio_entry *e)
 static void
 list(json_t *to, const struct cpio_entry *e)
 {
-	char line[CPIO_PATH_MAX + 16];
+	char line[CPIO_PATH_MAX + 40];
 
-	(void)snprintf(line, sizeof(line), "%04o %s", e->mode & 07777, e->path);
+	if (S_ISREG(e->mode))
+		(void)snprintf(line, sizeof(line), "%04o %9zu %s",
+		    e->mode & 07777, e->len, e->path);
+	else
+		(void)snprintf(
+		    line, sizeof(line), "%04o %s", e->mode & 07777, e->path);
 	(void)json_array_append_new(to, json_string(line));
 }
 

@@ -144,7 +144,7 @@ row_read(const json_t *o, struct lock_row *r)
 
 	if (!members(o, 1, "name", &r->name, "use", &r->use, "version",
 		&r->version, "suite", &r->suite, "archive", &r->archive,
-		"path", &r->path, "sha256", &r->sha256, NULL) ||
+		"path", &r->path, "sha256", &r->sha256, (const char *)NULL) ||
 	    !json_is_integer(size) || json_integer_value(size) <= 0)
 		return false;
 	r->size = (uint64_t)json_integer_value(size);
@@ -158,7 +158,7 @@ index_read(const json_t *o, struct lock_index *x)
 {
 	return members(o, 0, "archive", &x->archive, "suite", &x->suite, "date",
 		   &x->date, "inrelease", &x->inrelease, "index", &x->index,
-		   "sha256", &x->sha256, NULL) &&
+		   "sha256", &x->sha256, (const char *)NULL) &&
 	    is_hash(x->inrelease) && is_hash(x->sha256);
 }
 
