@@ -37,6 +37,14 @@ load(const char *file, size_t len, struct why *why)
 	return DSTACK_OK;
 }
 
+bool
+modules_any(void)
+{
+	struct stat st;
+
+	return stat(ORDER, &st) == 0 && st.st_size != 0;
+}
+
 enum dstack_status
 modules_load(const char *group, struct why *why)
 {
@@ -80,7 +88,7 @@ modules_wait(const char *group, struct why *why)
 	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
 	char path[128];
 
-	if (access(ORDER, F_OK) != 0)
+	if (!modules_any())
 		return DSTACK_OK;
 	(void)snprintf(path, sizeof(path), MARKS "/%s", group);
 	for (int t = 0; t < WAIT_MS; t += STEP_MS) {

@@ -8,7 +8,12 @@
 #ifndef GUEST_MODULES_H
 #define GUEST_MODULES_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
+
+/* Does the image have any? A kernel with all built in has none. */
+bool modules_any(void);
 
 /* Load every module of a group, in order; one that is loaded is fine. */
 DSTACK_CHECKED enum dstack_status modules_load(
@@ -19,8 +24,8 @@ DSTACK_CHECKED enum dstack_status modules_mark(
 
 /*
  * For a role that needs group ("volume", "container"): wait until init has
- * loaded it. At once without an image (--no-vm). DSTACK_E_MISSING: it is
- * not there after a minute.
+ * loaded it. At once without modules or without an image (--no-vm).
+ * DSTACK_E_MISSING: it is not there after a minute.
  */
 DSTACK_CHECKED enum dstack_status modules_wait(
     const char *group, struct why *why);
