@@ -24,7 +24,7 @@ const char image_usage[] =
     "                            [--vcpus N] [--json]\n"
     "                    of the simulated TEE, or of a trust domain:\n"
     "           --tee tdx [--firmware FILE] [--acpi DIR | --machine TYPE]\n"
-    "           [--phys-bits N] [--qemu VERSION] [--events] [--ccel FILE]\n"
+    "           [--phys-bits N] [--qemu VERSION] [--events] [--ccel FILE] [--quote FILE]\n"
     "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
     "                    what that node's guest will be; with neither, of\n"
     "                    the network in " DEMO_DIR " when it runs\n"

@@ -20,6 +20,7 @@ struct measure_tdx {
 	const char *acpi;     /* directory; NULL: ask this machine's QEMU */
 	const char *machine;  /* QEMU's type; NULL: the pinned one */
 	const char *ccel;     /* a guest's log to compare; NULL: none */
+	const char *quote;    /* its quote to compare; NULL: none */
 	uint32_t vcpus, memory_mib;
 	uint32_t phys_bits;   /* of the host; 0: the usual */
 	bool patched_header;  /* QEMU before 10.2 */

@@ -161,13 +161,13 @@ options(int argc, char **argv, struct request *r)
 		{ "firmware", 1, NULL, 'f' }, { "acpi", 1, NULL, 'a' },
 		{ "machine", 1, NULL, 'M' }, { "qemu", 1, NULL, 'q' },
 		{ "phys-bits", 1, NULL, 'b' }, { "events", 0, NULL, 'e' }, 
-		{ "ccel", 1, NULL, 'l' }, { NULL, 0, NULL, 0 } };
+		{ "ccel", 1, NULL, 'l' }, { "quote", 1, NULL, 'Q' }, { NULL, 0, NULL, 0 } };
 	struct measure_tdx *t = &r->t;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
 		r->sized = r->sized || c == 'm' || c == 'c';
-		r->tdx = r->tdx || strchr("faMqelb", c) != NULL;
+		r->tdx = r->tdx || strchr("faMqelbQ", c) != NULL;
 		switch (c) {
 		case 'C': r->config = optarg; break;
 		case 'N': r->no_vm = true; break;
@@ -187,6 +187,7 @@ options(int argc, char **argv, struct request *r)
 		case 'b': r->ok &= number(optarg, 57, &t->phys_bits); break;
 		case 'e': t->events = true; break;
 		case 'l': t->ccel = optarg; break;
+		case 'Q': t->quote = optarg; break;
 		default: r->ok = false;
 		}
 	}

@@ -13,7 +13,9 @@
 #include "base/wr.h"
 #include "cli/cmd.h"
 #include "cli/image.h"
+#include "cli/quote_in.h"
 #include "dcap/ccel.h"
+#include "dstack/dcap.h"
 #include "host/vm_acpi.h"
 #include "measure/tdvf.h"
 #include "measure/tdx.h"
@@ -185,6 +187,53 @@ differs(void *ctx, unsigned rtmr, unsigned index,
 	    want, is);
 }
 
+/* What a quote claims against what was predicted; *differ: how many. */
+static enum dstack_status
+against_quote(const struct measure_tdx *m, const struct tdx_prediction *p,
+    const struct wr *ccel, unsigned *differ, struct why *why)
+{
+	AUTO_FREE uint8_t *raw = NULL;
+	size_t len = 0;
+	struct dcap_quote q;
+	enum dcap_code code;
+	uint8_t log[4][48];
+	enum dstack_status st = quote_read_quote(m->quote, &raw, &len, why);
+
+	if (st == DSTACK_OK)
+		st = dcap_quote_parse(raw, len, &q, &code, why);
+	if (st == DSTACK_OK && q.body == DCAP_BODY_SGX)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "%s: a quote of SGX, not of a trust domain", m->quote);
+	if (st == DSTACK_OK && m->ccel != NULL)
+		st = dcap_ccel_replay(
+		    ccel->buf, ccel->len, log, NULL, NULL, why);
+	if (st != DSTACK_OK)
+		return st;
+	const struct {
+		const char *name;
+		const uint8_t *want, *is;
+	} r[] = { { "mrtd", p->mrtd, q.td.mrtd },
+		{ "rtmr0", p->rtmr[0], q.td.rtmr[0] },
+		{ "rtmr1", p->rtmr[1], q.td.rtmr[1] },
+		{ "rtmr2", p->rtmr[2], q.td.rtmr[2] },
+		{ "mrconfigid", p->mrconfigid, q.td.mrconfigid } };
+	for (size_t i = 0; i < sizeof(r) / sizeof(r[0]); i++) {
+		char hex[97];
+		hex_encode(r[i].is, 48, hex);
+		if (memcmp(r[i].want, r[i].is, 48) == 0)
+			continue;
+		++*differ;
+		(void)fprintf(
+		    stderr, "%s: the quote claims %s\n", r[i].name, hex);
+	}
+	for (size_t i = 0; i < 3 && m->ccel != NULL; i++)
+		if (memcmp(log[i], q.td.rtmr[i], 48) != 0)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "%s is not the log of the machine that %s is of: "
+			    "rtmr%zu", m->ccel, m->quote, i);
+	return DSTACK_OK;
+}
+
 int
 image_measure_tdx(const struct measure_tdx *m)
 {
@@ -200,12 +249,16 @@ image_measure_tdx(const struct measure_tdx *m)
 			st = tdx_compare(&p, f.ccel.buf, f.ccel.len, differs,
 			    count, &differ, &why);
 	}
+	if (st == DSTACK_OK && m->quote != NULL)
+		st = against_quote(m, &p, &f.ccel, &differ, &why);
 	if (st != DSTACK_OK)
 		return cmd_fail("image", st, &why);
 	show(&p, m);
-	if (m->ccel != NULL && !m->json)
-		printf(differ == 0 ? "%s agrees with every event\n"
-				   : "%s differs in %u events\n",
-		    m->ccel, differ);
+	if ((m->ccel != NULL || m->quote != NULL) && !m->json)
+		printf(differ == 0 ? "As predicted. (Whether a quote is "
+				     "genuine: dstack quote verify)\n"
+				   : "%u events and registers are not as "
+				     "predicted.\n",
+		    differ);
 	return differ == 0 ? EXIT_YES : EXIT_NO;
 }

@@ -114,6 +114,16 @@ if [ -f "$log" ]; then
 	check "a log of another firmware is told apart" test $rc -eq 1
 	check "by its first event of each register" \
 		test "$(grep -c 'is the first to differ' "$d/said")" -eq 3
+	rc=0
+	measure --ccel "$log" --quote "${log%/*}/cos-113-tdx-quote.dat" \
+		>/dev/null 2>"$d/said" || rc=$?
+	check "and so is its quote, which the log replays to" test $rc -eq 1 \
+		-a "$(grep -c 'the quote claims' "$d/said")" -eq 5
+	rc=0
+	measure --ccel "$log" --quote "${log%/ccel/*}/synthetic/synthetic-v5-uptodate/quote.bin" \
+		>/dev/null 2>"$d/other" || rc=$?
+	check "but not another machine's" test $rc -eq 1 \
+		-a "$(grep -c 'is not the log of' "$d/other")" -eq 1
 	check "by name" grep -q 'rtmr0, event 1 (TD HOB)' "$d/said"
 fi
 check "the simulator's registers are what they were" \
