@@ -20,6 +20,15 @@ said() {
 until='phase boot' boot good "$vmtmp/netcfg" '' ''
 check "init checks netcfg and starts every role" "$(said 'phase boot')"
 
+# as a trust domain's firmware boots it: OVMF loads the kernel as a PE image,
+# its EFI stub takes the initramfs (emulated, without TDX)
+ovmf=/usr/share/ovmf/OVMF.fd
+if [ -f $ovmf ]; then
+	until='phase boot' boot ovmf "$vmtmp/netcfg" '' \
+		"s,^.*qboot.rom\$,$ovmf,"
+	check "and under OVMF by the kernel's EFI stub" "$(said 'phase boot')"
+fi
+
 sed 's/heartbeat=3600/heartbeat=3601/' "$vmtmp/netcfg" >"$vmtmp/other"
 boot wrong "$vmtmp/other" '' ''
 check "another netcfg than the measured one is refused" "$(said MRCONFIGID)"
