@@ -24,9 +24,9 @@ get(struct rd *r, uint8_t *tag, struct rd *in, struct der_span *raw)
 	size_t n = first;
 	if (first >= 0x80) {
 		unsigned count = first & 0x7f;
-		if (count == 0 || count > 4)
+		if (count > 4)
 			return DSTACK_E_FORMAT;
-		n = 0;
+		n = 0; /* and stays so if the length is indefinite */
 		for (unsigned i = 0; i < count; i++) {
 			uint8_t b;
 			st = rd_u8(&t, &b);

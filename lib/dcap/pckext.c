@@ -8,15 +8,15 @@ static const uint8_t base[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01,
 	0x0d, 0x01 };
 
 /*
- * The number behind the base OID (and, for TCB components, behind sub);
- * 0: another OID.
+ * The byte behind the base OID (and, for TCB components, behind sub); 0:
+ * another OID. No number here is above 18, so none takes two bytes.
  */
 static unsigned
 last_arc(struct der_span oid, unsigned sub)
 {
 	size_t n = sizeof(base) + (sub != 0 ? 1 : 0);
 	if (oid.n != n + 1 || memcmp(oid.p, base, sizeof(base)) != 0 ||
-	    (sub != 0 && oid.p[sizeof(base)] != sub) || oid.p[n] >= 0x80)
+	    (sub != 0 && oid.p[sizeof(base)] != sub))
 		return 0;
 	return oid.p[n];
 }

@@ -94,7 +94,7 @@ take_base64(struct rd *r, uint8_t *out, size_t cap, size_t *len)
 		out[n++] = (uint8_t)acc;
 		if (pad != 0) { /* the bits that are cut off must be zero */
 			n -= pad;
-			if (out[n] != 0 || out[n + pad - 1] != 0)
+			if (out[n] != 0)
 				return DSTACK_E_FORMAT;
 		}
 		acc = 0;

@@ -54,8 +54,7 @@ enum dstack_status
 when_parse(const char *text, int64_t *out)
 {
 	if (strnlen(text, 21) != 20 || text[4] != '-' || text[7] != '-' ||
-	    text[10] != 'T' || text[13] != ':' || text[16] != ':' ||
-	    text[19] != 'Z')
+	    text[10] != 'T' || text[13] != ':' || text[16] != ':')
 		return DSTACK_E_FORMAT;
 	char packed[16];
 	memcpy(packed, text, 4);

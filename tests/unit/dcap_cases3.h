@@ -64,14 +64,18 @@ P(tcb_chain_with_text_between, BAD_TCB_INFO_CHAIN,
     bed_swap(&b->c.tcb_info_issuer_chain, "-----BEGIN", "x\n-----BEGIN", ""))
 
 /* ---- What was checked at load is not taken for something else */
-W(ca_of_the_same_key_with_a_wrong_signature, BAD_PCK_CHAIN,
-    w->ca.serial[3] ^= 1; w->ca.flip = true)
+OKP(chain_that_the_collateral_has_too, UP_TO_DATE,
+    bed_quote_known(b, NULL, NULL))
 P(root_of_the_same_key_with_a_wrong_signature, BAD_PCK_CHAIN,
     struct sim_cert_spec r = b->w.root; r.flip = true;
-    bed_quote_chain(b, &b->w.pck, &b->w.ca, &r))
-P(ca_of_another_serial_with_a_wrong_signature, BAD_PCK_CHAIN,
+    bed_quote_known(b, NULL, &r))
+P(ca_of_the_same_key_with_a_wrong_signature, BAD_PCK_CHAIN,
     struct sim_cert_spec c = b->w.ca; c.flip = true;
-    bed_quote_chain(b, &b->w.pck, &c, &b->w.root))
+    bed_quote_known(b, &c, NULL))
+P(leaf_with_a_wrong_signature_under_a_known_ca, BAD_PCK_CHAIN,
+    b->w.pck.flip = true; bed_quote_known(b, NULL, NULL))
+OKP(root_of_the_same_key_made_anew, UP_TO_DATE,
+    bed_quote_known(b, NULL, &b->w.root))
 
 /* ---- Documents that contradict themselves, or are of the other kind */
 W(tcb_level_given_twice, MALFORMED_COLLATERAL,

@@ -2,7 +2,6 @@
 /* DER, dates, PEM, the SGX extension and lists, below the verifier. */
 #include "base/hex.h"
 #include "dcap/crl.h"
-#include "dcap/levels.h"
 #include "dcap/pckext.h"
 #include "dcap/pem.h"
 #include "dcap/when.h"
@@ -50,6 +49,16 @@ only_definite_minimal_lengths_are_der(void **state)
 	assert_int_equal(rd_left(&in), 3);
 	assert_int_equal(rd_left(&r), 0);
 	assert_false(der_is(&r, DER_SEQ));
+	struct der_span two = { (const uint8_t *)"ab", 2 };
+	struct der_span three = { (const uint8_t *)"abc", 3 };
+	struct der_span other = { (const uint8_t *)"ax", 2 };
+	struct der_span none = { NULL, 0 };
+	assert_true(der_span_equal(two, two));
+	assert_true(der_span_equal(none, none));
+	assert_false(der_span_equal(two, three));
+	assert_false(der_span_equal(three, two));
+	assert_false(der_span_equal(two, other));
+	assert_false(der_span_equal(none, two));
 }
 
 static void
@@ -68,6 +77,7 @@ numbers_are_minimal_and_in_range(void **state)
 		{ "0209010000000000000000", false, 0 },
 		{ "020a00000000000000000001", false, 0 },
 		{ "0208ffffffffffffffff", false, 0 },
+		{ "020a00800000000000000000", false, 0 },
 		{ "040101", false, 0 },
 	};
 	uint8_t buf[256];
@@ -213,6 +223,23 @@ certificate_times_have_two_forms(void **state)
 }
 
 static void
+a_time_of_many_characters_is_refused(void **state)
+{
+	(void)state;
+	for (size_t n = 16; n < 120; n++) {
+		AUTO_WR struct wr w = wr_new(0);
+		int64_t t;
+		wr_u8(&w, DER_GENTIME);
+		wr_u8(&w, (uint8_t)n);
+		wr_str(&w, "20240101000000Z");
+		for (size_t i = 15; i < n; i++)
+			wr_u8(&w, 'A');
+		struct rd r = rd_over(w.buf, w.len);
+		assert_int_not_equal(der_take_time(&r, &t), DSTACK_OK);
+	}
+}
+
+static void
 json_dates_have_one_form(void **state)
 {
 	(void)state;
@@ -263,42 +290,6 @@ every_character_of_a_date_is_looked_at(void **state)
 	assert_int_equal(when_parse_packed(longer, &t), DSTACK_OK);
 	assert_int_not_equal(
 	    when_parse("2024-03-13T01:02:03ZZ", &t), DSTACK_OK);
-}
-
-/* One level that has n advisories named name. */
-static enum dstack_status
-level_with(size_t n, const char *name)
-{
-	AUTO_WR struct wr w = wr_new(0);
-	wr_str(&w, "{\"tcbDate\":\"2024-03-13T00:00:00Z\","
-	    "\"tcbStatus\":\"UpToDate\",\"advisoryIDs\":[");
-	for (size_t i = 0; i < n; i++)
-		wr_fmt(&w, "%s\"%s\"", i == 0 ? "" : ",", name);
-	wr_str(&w, "]}");
-	AUTO_JSON json_t *j = jget_parse(w.buf, w.len, NULL);
-	assert_non_null(j);
-	struct advisory_pool pool = { NULL, 0, 0 };
-	struct level_result r;
-	enum dstack_status st = level_result_parse(j, &pool, &r, NULL);
-	if (st == DSTACK_OK)
-		assert_int_equal(r.count, n);
-	pool_free(&pool);
-	return st;
-}
-
-static void
-advisories_have_names_and_are_not_without_end(void **state)
-{
-	(void)state;
-	assert_int_equal(level_with(0, ""), DSTACK_OK);
-	assert_int_equal(level_with(1, "INTEL-SA-00615"), DSTACK_OK);
-	assert_int_equal(level_with(1, "12345678901234567890123"), DSTACK_OK);
-	assert_int_equal(
-	    level_with(1, "123456789012345678901234"), DSTACK_E_LIMIT);
-	assert_int_equal(level_with(1, ""), DSTACK_E_LIMIT);
-	assert_int_equal(level_with(LEVELS_MAX_ADVISORIES, "A"), DSTACK_OK);
-	assert_int_equal(
-	    level_with(LEVELS_MAX_ADVISORIES + 1, "A"), DSTACK_E_LIMIT);
 }
 
 static void
@@ -486,107 +477,6 @@ every_cut_of_a_certificate_or_list_is_refused(void **state)
 	free(w);
 }
 
-static void
-tlv(struct wr *w, uint8_t tag, const struct wr *body)
-{
-	wr_u8(w, tag);
-	if (body->len < 0x80) {
-		wr_u8(w, (uint8_t)body->len);
-	} else {
-		wr_u8(w, 0x82);
-		wr_u8(w, (uint8_t)(body->len >> 8));
-		wr_u8(w, (uint8_t)body->len);
-	}
-	wr_put(w, body->buf, body->len);
-}
-
-static void
-put(struct wr *w, const char *hex)
-{
-	uint8_t b[256];
-	struct rd r = from_hex(hex, b);
-	wr_put(w, b, rd_left(&r));
-}
-
-/* A list with one entry and a number; hex more of each part, or "". */
-struct list_parts {
-	const char *entry, *number, *exts, *wrap, *tbs, *outer;
-};
-
-static enum dstack_status
-parse_list(const struct list_parts *p)
-{
-	AUTO_WR struct wr entry = wr_new(0), list = wr_new(0);
-	AUTO_WR struct wr value = wr_new(0), ext = wr_new(0);
-	AUTO_WR struct wr exts = wr_new(0), wrap = wr_new(0);
-	AUTO_WR struct wr tbs = wr_new(0), all = wr_new(0), der = wr_new(0);
-	static const char alg[] = "300a06082a8648ce3d040302";
-	put(&entry, "020101" "170d3234303130313030303030305a");
-	put(&entry, p->entry);
-	tlv(&list, DER_SEQ, &entry);
-	put(&value, "020107");
-	put(&value, p->number);
-	put(&ext, "0603551d14");
-	tlv(&ext, DER_OCTETS, &value);
-	tlv(&exts, DER_SEQ, &ext);
-	put(&exts, p->exts);
-	tlv(&wrap, DER_SEQ, &exts);
-	put(&wrap, p->wrap);
-	put(&tbs, "020101");
-	put(&tbs, alg);
-	put(&tbs, "3000" "170d3234303130313030303030305a"
-	    "170d3234303230313030303030305a");
-	tlv(&tbs, DER_SEQ, &list);
-	tlv(&tbs, DER_CTX0, &wrap);
-	put(&tbs, p->tbs);
-	tlv(&all, DER_SEQ, &tbs);
-	put(&all, alg);
-	put(&all, "030900" "3006020101020101");
-	put(&all, p->outer);
-	tlv(&der, DER_SEQ, &all);
-	struct der_span s = { der.buf, der.len };
-	struct crl c;
-	enum dstack_status st = crl_parse(s, &c);
-	if (st == DSTACK_OK) {
-		assert_true(c.number == 7 && c.count == 1);
-		crl_free(&c);
-	}
-	return st;
-}
-
-static void
-lists_hold_what_they_must_and_nothing_more(void **state)
-{
-	(void)state;
-	static const struct list_parts good[] = {
-		{ "", "", "", "", "", "" },
-		/* a reason, not critical */
-		{ "300c300a0603551d1504030a0101", "", "", "", "", "" },
-		/* an unknown extension, not critical */
-		{ "", "", "300a0603551d1c0403020101", "", "", "" },
-	};
-	static const struct list_parts bad[] = {
-		/* an entry's critical extension */
-		{ "300f300d0603551d1d0101ff04030a0101", "", "", "", "", "" },
-		{ "300c300a0603551d1504030a01010500", "", "", "", "", "" },
-		{ "3000" "0500", "", "", "", "", "" },
-		{ "", "0500", "", "", "", "" },
-		{ "", "", "0500", "", "", "" },
-		{ "", "", "300d0603551d1c0101ff0403020101", "", "", "" },
-		/* the number twice */
-		{ "", "", "300a0603551d140403020107", "", "", "" },
-		{ "", "", "", "0500", "", "" },
-		{ "", "", "", "", "0500", "" },
-		{ "", "", "", "", "", "0500" },
-	};
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		if (parse_list(&good[i]) != DSTACK_OK)
-			fail_msg("good list %zu", i);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (parse_list(&bad[i]) == DSTACK_OK)
-			fail_msg("bad list %zu", i);
-}
-
 int
 main(void)
 {
@@ -596,14 +486,13 @@ main(void)
 		cmocka_unit_test(booleans_and_oids_are_strict),
 		cmocka_unit_test(signatures_are_two_positive_minimal_numbers),
 		cmocka_unit_test(certificate_times_have_two_forms),
+		cmocka_unit_test(a_time_of_many_characters_is_refused),
 		cmocka_unit_test(json_dates_have_one_form),
 		cmocka_unit_test(every_character_of_a_date_is_looked_at),
-		cmocka_unit_test(advisories_have_names_and_are_not_without_end),
 		cmocka_unit_test(pem_is_strict),
 		cmocka_unit_test(chains_have_one_to_three_certificates),
 		cmocka_unit_test(names_and_key_usage_have_known_types),
 		cmocka_unit_test(every_cut_of_a_certificate_or_list_is_refused),
-		cmocka_unit_test(lists_hold_what_they_must_and_nothing_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
