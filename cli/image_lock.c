@@ -214,18 +214,25 @@ lock_clear(struct lock *lock)
 }
 
 bool
-lock_needs(const struct lock *lock, const struct lock_row *row)
+lock_needs(const struct lock_row *row)
 {
+	char name[16] = "";
 	const char *want = getenv("DSTACK_KERNEL");
-	bool source = false;
 
-	for (size_t i = 0; i < lock->nrows; i++)
-		source = source || strcmp(lock->rows[i].use, "source") == 0;
-	bool debian =
-	    !source || (want != NULL && strcmp(want, "debian") == 0);
+	if (want == NULL || want[0] == '\0') {
+		FILE *f = fopen("image/kernel.default", "re");
+		if (f != NULL) {
+			if (fgets(name, sizeof(name), f) == NULL)
+				name[0] = '\0';
+			(void)fclose(f);
+		}
+		name[strcspn(name, "\n")] = '\0';
+		want = name;
+	}
+	bool custom = strcmp(want, "custom") == 0;
 	if (strcmp(row->use, "kernel") == 0)
-		return debian;
+		return !custom;
 	if (strcmp(row->use, "source") == 0)
-		return !debian;
+		return custom;
 	return true;
 }

@@ -49,11 +49,11 @@ DSTACK_CHECKED enum dstack_status lock_load(
 void lock_clear(struct lock *lock);
 
 /*
- * Does a build need this row? A lock may hold two kernels, Debian's build
- * ("kernel") and Debian's source; $DSTACK_KERNEL chooses, by default the
- * source when there is one.
+ * Does a build need this row? A lock file holds two kernels, Debian's build
+ * ("kernel") and Debian's source; $DSTACK_KERNEL chooses, "debian" or
+ * "custom", else image/kernel.default.
  */
-bool lock_needs(const struct lock *lock, const struct lock_row *row);
+bool lock_needs(const struct lock_row *row);
 
 /* The store: $DSTACK_STORE or ~/.cache/dstack/store. False: too long. */
 bool store_dir(char out[static PATH_LEN]);

@@ -164,7 +164,7 @@ audit_software(struct audit *a, const json_t *manifest)
 		size_t n;
 		bool kernel = strcmp(r->use, "kernel") == 0 ||
 		    strcmp(r->use, "source") == 0;
-		if (!lock_needs(&a->lock, r) || strcmp(r->use, "keys") == 0)
+		if (!lock_needs(r) || strcmp(r->use, "keys") == 0)
 			continue;
 		st = store_open(r->name, r->sha256, &deb, &why);
 		if (st != DSTACK_OK)
@@ -265,7 +265,7 @@ sbom_make(const struct audit *a, const json_t *manifest,
 		const struct lock_row *r = &a->lock.rows[i];
 		const json_t *known = NULL;
 		size_t k;
-		if (!lock_needs(&a->lock, r))
+		if (!lock_needs(r))
 			continue;
 		json_array_foreach (software, k, o)
 			if (strcmp(text(o, "name"), r->name) == 0)

@@ -17,12 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hex.h"
 #include "cli/image.h"
 #include "cli/image_lock.h"
 #include "crypto/hash.h"
+#include "host/proc.h"
 
 #define NAMES_MAX (LOCK_ROWS_MAX + 2 * LOCK_INDEXES_MAX + 64)
 #define ENTRY_MAX (2ull << 30)
@@ -84,8 +86,7 @@ walk(const char *path, const struct stat *sb, int type, struct FTW *at)
 {
 	(void)sb;
 	(void)at;
-	/* .new.X is a build that did not end */
-	if (type != FTW_F || strstr(path, "/.") != NULL)
+	if (type != FTW_F)
 		return 0;
 	if (walk_into->n == NAMES_MAX)
 		return 1;
@@ -93,21 +94,50 @@ walk(const char *path, const struct stat *sb, int type, struct FTW *at)
 	return 0;
 }
 
+/* Where image/kernel says that this tree's kernel is. */
+static enum dstack_status
+kernel_dir(char out[static PATH_LEN], struct why *why)
+{
+	char log[] = "/tmp/dstack-export.XXXXXX";
+	char *argv[] = { (char[]){ "image/kernel" }, (char[]){ "--where" },
+		NULL };
+	pid_t pid = 0;
+	int fate = -1;
+	AUTO_CLOSE int fd = mkostemp(log, O_CLOEXEC);
+
+	if (fd < 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", log, strerror(errno));
+	(void)unlink(log);
+	enum dstack_status st = proc_start(argv, fd, false, &pid, why);
+	while (st == DSTACK_OK && waitpid(pid, &fate, 0) < 0 && errno == EINTR)
+		;
+	ssize_t n = st == DSTACK_OK ? pread(fd, out, PATH_LEN - 1, 0) : -1;
+	if (n <= 0)
+		return why_wrap(why, DSTACK_E_MISSING, "image/kernel");
+	out[n] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	return fate == 0 ? DSTACK_OK
+			 : why_set(why, DSTACK_E_MISSING, "%.200s", out);
+}
+
 static enum dstack_status
 add_kernel(struct items *l, struct why *why)
 {
-	char dir[PATH_LEN], path[PATH_LEN + 8];
+	char dir[PATH_LEN], path[PATH_LEN];
 	size_t before = l->n;
 
 	if (!store_dir(dir))
 		return why_set(why, DSTACK_E_LIMIT, "the store's path is long");
-	(void)snprintf(path, sizeof(path), "%s/kernel", dir);
+	enum dstack_status st = kernel_dir(path, why);
+	if (st != DSTACK_OK)
+		return st;
 	walk_into = l;
 	walk_prefix = strlen(dir) + 1;
-	if (nftw(path, walk, 8, FTW_PHYS) != 0 || l->n == before)
+	if (strncmp(path, dir, walk_prefix - 1) != 0 ||
+	    nftw(path, walk, 8, FTW_PHYS) != 0 || l->n == before)
 		return why_set(why, DSTACK_E_MISSING,
-		    "%.300s: no built kernel there; dstack image build makes it",
-		    path);
+		    "%.200s: no built kernel there", path);
 	return DSTACK_OK;
 }
 
@@ -190,7 +220,7 @@ image_export(int argc, char **argv)
 		add_file(&l, "keys", KEYS_PATH);
 		add_file(&l, "lock.json", LOCK_PATH);
 		for (size_t i = 0; i < lock.nrows; i++)
-			if (lock_needs(&lock, &lock.rows[i]))
+			if (lock_needs(&lock.rows[i]))
 				add(&l, lock.rows[i].sha256, lock.rows[i].name);
 		for (size_t i = 0; i < lock.nindexes; i++) {
 			add(&l, lock.indexes[i].inrelease,

@@ -6,7 +6,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 store=${DSTACK_STORE:-${HOME:-/root}/.cache/dstack/store}
 # "custom": built from Debian's kernel source by image/kernel; "debian": the
 # kernel that Debian built, with modules (docs/kernel.md has the figures)
-kernel=${DSTACK_KERNEL:-debian}
+kernel=${DSTACK_KERNEL:-$(cat "${BASH_SOURCE[0]%/*}/kernel.default")}
 
 die() {
 	echo "image: $*" >&2
