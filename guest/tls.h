@@ -43,6 +43,7 @@ struct front {
 	struct event *answer; /* of the host */
 	enum tls_ask asked;
 	uint8_t leaf_seen[32]; /* SHA-256 of the file last judged */
+	uint64_t leaf_again;   /* chain time to judge it anew; 0: accepted */
 	bool published; /* request and attestation are on the host volume */
 	char refusal[200]; /* of the host, when it was last logged */
 };

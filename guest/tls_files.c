@@ -23,6 +23,7 @@
 #define HOSTLINK_CALL 1
 #define FIRST_POLL_MS 200   /* until there is a certificate */
 #define RENEW_POLL_MS 10000 /* a renewed one may take this long */
+#define JUDGE_AGAIN_S 60    /* of chain time, until a refused one is judged anew */
 
 #define HOST (FD_EDGE + ROLE_HOSTLINK)
 
@@ -46,8 +47,9 @@ ask(struct front *f, enum tls_ask what, const char *path, const struct wr *body)
 
 /*
  * Judge the file that the host offers now. A refused one changes nothing:
- * what was served before is served on. Each file is judged, and a refusal
- * said, once.
+ * what was served before is served on. A refusal is said once; since a file
+ * may be refused for a time that is not its own yet, it is judged again as the
+ * chain's time goes on.
  */
 static void
 judge(struct front *f, const uint8_t *p, size_t n)
@@ -60,9 +62,11 @@ judge(struct front *f, const uint8_t *p, size_t n)
 	if (n < 8)
 		return;
 	sha256(p, n, seen);
-	if (memcmp(seen, f->leaf_seen, sizeof(seen)) == 0)
+	const bool again = memcmp(seen, f->leaf_seen, sizeof(seen)) == 0;
+	if (again && (f->leaf_again == 0 || f->now < f->leaf_again))
 		return;
 	memcpy(f->leaf_seen, seen, sizeof(seen));
+	f->leaf_again = f->now + JUDGE_AGAIN_S;
 	struct rd r = rd_over(p, n);
 	enum dstack_status st = rd_u64be(&r, &size);
 	if (st == DSTACK_OK && size != rd_left(&r))
@@ -72,12 +76,15 @@ judge(struct front *f, const uint8_t *p, size_t n)
 		st = cert_chain_judge(p + r.pos, rd_left(&r), f->key,
 		    f->domain, f->now, &chain, &why);
 	if (st != DSTACK_OK) {
-		log_line("%s%s", why.text,
-		    f->ctx != NULL ? "; the one before stays" : "");
+		if (!again)
+			log_line("%s%s", why.text,
+			    f->ctx != NULL ? "; the one before stays" : "");
 		return;
 	}
 	bool used = tls_use(f, &chain);
 	cert_chain_free(&chain);
+	if (used)
+		f->leaf_again = 0;
 	log_line(used ? "certificate for %s accepted"
 		      : "OpenSSL refused certificate.pem for %s",
 	    f->domain);

@@ -14,6 +14,11 @@
 
 #include "guest/cert.h"
 
+/* the front's way from a file to its use; "judge" is this file's own word */
+#define judge judge_file
+#include "guest/tls_files.c"
+#undef judge
+
 #define DOMAIN "demo.dstack.test"
 #define NOW 1800000000u
 
@@ -242,6 +247,40 @@ scalars_outside_the_group_are_refused(void **state)
 	assert_int_equal(p[0], 4);
 }
 
+static unsigned taken;
+
+bool
+tls_use(struct front *f, const struct cert_chain *chain)
+{
+	(void)f;
+	assert_true(chain->n > 0);
+	taken++;
+	return true;
+}
+
+static void
+a_certificate_of_tomorrow_is_taken_when_its_day_has_come(void **state)
+{
+	(void)state;
+	uint8_t file[8 + 8192] = { 0 };
+	struct made m = good();
+	m.from = 90000; /* a day of grace is given */
+	m.to = 99000;
+	size_t n = make_pem(&m, (char *)file + 8, sizeof(file) - 8);
+	file[6] = (uint8_t)(n >> 8);
+	file[7] = (uint8_t)n;
+	struct front f = { .key = ours, .domain = DOMAIN, .now = NOW };
+	judge_file(&f, file, 8 + n);
+	judge_file(&f, file, 8 + n);
+	assert_int_equal(taken, 0);
+	f.now = NOW + 50000;
+	judge_file(&f, file, 8 + n);
+	assert_int_equal(taken, 1);
+	f.now += 1000; /* one that is in use is not taken again */
+	judge_file(&f, file, 8 + n);
+	assert_int_equal(taken, 1);
+}
+
 int
 main(void)
 {
@@ -251,6 +290,8 @@ main(void)
 		cmocka_unit_test(every_truncation_and_garbage_is_refused),
 		cmocka_unit_test(the_request_names_the_domain_and_the_key),
 		cmocka_unit_test(scalars_outside_the_group_are_refused),
+		cmocka_unit_test(
+		    a_certificate_of_tomorrow_is_taken_when_its_day_has_come),
 	};
 	ours = key_of(1);
 	other = key_of(2);
