@@ -223,6 +223,21 @@ bed_sgx(struct bed *b, unsigned version)
 	b->w.quote.body_type = 1;
 }
 
+/* The quote made again as v5, and then one byte of it set. */
+static inline void
+bed_poke(struct bed *b, uint16_t body_type, size_t at, uint8_t value)
+{
+	if (body_type == 1)
+		sim_world_sgx(&b->w);
+	b->w.quote.version = 5;
+	b->w.quote.body_type = body_type;
+	wr_free(&b->q);
+	b->q = wr_new(0);
+	if (sim_world_quote(&b->w, &b->q) != DSTACK_OK)
+		abort();
+	b->q.buf[at] = value;
+}
+
 static inline void
 bed_revoke(struct sim_crl_spec *crl, const struct sim_cert_spec *cert)
 {
@@ -265,6 +280,20 @@ bed_qe_text(struct bed *b, const char *x, const char *y)
 	AUTO_WR struct wr text = wr_new(0);
 	sim_qe_identity_text(&b->w.qe_identity, &text);
 	b->w.qe_identity.text = b->text[1] = bed_edit(&text, x, y);
+}
+
+/* n advisories at the level whose text ends so, in either document. */
+static inline void
+bed_advisories(struct bed *b, bool qe, const char *at, unsigned n)
+{
+	AUTO_WR struct wr w = wr_new(0);
+	wr_str(&w, at);
+	wr_str(&w, "\"advisoryIDs\":[");
+	for (unsigned i = 0; i < n; i++)
+		wr_fmt(&w, "%s\"A%u\"", i == 0 ? "" : ",", i);
+	wr_str(&w, "],");
+	wr_u8(&w, 0);
+	(qe ? bed_qe_text : bed_tcb_text)(b, at, (const char *)w.buf);
 }
 
 #endif

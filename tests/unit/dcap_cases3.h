@@ -98,3 +98,26 @@ W(sgx_tcb_info_with_module_identities, TCB_INFO_MISMATCH, bed_sgx(b, 3);
 	"\"tdxModuleIdentities\":[],\"tcbLevels\""))
 W(tcb_info_of_another_tcb_type, MALFORMED_COLLATERAL, w->tcb.type = 1)
 OK(documents_of_two_evaluations, UP_TO_DATE, w->qe_identity.eval = 3)
+
+/* ---- More advisories than a verdict holds */
+#define PLATFORM_LEVEL "\"svn\":0}]},"
+OK(platform_with_96_advisories, UP_TO_DATE,
+    bed_advisories(b, false, PLATFORM_LEVEL, DCAP_MAX_ADVISORIES))
+W(platform_with_97_advisories, MALFORMED_COLLATERAL,
+    bed_advisories(b, false, PLATFORM_LEVEL, DCAP_MAX_ADVISORIES + 1))
+W(module_with_97_advisories, MALFORMED_COLLATERAL,
+    bed_advisories(b, false, "\"isvsvn\":5},", DCAP_MAX_ADVISORIES + 1))
+W(qe_with_97_advisories, MALFORMED_COLLATERAL,
+    bed_advisories(b, true, "\"isvsvn\":4},", DCAP_MAX_ADVISORIES + 1))
+#undef PLATFORM_LEVEL
+
+/* ---- Body type and size of v5 must both fit */
+P(v5_sgx_body_called_td10, MALFORMED_QUOTE, bed_poke(b, 1, 48, 2))
+P(v5_sgx_body_called_another, MALFORMED_QUOTE, bed_poke(b, 1, 48, 9))
+P(v5_sgx_body_of_383_bytes, MALFORMED_QUOTE, bed_poke(b, 1, 50, 0x7f))
+P(v5_td10_body_called_td15, MALFORMED_QUOTE, bed_poke(b, 2, 48, 3))
+P(v5_td10_body_called_another, MALFORMED_QUOTE, bed_poke(b, 2, 48, 4))
+P(v5_td10_body_of_585_bytes, MALFORMED_QUOTE, bed_poke(b, 2, 50, 0x49))
+P(v5_td15_body_called_td10, MALFORMED_QUOTE, bed_poke(b, 3, 48, 2))
+P(v5_td15_body_called_another, MALFORMED_QUOTE, bed_poke(b, 3, 48, 4))
+P(v5_td15_body_of_649_bytes, MALFORMED_QUOTE, bed_poke(b, 3, 50, 0x89))

@@ -76,6 +76,42 @@ each_bit_flip_of_a_quote_is_refused(void **state)
 	}
 }
 
+static bool
+reserved_zero(const uint8_t *p, size_t n)
+{
+	struct dcap_quote q;
+	enum dcap_code code;
+	assert_int_equal(
+	    dcap_quote_parse(p, n, &q, &code, NULL), DSTACK_OK);
+	return q.reserved_zero &&
+	    (q.body != DCAP_BODY_SGX || q.sgx.reserved_zero);
+}
+
+static void
+each_reserved_byte_is_looked_at(void **state)
+{
+	(void)state;
+	static const struct {
+		enum world kind;
+		size_t from, to;
+	} part[] = {
+		{ TDX4, 8, 12 }, { TDX15, 8, 12 }, { SGX3, 48 + 20, 48 + 48 },
+		{ SGX3, 48 + 96, 48 + 128 }, { SGX3, 48 + 160, 48 + 256 },
+		{ SGX3, 48 + 260, 48 + 320 },
+	};
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		struct made m;
+		make(&m, part[i].kind);
+		assert_true(reserved_zero(m.quote.buf, m.quote.len));
+		for (size_t at = part[i].from; at < part[i].to; at++) {
+			m.quote.buf[at] ^= 0x10;
+			assert_false(reserved_zero(m.quote.buf, m.quote.len));
+			m.quote.buf[at] ^= 0x10;
+		}
+		unmake(&m);
+	}
+}
+
 static void
 a_quote_cut_anywhere_is_refused(void **state)
 {
@@ -519,6 +555,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_bit_flip_of_a_quote_is_refused),
+		cmocka_unit_test(each_reserved_byte_is_looked_at),
 		cmocka_unit_test(a_quote_cut_anywhere_is_refused),
 		cmocka_unit_test(zero_padding_is_counted_and_anything_else_refused),
 		cmocka_unit_test(each_byte_of_collateral_is_covered),

@@ -288,6 +288,30 @@ zero_policy_and_each_unset_field_refuse(void **state)
 }
 
 static void
+a_verdict_without_a_status_or_revoked_passes_no_policy(void **state)
+{
+	(void)state;
+	struct desk d;
+	desk_open(&d, world_new(TDX4));
+	d.p.accept_status = UINT32_MAX;
+	struct dcap_verdict good = { .code = DCAP_OK, .tee = DCAP_TEE_TDX,
+		.tcb_status = DCAP_TCB_OUT_OF_DATE, .tcb_eval = SIM_TCB_EVAL,
+		.tcb_date_s = NOW, .root_crl_number = 9, .pck_crl_number = 9 };
+	struct dcap_verdict v = good;
+	assert_int_equal(dcap_apply_policy(&v, &d.p), DSTACK_OK);
+	v.tcb_status = DCAP_TCB_NONE;
+	assert_int_equal(dcap_apply_policy(&v, &d.p), DSTACK_E_REJECTED);
+	v = good;
+	v.tcb_status = DCAP_TCB_REVOKED_STATUS;
+	assert_int_equal(dcap_apply_policy(&v, &d.p), DSTACK_E_REJECTED);
+	v = good;
+	v.code = DCAP_REFUSED;
+	assert_int_equal(dcap_apply_policy(&v, &d.p), DSTACK_E_REJECTED);
+	assert_int_equal(v.code, DCAP_REFUSED);
+	desk_close(&d);
+}
+
+static void
 no_report_data_no_collateral_no_verdict(void **state)
 {
 	(void)state;
@@ -449,6 +473,8 @@ main(void)
 		cmocka_unit_test(processor_ca_quotes_verify_too),
 		cmocka_unit_test(all_64_bytes_of_report_data_are_compared),
 		cmocka_unit_test(zero_policy_and_each_unset_field_refuse),
+		cmocka_unit_test(
+		    a_verdict_without_a_status_or_revoked_passes_no_policy),
 		cmocka_unit_test(no_report_data_no_collateral_no_verdict),
 		cmocka_unit_test(
 		    lower_of_the_two_evaluation_numbers_meets_the_floor),
