@@ -121,3 +121,8 @@ P(v5_td10_body_of_585_bytes, MALFORMED_QUOTE, bed_poke(b, 2, 50, 0x49))
 P(v5_td15_body_called_td10, MALFORMED_QUOTE, bed_poke(b, 3, 48, 2))
 P(v5_td15_body_called_another, MALFORMED_QUOTE, bed_poke(b, 3, 48, 4))
 P(v5_td15_body_of_649_bytes, MALFORMED_QUOTE, bed_poke(b, 3, 50, 0x89))
+
+/* ---- What no signature covers is used up exactly */
+P(byte_between_certification_data_and_its_container, MALFORMED_QUOTE,
+    wr_u8(&b->q, 0x55); uint32_t n; memcpy(&n, b->q.buf + 632, 4); n++;
+    memcpy(b->q.buf + 632, &n, 4))

@@ -513,43 +513,6 @@ signatures_have_one_length(void **state)
 	unmake(&m);
 }
 
-static void
-signed_text_is_cut_out_byte_for_byte(void **state)
-{
-	(void)state;
-	char body[400], sig[129];
-	uint8_t raw[64];
-	struct dcap_bytes t;
-	memset(sig, 'a', 128);
-	sig[128] = '\0';
-	static const char doc[] = "{ \"a\":\"}\\\"{\", \"b\":{\"c\":[{}]} }";
-	(void)snprintf(body, sizeof(body),
-	    " {\"tcbInfo\" : %s , \"signature\":\"%s\"}\n", doc, sig);
-	assert_int_equal(dcap_split_signed(body, strlen(body), "tcbInfo", &t,
-	    raw), DSTACK_OK);
-	assert_int_equal(t.n, strlen(doc));
-	assert_memory_equal(t.p, doc, t.n);
-	assert_int_equal(raw[0], 0xaa);
-	for (size_t n = 0; n + 2 < strlen(body); n++)
-		assert_int_equal(dcap_split_signed(body, n, "tcbInfo", &t,
-		    raw), DSTACK_E_FORMAT);
-	assert_int_equal(dcap_split_signed(body, strlen(body), "other", &t,
-	    raw), DSTACK_E_FORMAT);
-	(void)snprintf(body, sizeof(body),
-	    "{\"signature\":\"%s\",\"tcbInfo\":{}}", sig);
-	assert_int_equal(dcap_split_signed(body, strlen(body), "tcbInfo", &t,
-	    raw), DSTACK_OK);
-	assert_int_equal(t.n, 2);
-	(void)snprintf(body, sizeof(body),
-	    "{\"tcbInfo\":{},\"tcbInfo\":{},\"signature\":\"%s\"}", sig);
-	assert_int_equal(dcap_split_signed(body, strlen(body), "tcbInfo", &t,
-	    raw), DSTACK_E_FORMAT);
-	(void)snprintf(body, sizeof(body),
-	    "{\"tcbInfo\":[],\"signature\":\"%s\"}", sig);
-	assert_int_equal(dcap_split_signed(body, strlen(body), "tcbInfo", &t,
-	    raw), DSTACK_E_FORMAT);
-}
-
 int
 main(void)
 {
@@ -568,7 +531,6 @@ main(void)
 		cmocka_unit_test(one_json_document_is_as_good_as_its_pieces),
 		cmocka_unit_test(a_list_in_hex_is_as_good_as_in_der),
 		cmocka_unit_test(signatures_have_one_length),
-		cmocka_unit_test(signed_text_is_cut_out_byte_for_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
