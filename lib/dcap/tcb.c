@@ -97,8 +97,7 @@ converge(enum dcap_tcb_status platform, const struct level_result *component)
 {
 	if (component == NULL)
 		return platform;
-	if (platform == DCAP_TCB_REVOKED_STATUS ||
-	    component->status == DCAP_TCB_REVOKED_STATUS)
+	if (component->status == DCAP_TCB_REVOKED_STATUS)
 		return DCAP_TCB_REVOKED_STATUS;
 	if (component->status != DCAP_TCB_OUT_OF_DATE)
 		return platform;

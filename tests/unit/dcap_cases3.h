@@ -126,3 +126,22 @@ P(v5_td15_body_of_649_bytes, MALFORMED_QUOTE, bed_poke(b, 3, 50, 0x89))
 P(byte_between_certification_data_and_its_container, MALFORMED_QUOTE,
     wr_u8(&b->q, 0x55); uint32_t n; memcpy(&n, b->q.buf + 632, 4); n++;
     memcpy(b->q.buf + 632, &n, 4))
+
+/* ---- Levels and modules once more */
+W(td15_revoked_at_launch_and_out_of_date_now, TCB_REVOKED,
+    w->quote.version = 5; w->quote.body_type = 3;
+    w->quote.td.tee_tcb_svn[2] = 0; w->tcb.level[1].tdx[2] = 0;
+    w->tcb.level[0].status = "OutOfDate"; w->tcb.level[1].status = "Revoked")
+W(module_id_of_three_digits, MALFORMED_COLLATERAL,
+    w->tcb.module[0].id = "TDX_011")
+W(module_id_of_one_digit, MALFORMED_COLLATERAL, w->tcb.module[0].id = "TDX_1")
+W(module_id_of_another_name, MALFORMED_COLLATERAL,
+    w->tcb.module[0].id = "XYZ_01")
+P(qe_report_data_with_a_second_half, BAD_QE_REPORT_DATA,
+    struct dcap_quote q; enum dcap_code code;
+    if (dcap_quote_parse(b->q.buf, b->q.len, &q, &code, NULL) != DSTACK_OK)
+	abort();
+    memcpy(b->w.quote.qe.reportdata, q.qe.reportdata, 64);
+    b->w.quote.qe.reportdata[63] = 1; b->w.quote.qe_reportdata_given = true;
+    wr_free(&b->q); b->q = wr_new(0);
+    if (sim_world_quote(&b->w, &b->q) != DSTACK_OK) abort())

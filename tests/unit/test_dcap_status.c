@@ -312,6 +312,41 @@ a_verdict_without_a_status_or_revoked_passes_no_policy(void **state)
 }
 
 static void
+what_is_seen_without_collateral_names_chain_and_signatures(void **state)
+{
+	(void)state;
+	struct sim_world *w = world_new(TDX4);
+	AUTO_WR struct wr quote = wr_new(0);
+	struct dcap_verdict v;
+	enum dcap_code code;
+	bool signatures, chain;
+	uint8_t root[64], other[64];
+	sim_root(SIM_KEY_ROOT, root);
+	sim_root("mallory", other);
+	assert_int_equal(sim_world_quote(w, &quote), DSTACK_OK);
+	assert_int_equal(dcap_inspect(quote.buf, quote.len, NOW, root,
+	    &signatures, &chain, &code, &v), DSTACK_OK);
+	assert_true(signatures && chain);
+	assert_int_equal(v.code, DCAP_REFUSED);
+	assert_int_equal(dcap_inspect(quote.buf, quote.len, NOW, other,
+	    &signatures, &chain, &code, &v), DSTACK_E_REJECTED);
+	assert_true(signatures && !chain);
+	assert_int_equal(code, DCAP_UNTRUSTED_PCK_CHAIN);
+	quote.buf[100] ^= 1;
+	assert_int_equal(dcap_inspect(quote.buf, quote.len, NOW, root,
+	    &signatures, &chain, &code, &v), DSTACK_E_REJECTED);
+	assert_true(!signatures && chain);
+	assert_int_equal(code, DCAP_BAD_QUOTE_SIGNATURE);
+	/* and a root is a certificate */
+	static const uint8_t none[] = { 0x30, 3, 2, 1, 1 };
+	assert_int_not_equal(
+	    dcap_root_from_cert(none, sizeof(none), root, NULL), DSTACK_OK);
+	assert_int_not_equal(
+	    dcap_root_from_cert("-----", 5, root, NULL), DSTACK_OK);
+	free(w);
+}
+
+static void
 no_report_data_no_collateral_no_verdict(void **state)
 {
 	(void)state;
@@ -475,6 +510,8 @@ main(void)
 		cmocka_unit_test(zero_policy_and_each_unset_field_refuse),
 		cmocka_unit_test(
 		    a_verdict_without_a_status_or_revoked_passes_no_policy),
+		cmocka_unit_test(
+		    what_is_seen_without_collateral_names_chain_and_signatures),
 		cmocka_unit_test(no_report_data_no_collateral_no_verdict),
 		cmocka_unit_test(
 		    lower_of_the_two_evaluation_numbers_meets_the_floor),
