@@ -337,6 +337,17 @@ what_is_seen_without_collateral_names_chain_and_signatures(void **state)
 	    &signatures, &chain, &code, &v), DSTACK_E_REJECTED);
 	assert_true(!signatures && chain);
 	assert_int_equal(code, DCAP_BAD_QUOTE_SIGNATURE);
+	struct sim_world *e = world_new(SGX3);
+	AUTO_WR struct wr sgx = wr_new(0);
+	assert_int_equal(sim_world_quote(e, &sgx), DSTACK_OK);
+	(void)!dcap_inspect(sgx.buf, sgx.len, NOW, root, &signatures, &chain,
+	    &code, &v);
+	assert_int_equal(v.policy_flags, 0);
+	sgx.buf[48 + 20] = 1; /* behind MISCSELECT */
+	(void)!dcap_inspect(sgx.buf, sgx.len, NOW, root, &signatures, &chain,
+	    &code, &v);
+	assert_int_equal(v.policy_flags, DCAP_FLAG_RESERVED_NONZERO);
+	free(e);
 	/* and a root is a certificate */
 	static const uint8_t none[] = { 0x30, 3, 2, 1, 1 };
 	assert_int_not_equal(
