@@ -145,3 +145,7 @@ P(qe_report_data_with_a_second_half, BAD_QE_REPORT_DATA,
     b->w.quote.qe.reportdata[63] = 1; b->w.quote.qe_reportdata_given = true;
     wr_free(&b->q); b->q = wr_new(0);
     if (sim_world_quote(&b->w, &b->q) != DSTACK_OK) abort())
+W(ca_that_may_sign_lists_only, BAD_PCK_CHAIN, w->ca.ku = 0x02)
+W(ca_that_may_sign_certificates_only, BAD_PCK_CHAIN, w->ca.ku = 0x04)
+W(leaf_that_may_not_sign, BAD_PCK_CHAIN, w->pck.ku = 0x40)
+W(leaf_without_constraints, BAD_PCK_CHAIN, w->pck.no_basic = true)
