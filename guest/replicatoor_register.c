@@ -155,7 +155,9 @@ fetch_answer(
 		return DSTACK_E_BUSY;
 	if (status != 200)
 		return why_set(why, DSTACK_E_MISSING,
-		    "the host answers %u to /onboarded", status);
+		    "host /onboarded: answered %u: %.*s", status,
+		    (int)(a.len < 160 ? a.len : 160),
+		    a.len > 0 ? (const char *)a.buf : "");
 	return msg_onboard_parse(a.buf, a.len, out, why);
 }
 

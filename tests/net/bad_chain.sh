@@ -32,9 +32,9 @@ if grep -q 'phase onboarded' "$d/console.log"; then fail "onboarded without a re
 echo "ok relay down at start: one line while the request waits"
 
 gone "$rpc_proxy"
-says "$d/console.log" 'replicatoor: host /rpc: answered 502: chain RPC: http://127.0.0.1:30001'
+says "$d/console.log" 'answered 502: chain RPC: http://127.0.0.1:30001'
 sleep 2
-once "$d/console.log" 'replicatoor: host /rpc'
+once "$d/console.log" 'replicatoor: host /'
 [ "$(grep -c 'chain RPC' "$d/node.log")" -eq 1 ] || fail "the host repeats it" "$d/node.log"
 proxy 30002 "${relay##*:}"
 relay_proxy=$proxy_pid

@@ -28,8 +28,7 @@ members_have_the_type_and_size_asked_for(void **state)
 	AUTO_JSON json_t *array = jget_parse("[1]", 3, NULL);
 	AUTO_JSON json_t *none = jget_parse("", 0, NULL);
 	AUTO_JSON json_t *more = jget_parse("{}x", 3, NULL);
-	AUTO_JSON json_t *twice =
-	    jget_parse("{\"a\":1,\"a\":1}", 13, NULL);
+	AUTO_JSON json_t *twice = jget_parse("{\"a\":1,\"a\":1}", 13, NULL);
 	assert_non_null(o);
 	assert_null(array);
 	assert_null(none);
@@ -206,8 +205,7 @@ sgx_extensions_hold_each_part_once(void **state)
 		/* longer: what it means is not known */
 		{ .top = "300f060b" SGX_OID "0101" "3000" },
 		{ .top = "3008060455040302" "0500" },
-		{ .tcb = 1, .arc = 17, .value = "02020100" },
-	};
+		{ .tcb = 1, .arc = 17, .value = "02020100" }, };
 	static const struct ext_change bad[] = {
 		{ .behind = "0500" },
 		{ .arc = 1, .value = "041100112233445566778899aabbccddeeff00" },
@@ -231,8 +229,7 @@ sgx_extensions_hold_each_part_once(void **state)
 		{ .tcb = 1, .arc = 9, .oid = SGX_OID "02" },
 		{ .list = "3010060b" SGX_OID "0209" "020107" },
 		{ .list = "3010060b" SGX_OID "0213" "020107" },
-		{ .list = "3010060b" SGX_OID "0221" "020107" },
-	};
+		{ .list = "3010060b" SGX_OID "0221" "020107" }, };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (parse_ext(&good[i]) != DSTACK_OK)
 			fail_msg("good extension %zu", i);
@@ -297,8 +294,7 @@ lists_hold_what_they_must_and_nothing_more(void **state)
 		/* a reason, not critical */
 		{ .entry = "300c300a0603551d1504030a0101" },
 		/* an unknown extension, not critical */
-		{ .exts = "300a0603551d1c0403020101" },
-	};
+		{ .exts = "300a0603551d1c0403020101" }, };
 	static const struct list_parts bad[] = {
 		/* an entry's critical extension */
 		{ .entry = "300f300d0603551d1d0101ff04030a0101" },
@@ -314,8 +310,7 @@ lists_hold_what_they_must_and_nothing_more(void **state)
 		{ .outer = "0500" },
 		{ .version = "020100" },
 		{ .version = "020102" },
-		{ .version = "0400" },
-	};
+		{ .version = "0400" }, };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (parse_list(&good[i]) != DSTACK_OK)
 			fail_msg("good list %zu", i);
@@ -532,8 +527,7 @@ certificates_hold_what_they_must_and_nothing_more(void **state)
 		{ NULL, "list", "300a0603551d23040330" "0100" },
 		{ NULL, "list", "30090603551d1c04023000" },
 		{ NULL, "list", "300c0603551d1c01010004023000" },
-		{ NULL, "set", "310a3008" "0603550406" "130141" },
-	};
+		{ NULL, "set", "310a3008" "0603550406" "130141" }, };
 	static const char *const behind[] = { "version", "alg", "alg2", "cn",
 		"pair", "when", "spki", "usage", "constraints", "value",
 		"exts", "tbs", "sig", "cert", "der" };
@@ -569,8 +563,7 @@ certificates_hold_what_they_must_and_nothing_more(void **state)
 		    "300f0609" SGX_OID "04023000" },
 		{ "sig", NULL, "01" "3006020101020101" },
 		{ "sig", NULL, "00" "3006020101020181" },
-		{ "exts", NULL, "0500" }, { "tbs", NULL, "" },
-	};
+		{ "exts", NULL, "0500" }, { "tbs", NULL, "" }, };
 	struct x509_cert x;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		AUTO_WR struct wr der = wr_new(0);
@@ -601,7 +594,6 @@ main(void)
 		cmocka_unit_test(answers_are_two_members_and_nothing_more),
 		cmocka_unit_test(lists_hold_what_they_must_and_nothing_more),
 		cmocka_unit_test(
-		    certificates_hold_what_they_must_and_nothing_more),
-	};
+		    certificates_hold_what_they_must_and_nothing_more), };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
