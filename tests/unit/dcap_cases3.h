@@ -149,3 +149,10 @@ W(ca_that_may_sign_lists_only, BAD_PCK_CHAIN, w->ca.ku = 0x02)
 W(ca_that_may_sign_certificates_only, BAD_PCK_CHAIN, w->ca.ku = 0x04)
 W(leaf_that_may_not_sign, BAD_PCK_CHAIN, w->pck.ku = 0x40)
 W(leaf_without_constraints, BAD_PCK_CHAIN, w->pck.no_basic = true)
+W(ca_with_a_longer_path, BAD_PCK_CHAIN, w->ca.pathlen = 1)
+W(root_that_may_sign_lists_only, BAD_PCK_CHAIN, w->root.ku = 0x02)
+W(root_that_may_sign_certificates_only, BAD_PCK_CHAIN, w->root.ku = 0x04)
+W(pck_named_otherwise_at_equal_length, BAD_PCK_CHAIN,
+    w->pck.cn = "Intel SGX PCK certificate")
+W(module_id_given_twice, MALFORMED_COLLATERAL,
+    w->tcb.module[1] = w->tcb.module[0]; w->tcb.module[1].id = "tdx_01")

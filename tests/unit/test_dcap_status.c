@@ -347,8 +347,27 @@ what_is_seen_without_collateral_names_chain_and_signatures(void **state)
 	(void)!dcap_inspect(sgx.buf, sgx.len, NOW, root, &signatures, &chain,
 	    &code, &v);
 	assert_int_equal(v.policy_flags, DCAP_FLAG_RESERVED_NONZERO);
+	e->quote.inner_type = 1;
+	wr_free(&sgx);
+	sgx = wr_new(0);
+	assert_int_equal(sim_world_quote(e, &sgx), DSTACK_OK);
+	assert_int_equal(dcap_inspect(sgx.buf, sgx.len, NOW, root,
+	    &signatures, &chain, &code, &v), DSTACK_E_REJECTED);
+	assert_true(!signatures && !chain);
+	assert_int_equal(code, DCAP_UNSUPPORTED_CERT_DATA_TYPE);
 	free(e);
 	/* and a root is a certificate */
+	struct sim_collateral parts;
+	assert_int_equal(sim_collateral_make(w, &parts), DSTACK_OK);
+	const struct wr *pem = &parts.pck_crl_issuer_chain;
+	const uint8_t *end = memmem(pem->buf, pem->len, "-----END", 8);
+	assert_non_null(end);
+	size_t one = (size_t)(end - pem->buf) + 26;
+	assert_int_equal(
+	    dcap_root_from_cert(pem->buf, one, other, NULL), DSTACK_OK);
+	assert_int_not_equal(
+	    dcap_root_from_cert(pem->buf, pem->len, other, NULL), DSTACK_OK);
+	sim_collateral_free(&parts);
 	static const uint8_t none[] = { 0x30, 3, 2, 1, 1 };
 	assert_int_not_equal(
 	    dcap_root_from_cert(none, sizeof(none), root, NULL), DSTACK_OK);
