@@ -58,42 +58,6 @@ members_have_the_type_and_size_asked_for(void **state)
 	assert_int_not_equal(jget_object(o, "s", &v, NULL), DSTACK_OK);
 }
 
-/* One level that has n advisories named name. */
-static enum dstack_status
-level_with(size_t n, const char *name)
-{
-	AUTO_WR struct wr w = wr_new(0);
-	wr_str(&w, "{\"tcbDate\":\"2024-03-13T00:00:00Z\","
-	    "\"tcbStatus\":\"UpToDate\",\"advisoryIDs\":[");
-	for (size_t i = 0; i < n; i++)
-		wr_fmt(&w, "%s\"%s\"", i == 0 ? "" : ",", name);
-	wr_str(&w, "]}");
-	AUTO_JSON json_t *j = jget_parse(w.buf, w.len, NULL);
-	assert_non_null(j);
-	struct advisory_pool pool = { NULL, 0, 0 };
-	struct level_result r;
-	enum dstack_status st = level_result_parse(j, &pool, &r, NULL);
-	if (st == DSTACK_OK)
-		assert_int_equal(r.count, n);
-	pool_free(&pool);
-	return st;
-}
-
-static void
-advisories_have_names_and_are_not_without_end(void **state)
-{
-	(void)state;
-	assert_int_equal(level_with(0, ""), DSTACK_OK);
-	assert_int_equal(level_with(1, "INTEL-SA-00615"), DSTACK_OK);
-	assert_int_equal(level_with(1, "12345678901234567890123"), DSTACK_OK);
-	assert_int_equal(
-	    level_with(1, "123456789012345678901234"), DSTACK_E_LIMIT);
-	assert_int_equal(level_with(1, ""), DSTACK_E_LIMIT);
-	assert_int_equal(level_with(LEVELS_MAX_ADVISORIES, "A"), DSTACK_OK);
-	assert_int_equal(
-	    level_with(LEVELS_MAX_ADVISORIES + 1, "A"), DSTACK_E_LIMIT);
-}
-
 static void
 tlv(struct wr *w, uint8_t tag, const struct wr *body)
 {
@@ -588,7 +552,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_have_the_type_and_size_asked_for),
-		cmocka_unit_test(advisories_have_names_and_are_not_without_end),
 		cmocka_unit_test(sgx_extensions_hold_each_part_once),
 		cmocka_unit_test(signed_text_is_cut_out_byte_for_byte),
 		cmocka_unit_test(answers_are_two_members_and_nothing_more),
