@@ -51,19 +51,21 @@ HAVE_ROOMS = $(foreach r,$(ROOMS),$(if $(wildcard lib/$(r)/*.c),$(r)))
 LIB_A = $(foreach r,$(HAVE_ROOMS),$(B)/lib/libdstack-$(r).a)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-# Programs' rooms, without their main.c, are archives too, for the tests.
-GUEST_C = $(filter-out guest/main.c,$(wildcard guest/*.c))
-HOST_C = $(wildcard host/*.c)
+# Programs by their rooms, without their main.c, are archives too, for the tests.
+GUEST_C = $(filter-out guest/init/main.c,$(wildcard guest/*/*.c))
+HOST_C = $(wildcard host/*/*.c)
 SIM_C = $(wildcard sim/*.c)
-CLI_C = $(filter-out cli/main.c,$(wildcard cli/*.c))
+CLI_C = $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
 PROG_A = $(if $(CLI_C),$(B)/lib/libdstack-cli.a) \
   $(if $(HOST_C),$(B)/lib/libdstack-host.a) \
   $(if $(SIM_C),$(B)/lib/libdstack-sim.a)
 GUEST_A = $(if $(GUEST_C),$(B)/lib/libdstack-guest.a)
 
 BIN = $(if $(wildcard cli/main.c),$(B)/bin/dstack) \
-  $(if $(wildcard guest/main.c),$(B)/bin/dstack-guest-sim $(B)/bin/dstack-guest-tdx)
-TESTS = $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
+  $(if $(wildcard guest/init/main.c),$(B)/bin/dstack-guest-sim $(B)/bin/dstack-guest-tdx)
+# tests/unit has the rooms of the code; the programs' names are told apart
+TEST_C = $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+TESTS = $(patsubst %.c,$(B)/test/%,$(notdir $(TEST_C)))
 FUZZERS = $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
 
 .PHONY: all bin lib check unit unit-build lint asan fuzz cov bench vmtest install clean
@@ -77,8 +79,8 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(PC_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # The flavour of the guest decides the TEE driver and the trust root, and is
-# the only difference between the two (guest/flavour.h).
-$(B)/obj/flavour-%.o: guest/main.c
+# the only difference between the two (guest/base/flavour.h).
+$(B)/obj/flavour-%.o: guest/init/main.c
 	$(SAY) CC '$< ($*)'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(PC_CFLAGS) $(CFLAGS_ALL) -MMD -MP \
@@ -115,7 +117,8 @@ $(B)/bin/dstack-guest-%: $(B)/obj/flavour-%.o $(GUEST_A) $(LIB_A)
 	  $(ROLES_U) $(call group,$(GUEST_A) $(LIB_A)) $(if $(GUEST_STATIC),$(shell $(PKG_CONFIG) --static --libs $(LIBS_GUEST)),$(call pc_libs,$(LIBS_GUEST)))
 .PRECIOUS: $(B)/obj/flavour-%.o
 
-$(B)/test/%: tests/unit/%.c $(PROG_A) $(GUEST_A) $(LIB_A)
+vpath test_%.c $(sort $(dir $(TEST_C)))
+$(B)/test/%: %.c $(PROG_A) $(GUEST_A) $(LIB_A)
 	$(SAY) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(PC_CFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< \

@@ -17,8 +17,8 @@
 
 #include "base/log.h"
 #include "base/own.h"
-#include "host/acme.h"
-#include "host/local_ca.h"
+#include "host/acme/acme.h"
+#include "host/acme/local_ca.h"
 
 static const char usage[] =
     "usage: dstack cert request [OPTION...]   one order, then done\n"

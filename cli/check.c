@@ -25,11 +25,11 @@
 #include "base/own.h"
 #include "base/rd.h"
 #include "cli/cmd.h"
-#include "cli/network.h"
+#include "cli/demo/network.h"
 #include "crypto/hash.h"
 #include "crypto/secp.h"
 #include "eth/rpc.h"
-#include "host/governance.h"
+#include "host/chain/governance.h"
 #include "protocol/statements.h"
 
 #define WAIT_S 10

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "crypto/secp.h"
-#include "host/node.h"
+#include "host/node/node.h"
 
 static const char usage[] =
     "usage: dstack node run [--config FILE] [--no-vm] [--auditing DIR]\n"

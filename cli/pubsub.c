@@ -8,7 +8,7 @@
 
 #include <event2/event.h>
 
-#include "host/pubsub.h"
+#include "host/relay/pubsub.h"
 
 static void
 on_signal(evutil_socket_t fd, short what, void *arg)

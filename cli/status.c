@@ -10,12 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/network.h"
+#include "cli/demo/network.h"
 #include "cli/tls_look.h"
 #include "crypto/secp.h"
 #include "eth/rpc.h"
-#include "host/governance.h"
-#include "host/http_client.h"
+#include "host/chain/governance.h"
+#include "host/http/client.h"
 #include "protocol/netcfg.h"
 
 static const char usage[] =

@@ -14,7 +14,7 @@
 
 #include "base/hex.h"
 #include "base/own.h"
-#include "host/config.h"
+#include "host/base/config.h"
 
 #define WAIT_S 3
 

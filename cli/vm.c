@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack vm: start, stop, log and probe. Nodes use host/vm.h directly. */
+/* dstack vm: start, stop, log and probe. Nodes use host/vm/vm.h directly. */
 #include "cli/cmd.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
-#include "host/vm.h"
-#include "host/vm_acpi.h"
+#include "host/vm/vm.h"
+#include "host/vm/acpi.h"
 
 #define STOP_MS 3000
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Initramfs archives: entries stay inside the buffer, paths are strings. */
-#include "host/cpio.h"
+#include "cli/image/cpio.h"
 
 #include <stdlib.h>
 #include <string.h>

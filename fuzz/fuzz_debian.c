@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Release and Packages texts: what is found lies inside, and it ends. */
-#include "host/debian.h"
+#include "cli/image/debian.h"
 
 #include <stdlib.h>
 #include <string.h>

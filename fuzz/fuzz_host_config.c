@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/config.h"
+#include "host/base/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

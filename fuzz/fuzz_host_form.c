@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "host/form.h"
+#include "host/http/form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/http_head.h"
+#include "host/http/head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

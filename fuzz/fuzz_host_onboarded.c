@@ -2,7 +2,7 @@
 /* The data of an Onboarded event, as an RPC endpoint gives it. */
 #include <stdlib.h>
 
-#include "host/kmcall.h"
+#include "host/chain/kmcall.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/onboarder.h"
+#include "host/join/onboarder.h"
 #include "protocol/messages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

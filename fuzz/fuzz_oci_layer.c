@@ -4,7 +4,7 @@
  * digests. Every path that comes out must be one that stays in the root.
  */
 #include "oci/oci.h"
-#include "tests/unit/tarmake.h"
+#include "tests/unit/lib/oci/tarmake.h"
 
 static enum dstack_status
 entry(void *ctx, const struct oci_entry *e, struct why *why)

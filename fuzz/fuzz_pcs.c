@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/collateral_entry.h"
+#include "host/collateral/entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -3,7 +3,7 @@
  * May this quote join? The two pure halves of the decision (PROTOCOL.md
  * section 5): what the quote and its collateral say by themselves, and what
  * the contract's proven lists say of that. Whoever reads the chain is in
- * between (guest/judge.h).
+ * between (guest/verifier/judge.h).
  */
 #ifndef PROTOCOL_POLICY_H
 #define PROTOCOL_POLICY_H

@@ -2,7 +2,7 @@
 /*
  * Records of the contract out of proven storage words: which slots to prove,
  * and what their words mean (layout.h). Pure; the words come from
- * guest/chain.h, which proves them.
+ * guest/chain/chain.h, which proves them.
  */
 #ifndef PROTOCOL_STATE_H
 #define PROTOCOL_STATE_H

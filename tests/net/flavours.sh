@@ -26,8 +26,8 @@ check() { # name, condition that must hold
 	fi
 }
 
-simroot=$(root guest/trust_sim.c)
-tdxroot=$(root guest/trust_tdx.c)
+simroot=$(root guest/tee/trust_sim.c)
+tdxroot=$(root guest/tee/trust_tdx.c)
 [ ${#simroot} -eq 128 ] && [ ${#tdxroot} -eq 128 ]
 [ -n "$(has_symbol "$tdx" '^tee_main$')" ] || {
 	echo "$tdx has no symbols to look at"

@@ -32,8 +32,8 @@ saw "gossip: one relay without authority that replays (promise 14); POST /onboar
 has register
 saw "blobs: a quote needs neither a blob nor the chain, its hash is in register"
 # bare metal
-grep -q tsm guest/tee_tdx.c || fail "no quote path on bare metal"
-saw "bare metal: guest/tee_tdx.c (configfs-tsm, QGS), tested on files (test_tee)"
+grep -q tsm guest/tee/tdx.c || fail "no quote path on bare metal"
+saw "bare metal: guest/tee/tdx.c (configfs-tsm, QGS), tested on files (test_tee)"
 # sections that were empty
 for f in SECURITY.md docs/internals.md docs/contract.md docs/verifier.md docs/volume.md; do
 	[ "$(wc -w <"$f")" -ge 100 ] || fail "$f says little"

@@ -336,7 +336,7 @@ sed -i 's/^"lock":"[0-9a-f]*"/"lock":"00"/' made/sim/manifest.json
 static "an image of another lock file" inputs 'made from the lock file 00'
 
 scene
-echo '/* other */' >>guest/init.c
+echo '/* other */' >>guest/init/init.c
 static "an image of other sources" inputs 'made from the sources'
 
 scene

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dstack app: make and look into the archives that guests run. */
+#include "cli/cmd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "cli/app/archive.h"
+
+#define MAX_FILES 100000
+
+static const char usage[] =
+    "usage: dstack app build DIR -o FILE [--config FILE] [--tag NAME:TAG]\n"
+    "       dstack app inspect FILE [--digest HEX] [--json]\n"
+    "       dstack app push [FILE] [--name NAME] [--config FILE] [--json]\n"
+    "       dstack app rollback [--config FILE] [--json]\n"
+    "  build    an archive as `docker save` makes it, from a folder that\n"
+    "           becomes the root; --config: JSON with Entrypoint, Cmd, Env,\n"
+    "           User, WorkingDir, ExposedPorts, StopSignal, Volumes\n"
+    "  inspect  check an archive whole and print the digest that the\n"
+    "           contract names\n"
+    "  push     into the host volumes and on to the contract\n"
+    "  rollback to what ran before, as a new version";
+
+struct tree {
+	struct oci_file *v;
+	size_t n;
+	struct why *why;
+};
+
+static void
+tree_free(struct tree *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free((void *)(uintptr_t)t->v[i].path);
+		free((void *)(uintptr_t)t->v[i].target);
+		free((void *)(uintptr_t)t->v[i].data);
+	}
+	free(t->v);
+}
+#define AUTO_TREE OWN_CLEANUP(tree_free)
+
+static enum dstack_status
+sys(struct why *why, const char *path)
+{
+	return why_set(why, DSTACK_E_SYS, "%.150s: %s", path, strerror(errno));
+}
+
+/* Whole file into memory; max 0: no bound. */
+static enum dstack_status
+slurp(int at, const char *name, void **out, size_t *n, struct why *why)
+{
+	AUTO_CLOSE int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat s;
+	if (fd < 0 || fstat(fd, &s) != 0)
+		return sys(why, name);
+	AUTO_FREE char *p = malloc((size_t)s.st_size + 1);
+	if (p == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "%.150s: no memory", name);
+	size_t got = 0;
+	while (got < (size_t)s.st_size) {
+		ssize_t r = read(fd, p + got, (size_t)s.st_size - got);
+		if (r < 0)
+			return sys(why, name);
+		if (r == 0)
+			break;
+		got += (size_t)r;
+	}
+	*n = got;
+	*out = take_ptr(&p);
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+one(struct tree *t, int dir, const char *name, char *path)
+{
+	struct oci_file f = { .path = path };
+	void *data = NULL;
+	char *target = NULL;
+	struct stat s;
+	enum dstack_status st = DSTACK_OK;
+	if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) != 0)
+		st = sys(t->why, path);
+	else if (S_ISDIR(s.st_mode))
+		f = (struct oci_file){ .path = path, .kind = OCI_DIR,
+			.mode = 0755 };
+	else if (S_ISREG(s.st_mode)) {
+		f.kind = OCI_FILE;
+		f.mode = (s.st_mode & 0100) != 0 ? 0755 : 0644;
+		st = slurp(dir, name, &data, &f.size, t->why);
+		f.data = data;
+	} else if (S_ISLNK(s.st_mode)) {
+		char to[OCI_MAX_PATH + 1];
+		ssize_t n = readlinkat(dir, name, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = '\0';
+		f.kind = OCI_SYMLINK;
+		f.mode = 0777;
+		target = strdup(to);
+		f.target = target;
+		if (target == NULL)
+			st = why_set(t->why, DSTACK_E_NOMEM, "no memory");
+	} else {
+		st = why_set(t->why, DSTACK_E_REJECTED,
+		    "%.150s: no file, folder or link", path);
+	}
+	if (st == DSTACK_OK && t->n % 256 == 0) {
+		struct oci_file *v =
+		    reallocarray(t->v, t->n + 256, sizeof(*v));
+		if (v == NULL || t->n > MAX_FILES)
+			st = why_set(t->why, DSTACK_E_LIMIT, "too many files");
+		if (v != NULL)
+			t->v = v;
+	}
+	if (st != DSTACK_OK) {
+		free(path);
+		free(target);
+		free(data);
+		return st;
+	}
+	t->v[t->n++] = f;
+	return DSTACK_OK;
+}
+
+/* A folder's entries in byte order of their names, each before its own. */
+static enum dstack_status
+walk(struct tree *t, int dir, const char *prefix, int depth)
+{
+	struct dirent **names = NULL;
+	char self[32];
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+	int n = depth > OCI_MAX_DEPTH ? -1 : scandir(self, &names, NULL, NULL);
+	if (n < 0)
+		return sys(t->why, prefix);
+	enum dstack_status st = DSTACK_OK;
+	for (int i = 1; i < n; i++) { /* by bytes, whatever the locale says */
+		struct dirent *x = names[i];
+		int k = i;
+		for (; k > 0 && strcmp(names[k - 1]->d_name, x->d_name) > 0; k--)
+			names[k] = names[k - 1];
+		names[k] = x;
+	}
+	for (int i = 0; i < n; i++) {
+		const char *name = names[i]->d_name;
+		char *path = NULL;
+		if (st != DSTACK_OK || strcmp(name, ".") == 0 ||
+		    strcmp(name, "..") == 0)
+			continue;
+		if (asprintf(&path, "%s%s%s", prefix,
+			prefix[0] != '\0' ? "/" : "", name) < 0) {
+			st = why_set(t->why, DSTACK_E_NOMEM, "no memory");
+			continue;
+		}
+		st = one(t, dir, name, path);
+		if (st != DSTACK_OK || t->v[t->n - 1].kind != OCI_DIR)
+			continue;
+		AUTO_CLOSE int sub = openat(
+		    dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		st = sub < 0 ? sys(t->why, path)
+			     : walk(t, sub, path, depth + 1);
+	}
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	return st;
+}
+
+static enum dstack_status
+write_file(const char *name, const struct wr *w, struct why *why)
+{
+	AUTO_FREE char *tmp = NULL;
+	if (asprintf(&tmp, "%s.part", name) < 0)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	AUTO_CLOSE int fd =
+	    open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return sys(why, tmp);
+	for (size_t done = 0; done < w->len;) {
+		ssize_t n = write(fd, w->buf + done, w->len - done);
+		if (n < 0)
+			return sys(why, tmp);
+		done += (size_t)n;
+	}
+	return rename(tmp, name) == 0 ? DSTACK_OK : sys(why, name);
+}
+
+static int
+build(const char *dir, const char *out, const char *config, const char *tag)
+{
+	struct why why = { "" };
+	AUTO_TREE struct tree t = { .why = &why };
+	AUTO_WR struct wr w = wr_new(0);
+	AUTO_FREE void *json = NULL;
+	struct oci_config c;
+	uint8_t digest[32];
+	char hex[65];
+	size_t n = 0;
+	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return cmd_fail("app build", sys(&why, dir), &why);
+	enum dstack_status st = walk(&t, fd, "", 1);
+	if (st == DSTACK_OK && config != NULL)
+		st = slurp(AT_FDCWD, config, &json, &n, &why);
+	if (st == DSTACK_OK)
+		st = oci_config_parse(
+		    json != NULL ? json : "{}", json != NULL ? n : 2, &c, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("app build", st, &why);
+	st = oci_build(t.v, t.n, &c, tag, &w, digest, &why);
+	oci_config_free(&c);
+	if (st == DSTACK_OK)
+		st = write_file(out, &w, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("app build", st, &why);
+	hex_encode(digest, 32, hex);
+	(void)printf("0x%s\n", hex);
+	return EXIT_YES;
+}
+
+static json_t *
+texts(char *const *v, size_t n)
+{
+	json_t *j = json_array();
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(j, json_string(v[i]));
+	return j;
+}
+
+static void
+print(const struct oci_image *img, bool as_json)
+{
+	const struct oci_config *c = oci_config(img);
+	size_t n = 0;
+	const struct oci_layer *l = oci_layers(img, &n);
+	char hex[65];
+	hex_encode(oci_digest(img), 32, hex);
+	json_t *layers = json_array();
+	if (!as_json)
+		(void)printf("digest      0x%s\n", hex);
+	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i}",
+	    "layers", layers, "entrypoint",
+	    texts(c->entrypoint, c->nentrypoint), "cmd", texts(c->cmd, c->ncmd),
+	    "env", texts(c->env, c->nenv), "volumes",
+	    texts(c->volumes, c->nvolumes), "user", c->user, "workdir",
+	    c->workdir, "stopsignal", c->stopsignal, "port", (int)c->port);
+	char id[67];
+	(void)snprintf(id, sizeof(id), "0x%s", hex);
+	(void)json_object_set_new(j, "digest", json_string(id));
+	for (size_t i = 0; i < n; i++) {
+		hex_encode(l[i].diff_id, 32, hex);
+		if (!as_json)
+			(void)printf("layer       %s %llu bytes\n", hex,
+			    (unsigned long long)l[i].size);
+		(void)json_array_append_new(layers,
+		    json_pack("{s:s, s:I}", "diff_id", hex, "size",
+			(json_int_t)l[i].size));
+	}
+	if (as_json) {
+		(void)json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+		(void)putchar('\n');
+	} else {
+		static const char *const keys[] = { "entrypoint", "cmd", "env",
+			"volumes", "user", "workdir", "stopsignal", "port" };
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+			char *t = json_dumps(json_object_get(j, keys[i]),
+			    JSON_COMPACT | JSON_ENCODE_ANY);
+			(void)printf("%-11s %s\n", keys[i], t);
+			free(t);
+		}
+	}
+	json_decref(j);
+}
+
+static int
+inspect(const char *file, const char *digest, bool as_json)
+{
+	struct why why = { "" };
+	uint8_t want[32];
+	if (digest != NULL &&
+	    hex_decode(digest, strlen(digest), want, 32) != DSTACK_OK)
+		return cmd_usage("dstack app inspect: --digest takes 64 hex "
+				 "digits");
+	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	enum dstack_status st =
+	    archive_open(file, digest != NULL ? want : NULL, &a, &why);
+	if (st == DSTACK_OK)
+		print(a.img, as_json);
+	if (st == DSTACK_OK)
+		return EXIT_YES;
+	(void)cmd_fail("app inspect", st, &why);
+	/* A file that is no image, or another one, is a "no" of ours. */
+	return st == DSTACK_E_SYS || st == DSTACK_E_NOMEM ? EXIT_UNDECIDED
+							  : EXIT_NO;
+}
+
+int
+cmd_app(int argc, char **argv)
+{
+	const char *opt[4] = { NULL }; /* -o, --config, --tag, --digest */
+	static const char *const name[] = { "-o", "--config", "--tag",
+		"--digest" };
+	const char *what = NULL;
+	bool json = false;
+	if (argc > 1 && (strcmp(argv[1], "push") == 0 ||
+			    strcmp(argv[1], "rollback") == 0))
+		return app_push(argc - 1, argv + 1);
+	for (int i = 2; i < argc; i++) {
+		size_t k = 0;
+		while (k < 4 && strcmp(argv[i], name[k]) != 0)
+			k++;
+		if (k < 4 && i + 1 < argc)
+			opt[k] = argv[++i];
+		else if (k == 4 && strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (k == 4 && argv[i][0] != '-' && what == NULL)
+			what = argv[i];
+		else
+			return cmd_usage(usage);
+	}
+	if (argc < 3 || what == NULL)
+		return cmd_usage(usage);
+	if (strcmp(argv[1], "build") == 0 && opt[0] != NULL && opt[3] == NULL &&
+	    !json)
+		return build(what, opt[0], opt[1], opt[2]);
+	if (strcmp(argv[1], "inspect") == 0 && opt[0] == NULL &&
+	    opt[1] == NULL && opt[2] == NULL)
+		return inspect(what, opt[3], json);
+	return cmd_usage(usage);
+}

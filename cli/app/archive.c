@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/app/archive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "host/base/files.h"
+
+#define MAX_UNPACKED (16ull << 30)
+#define PATH_LEN 700
+
+enum dstack_status
+archive_open(const char *path, const uint8_t *want, struct archive *out,
+    struct why *why)
+{
+	struct stat s;
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	memset(out, 0, sizeof(*out));
+	if (fd < 0 || fstat(fd, &s) != 0)
+		return why_set(why, DSTACK_E_SYS, "%.150s: %s", path,
+		    strerror(errno));
+	if (!S_ISREG(s.st_mode) || s.st_size <= 0)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "%.150s: empty, or no regular file", path);
+	void *p = mmap(
+	    NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return why_set(why, DSTACK_E_SYS, "%.150s: %s", path,
+		    strerror(errno));
+	out->map = p;
+	out->len = (size_t)s.st_size;
+	enum dstack_status st = oci_open(
+	    p, out->len, want, MAX_UNPACKED, &out->img, why);
+	if (st == DSTACK_OK)
+		return st;
+	archive_close(out);
+	return why_wrap(why, st, "%.150s", path);
+}
+
+void
+archive_close(struct archive *a)
+{
+	oci_free(a->img);
+	if (a->map != NULL)
+		(void)munmap(a->map, a->len);
+	memset(a, 0, sizeof(*a));
+}
+
+static void
+own_name(const uint8_t *digest, const char *dir, char out[static PATH_LEN])
+{
+	char hex[17];
+
+	hex_encode(digest, 8, hex);
+	(void)snprintf(out, PATH_LEN, "%s/app-%s.tar", dir, hex);
+}
+
+enum dstack_status
+archive_give(const struct archive *a, const char *dir, struct why *why)
+{
+	char path[PATH_LEN];
+	char part[PATH_LEN + 8];
+
+	own_name(oci_digest(a->img), dir, path);
+	(void)snprintf(part, sizeof(part), "%s.part", path);
+	AUTO_CLOSE int fd = open(part,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd >= 0 && files_write(fd, a->map, a->len) == DSTACK_OK &&
+	    rename(part, path) == 0)
+		return DSTACK_OK;
+	enum dstack_status st = why_set(
+	    why, DSTACK_E_SYS, "%.200s: %s", part, strerror(errno));
+	(void)unlink(part);
+	return st;
+}
+
+enum dstack_status
+archive_there(
+    const char *dir, const uint8_t digest[static 32], struct why *why)
+{
+	char path[PATH_LEN];
+	char hex[65];
+	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+
+	own_name(digest, dir, path);
+	if (archive_open(path, digest, &a, NULL) == DSTACK_OK)
+		return DSTACK_OK;
+	(void)snprintf(path, sizeof(path), "%s/app-example.tar", dir);
+	if (archive_open(path, digest, &a, NULL) == DSTACK_OK)
+		return DSTACK_OK;
+	hex_encode(digest, 32, hex);
+	return why_set(why, DSTACK_E_MISSING,
+	    "%.100s holds no archive of 0x%s; bring it with: dstack app push",
+	    dir, hex);
+}

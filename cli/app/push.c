@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dstack app push: a checked archive goes to the host volumes, then its
+ * digest to the contract. In that order: what the contract names is there.
+ */
+#include "cli/app/archive.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "cli/cmd.h"
+#include "cli/demo/network.h"
+#include "crypto/hash.h"
+#include "eth/rpc.h"
+#include "host/base/config.h"
+#include "host/chain/governance.h"
+#include "host/chain/kmcall.h"
+#include "protocol/layout.h"
+
+#define DEFAULT_FILE "host_volume/app-example.tar"
+
+static const char usage[] =
+    "usage: dstack app push [FILE] [--name NAME] [OPTION...]\n"
+    "       dstack app rollback [OPTION...]\n"
+    "  push      check the archive (default " DEFAULT_FILE "), copy it\n"
+    "            into the host volume and propose it as the next version\n"
+    "  rollback  propose what ran before as the next version\n"
+    "options:\n"
+    "  --config FILE    a node's host.env; again for each further node\n"
+    "  --key-file FILE  the contract owner's key (default PRIVKEY)\n"
+    "  --dir DIR        a network kept by dstack demo, instead of --config\n"
+    "  --json           what was proposed, as JSON\n"
+    "With neither: the network of " DEMO_DIR " when it runs, else host.env.";
+
+struct push {
+	const char *file;
+	const char *name;
+	const char *config[DEMO_NODES_MAX];
+	unsigned configs;
+	const char *dir;
+	const char *key_file;
+	bool json;
+	char volume[DEMO_NODES_MAX][CONFIG_TEXT];
+	unsigned volumes;
+	struct secret32 key;
+	struct gov gov;
+};
+
+static bool
+options(int argc, char **argv, struct push *p)
+{
+	static const struct option lopt[] = { { "config", 1, NULL, 'c' },
+		{ "key-file", 1, NULL, 'k' }, { "dir", 1, NULL, 'd' },
+		{ "name", 1, NULL, 'n' }, { "json", 0, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+		if (c == 'c' && p->configs < DEMO_NODES_MAX)
+			p->config[p->configs++] = optarg;
+		else if (c == 'k')
+			p->key_file = optarg;
+		else if (c == 'd' && strlen(optarg) < 64)
+			p->dir = optarg;
+		else if (c == 'n')
+			p->name = optarg;
+		else if (c == 'j')
+			p->json = true;
+		else
+			return false;
+	}
+	if (optind < argc && strcmp(argv[0], "push") == 0)
+		p->file = argv[optind++];
+	return optind == argc && (p->configs == 0 || p->dir == NULL) &&
+	    (p->name == NULL || strcmp(argv[0], "push") == 0);
+}
+
+static enum dstack_status
+from_network(struct push *p, const struct network_info *net, struct why *why)
+{
+	char owner[100];
+
+	network_owner_key(net->dir, owner);
+	memcpy(p->gov.contract, net->contract, 20);
+	for (unsigned i = 0; i < net->nodes; i++)
+		(void)snprintf(p->volume[i], sizeof(p->volume[i]),
+		    "%s/node%u/host_volume", net->dir, i);
+	p->volumes = net->nodes;
+	p->gov.rpc = rpc_new(net->rpc);
+	if (p->gov.rpc == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	return cmd_read_key(
+	    p->key_file != NULL ? p->key_file : owner, &p->key, why);
+}
+
+static enum dstack_status
+from_configs(struct push *p, struct why *why)
+{
+	enum dstack_status st = DSTACK_OK;
+
+	for (unsigned i = 0; i < p->configs && st == DSTACK_OK; i++) {
+		AUTO_CONFIG struct host_config c = { .chain_id = 0 };
+		st = config_load(p->config[i], &c, why);
+		if (st != DSTACK_OK)
+			break;
+		memcpy(p->volume[i], c.host_volume, CONFIG_TEXT);
+		if (i == 0) {
+			memcpy(p->gov.contract, c.contract, 20);
+			p->gov.chain_id = c.chain_id;
+			p->gov.rpc = rpc_new(c.rpc_url);
+			p->key = c.privkey;
+		} else if (memcmp(p->gov.contract, c.contract, 20) != 0 ||
+		    p->gov.chain_id != c.chain_id) {
+			st = why_set(why, DSTACK_E_REJECTED,
+			    "%s and %s are of two networks", p->config[0],
+			    p->config[i]);
+		}
+	}
+	p->volumes = p->configs;
+	if (st == DSTACK_OK && p->gov.rpc == NULL)
+		st = why_set(why, DSTACK_E_NOMEM, "no memory");
+	if (st == DSTACK_OK && p->key_file != NULL)
+		st = cmd_read_key(p->key_file, &p->key, why);
+	return st;
+}
+
+/* Which network, whose volumes, whose key. */
+static enum dstack_status
+find(struct push *p, struct why *why)
+{
+	const char *dir = p->dir != NULL ? p->dir : DEMO_DIR;
+	struct network_info net;
+	uint64_t id = 0;
+	enum dstack_status st = DSTACK_E_MISSING;
+
+	if (p->configs == 0)
+		st = network_running(dir, &net, why);
+	if (st == DSTACK_OK) {
+		st = from_network(p, &net, why);
+	} else if (p->dir == NULL) {
+		if (p->configs == 0)
+			p->config[p->configs++] = "host.env";
+		st = from_configs(p, why);
+	}
+	if (st == DSTACK_OK)
+		st = rpc_chain_id(p->gov.rpc, &id, why);
+	if (st == DSTACK_OK && p->gov.chain_id != 0 && p->gov.chain_id != id)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the RPC serves chain %llu, %s says CHAIN_ID=%llu",
+		    (unsigned long long)id, p->config[0],
+		    (unsigned long long)p->gov.chain_id);
+	p->gov.chain_id = id;
+	p->gov.key = &p->key;
+	return st;
+}
+
+/* "…/NAME.tar" is a first version's name, where none is given. */
+static void
+name_of(const char *file, char out[static KM_APP_NAME_MAX + 1])
+{
+	const char *slash = strrchr(file, '/');
+	const char *base = slash != NULL ? slash + 1 : file;
+	size_t n = strcspn(base, ".");
+
+	(void)snprintf(out, KM_APP_NAME_MAX + 1, "%.*s",
+	    (int)(n > 0 && n <= KM_APP_NAME_MAX ? n : 0), base);
+	if (out[0] == '\0')
+		(void)snprintf(out, KM_APP_NAME_MAX + 1, "app");
+}
+
+static void
+tell(const struct push *p, const struct state_app *a, bool new)
+{
+	char hex[65];
+
+	hex_encode(a->digest, 32, hex);
+	if (p->json) {
+		json_t *o = json_pack("{s:s,s:s+,s:I,s:I,s:b,s:i}", "name",
+		    a->name, "digest", "0x", hex, "version",
+		    (json_int_t)a->version, "notBefore",
+		    (json_int_t)a->not_before, "proposed", new, "volumes",
+		    (int)p->volumes);
+		(void)json_dumpf(o, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(o);
+		return;
+	}
+	printf("%s version %llu, 0x%s, %s; nodes run it from %llu on "
+	       "(Unix seconds); watch it with: dstack status\n",
+	    a->name, (unsigned long long)a->version, hex,
+	    new ? "proposed" : "is the newest already",
+	    (unsigned long long)a->not_before);
+}
+
+static enum dstack_status
+propose(struct push *p, const uint8_t digest[static 32], const char *name,
+    const struct state_app *latest, struct why *why)
+{
+	struct state_app previous;
+	struct state_app now;
+	uint8_t id[32];
+
+	if (latest->version != 0)
+		memcpy(id, latest->app_id, 32);
+	else
+		keccak256(name, strlen(name), id);
+	enum dstack_status st = gov_propose_app(&p->gov, id, digest, name,
+	    latest->version + 1, 0, why);
+	if (st == DSTACK_OK)
+		st = gov_read_apps(&p->gov, &previous, &now, why);
+	if (st == DSTACK_OK)
+		tell(p, &now, true);
+	return st;
+}
+
+static enum dstack_status
+push(struct push *p, struct why *why)
+{
+	struct state_app previous;
+	struct state_app latest;
+	char name[KM_APP_NAME_MAX + 1];
+	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	enum dstack_status st = archive_open(p->file, NULL, &a, why);
+
+	if (st == DSTACK_OK)
+		st = find(p, why);
+	if (st == DSTACK_OK)
+		st = gov_read_apps(&p->gov, &previous, &latest, why);
+	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK; i++)
+		st = archive_give(&a, p->volume[i], why);
+	if (st != DSTACK_OK)
+		return st;
+	if (latest.version != 0 && !latest.stopped &&
+	    memcmp(latest.digest, oci_digest(a.img), 32) == 0) {
+		tell(p, &latest, false);
+		return DSTACK_OK;
+	}
+	name_of(p->file, name);
+	return propose(p, oci_digest(a.img),
+	    p->name != NULL           ? p->name
+	        : latest.version != 0 ? latest.name
+	                              : name,
+	    &latest, why);
+}
+
+static enum dstack_status
+rollback(struct push *p, struct why *why)
+{
+	struct state_app previous;
+	struct state_app latest;
+	enum dstack_status st = find(p, why);
+
+	if (st == DSTACK_OK)
+		st = gov_read_apps(&p->gov, &previous, &latest, why);
+	if (st == DSTACK_OK && previous.version == 0)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "no version has run before this one");
+	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK; i++)
+		st = archive_there(p->volume[i], previous.digest, why);
+	return st == DSTACK_OK
+	    ? propose(p, previous.digest, previous.name, &latest, why)
+	    : st;
+}
+
+int
+app_push(int argc, char **argv)
+{
+	struct push p;
+	struct why why = { "" };
+
+	memset(&p, 0, sizeof(p));
+	p.file = DEFAULT_FILE;
+	if (!options(argc, argv, &p))
+		return cmd_usage(usage);
+	enum dstack_status st = strcmp(argv[0], "push") == 0
+	    ? push(&p, &why)
+	    : rollback(&p, &why);
+	rpc_free(p.gov.rpc);
+	secret32_wipe(&p.key);
+	const char *error = st != DSTACK_OK ? km_error_name(why.text) : NULL;
+	if (error != NULL)
+		st = why_set(&why, DSTACK_E_REJECTED,
+		    "the contract refuses: %s (docs/contract.md)", error);
+	if (st == DSTACK_OK)
+		return EXIT_YES;
+	(void)cmd_fail("app", st, &why);
+	/* a file that is no image is a "no" of ours */
+	return st == DSTACK_E_FORMAT || st == DSTACK_E_LIMIT ? EXIT_NO
+							     : cmd_exit(st);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dstack contract netcfg: the measured network configuration, for all nodes
+ * of a network the same, from what the chain says of the contract. What is
+ * not given has the default of the network's kind (simulated TEE or not).
+ */
+#include "cli/contract/contract.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "crypto/hash.h"
+#include "crypto/secp.h"
+#include "protocol/netcfg.h"
+
+#define CONFIRMATIONS 12 /* where a chain has other miners */
+
+static enum dstack_status
+save(const char *path, const struct wr *text, struct why *why)
+{
+	char part[CONFIG_TEXT + 32];
+
+	(void)snprintf(part, sizeof(part), "%s.part", path);
+	AUTO_CLOSE int fd = open(part,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 ||
+	    write(fd, text->buf, text->len) != (ssize_t)text->len ||
+	    rename(part, path) != 0)
+		return why_set(why, DSTACK_E_SYS, "%.200s: %s", path,
+		    strerror(errno));
+	return DSTACK_OK;
+}
+
+enum dstack_status
+verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
+{
+	struct netcfg n = { .chain_id = g->chain_id,
+		.view = NETCFG_VIEW_RPC,
+		.heartbeat = a->heartbeat };
+	struct gov_view v;
+	uint8_t digest[48];
+	char hex[97];
+	char path[CONFIG_TEXT + 16];
+	char contract[43];
+	AUTO_WR struct wr text = wr_new(NETCFG_MAX);
+
+	if (a->domain == NULL)
+		return why_set(why, DSTACK_E_MISSING,
+		    "under which name is the app served? --domain NAME");
+	size_t len = strlen(a->domain);
+	if (len > NETCFG_DOMAIN_MAX)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "--domain: over %d bytes", NETCFG_DOMAIN_MAX);
+	memcpy(n.tls_domain, a->domain, len + 1);
+	enum dstack_status st = gov_read(g, &v, why);
+	if (st != DSTACK_OK)
+		return st;
+	memcpy(n.contract, g->contract, 20);
+	memcpy(n.code_hash, v.code_hash, 32);
+	n.ct = v.ct_onchain ? NETCFG_CT_ONCHAIN : NETCFG_CT_RELAY;
+	n.confirmations = a->has_confirmations ? a->confirmations
+	    : v.sim                            ? 0
+					       : CONFIRMATIONS;
+	n.log_app = a->log_app != NULL ? strcmp(a->log_app, "yes") == 0
+				       : v.sim;
+	st = netcfg_write(&n, &text, why);
+	if (st != DSTACK_OK)
+		return st;
+	(void)snprintf(path, sizeof(path), "%s/netcfg", a->host_volume);
+	st = save(a->out != NULL ? a->out : path, &text, why);
+	if (st != DSTACK_OK)
+		return st;
+	sha384(text.buf, text.len, digest);
+	hex_encode(digest, 48, hex);
+	eip55(g->contract, contract);
+	return contract_print(
+	    json_pack("{s:s,s:I,s:s,s:s,s:s+}", "file",
+		a->out != NULL ? a->out : path, "chainId",
+		(json_int_t)g->chain_id, "contract", contract, "domain",
+		a->domain, "mrconfigid", "0x", hex),
+	    a);
+}

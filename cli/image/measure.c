@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dstack image measure: the registers a guest will have, computed from its
+ * files and the shape of its VM, never taken from a guest.
+ */
+#include "cli/image/image.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "cli/cmd.h"
+#include "cli/demo/network.h"
+#include "host/node/node.h"
+#include "host/vm/vm.h"
+#include "protocol/statements.h"
+#include "sim/measure.h"
+
+#define CMDLINE_MAX 4096
+#define NETCFG_MAX 4096
+#define PATH_LEN 512
+
+static enum dstack_status
+slurp(const char *path, char *out, size_t cap, size_t *len, struct why *why)
+{
+	FILE *f = fopen(path, "rbe");
+
+	if (f == NULL)
+		return why_set(why, DSTACK_E_MISSING, "%s: %s", path,
+		    strerror(errno));
+	*len = fread(out, 1, cap, f);
+	(void)fclose(f);
+	if (*len >= cap)
+		return why_set(why, DSTACK_E_LIMIT, "%s: over %zu bytes", path,
+		    cap - 1);
+	out[*len] = '\0';
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+measure(const char *dir, const char *netcfg, struct sim_boot *b,
+    struct sim_measurements *m, struct why *why)
+{
+	char path[PATH_LEN], cmdline[CMDLINE_MAX], text[NETCFG_MAX + 1];
+	size_t n = 0;
+	enum dstack_status st;
+
+	(void)snprintf(path, sizeof(path), "%s/vmlinuz", dir);
+	st = sim_hash_file(path, b->kernel, why);
+	(void)snprintf(path, sizeof(path), "%s/initramfs.cpio.zst", dir);
+	if (st == DSTACK_OK)
+		st = sim_hash_file(path, b->initramfs, why);
+	(void)snprintf(path, sizeof(path), "%s/cmdline", dir);
+	if (st == DSTACK_OK)
+		st = slurp(path, cmdline, sizeof(cmdline), &n, why);
+	if (st == DSTACK_OK)
+		st = slurp(netcfg, text, sizeof(text), &n, why);
+	if (st != DSTACK_OK)
+		return st;
+	b->cmdline = cmdline;
+	b->netcfg = text;
+	b->netcfglen = n;
+	sim_measure(b, m);
+	return DSTACK_OK;
+}
+
+/* host.env of the node: the one named, the running demo's, or ./host.env. */
+static enum dstack_status
+node_config(
+    const char *config, struct host_config *c, bool *no_vm, struct why *why)
+{
+	struct network_info net;
+	char env[96];
+
+	if (config == NULL &&
+	    network_running(DEMO_DIR, &net, NULL) == DSTACK_OK) {
+		(void)snprintf(
+		    env, sizeof(env), "%s/node0/host.env", net.dir);
+		config = env;
+		*no_vm = net.no_vm;
+	}
+	return config_load(config != NULL ? config : "host.env", c, why);
+}
+
+static void
+row(const char *name, const uint8_t *p, size_t n, bool json)
+{
+	char hex[97];
+
+	hex_encode(p, n, hex);
+	printf(json ? ",\"%s\":\"%s\"" : "%-10s %s\n", name, hex);
+}
+
+void
+image_measure_rows(const uint8_t mrtd[48], const uint8_t rtmr[4][48],
+    const uint8_t mrconfigid[48], const uint8_t tuple[32], bool json)
+{
+	row("mrtd", mrtd, 48, json);
+	row("rtmr0", rtmr[0], 48, json);
+	row("rtmr1", rtmr[1], 48, json);
+	row("rtmr2", rtmr[2], 48, json);
+	row("mrconfigid", mrconfigid, 48, json);
+	row("tuple", tuple, 32, json);
+}
+
+static void
+show(const struct sim_measurements *m, bool json)
+{
+	uint8_t tuple[32];
+
+	stmt_tuple_hash(m->mrtd, m->rtmr, m->mrconfigid, tuple);
+	if (json)
+		printf("{\"tee\":\"simulated\"");
+	image_measure_rows(m->mrtd, m->rtmr, m->mrconfigid, tuple, json);
+	printf(json ? "}\n"
+		    : "These are the simulator's registers; allow the tuple "
+		      "with: dstack contract allow-tuple HASH\n");
+}
+
+static bool
+number(const char *text, unsigned long max, uint32_t *out)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	*out = (uint32_t)v;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && v >= 1 &&
+	    v <= max;
+}
+
+/* Did QEMU X.Y still write into the kernel's setup header? */
+static bool
+qemu_version(const char *text, bool *patched)
+{
+	unsigned major = 0, minor = 0;
+	char end = 0;
+
+	if (sscanf(text, "%3u.%3u%c", &major, &minor, &end) != 2)
+		return false;
+	*patched = major < 10 || (major == 10 && minor < 2);
+	return true;
+}
+
+struct request {
+	struct measure_tdx t;
+	const char *config;
+	bool tdx, sim, no_vm, sized, ok;
+};
+
+static void
+options(int argc, char **argv, struct request *r)
+{
+	static const struct option lopt[] = { { "netcfg", 1, NULL, 'n' },
+		{ "memory", 1, NULL, 'm' }, { "vcpus", 1, NULL, 'c' },
+		{ "json", 0, NULL, 'j' }, { "config", 1, NULL, 'C' },
+		{ "no-vm", 0, NULL, 'N' }, { "tee", 1, NULL, 't' },
+		{ "firmware", 1, NULL, 'f' }, { "acpi", 1, NULL, 'a' },
+		{ "machine", 1, NULL, 'M' }, { "qemu", 1, NULL, 'q' },
+		{ "phys-bits", 1, NULL, 'b' }, { "events", 0, NULL, 'e' }, 
+		{ "ccel", 1, NULL, 'l' }, { "quote", 1, NULL, 'Q' }, { NULL, 0, NULL, 0 } };
+	struct measure_tdx *t = &r->t;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+		r->sized = r->sized || c == 'm' || c == 'c';
+		r->tdx = r->tdx || strchr("faMqelbQ", c) != NULL;
+		switch (c) {
+		case 'C': r->config = optarg; break;
+		case 'N': r->no_vm = true; break;
+		case 'n': t->netcfg = optarg; break;
+		case 'm': r->ok &= number(optarg, 1 << 20, &t->memory_mib); break;
+		case 'c': r->ok &= number(optarg, 64, &t->vcpus); break;
+		case 'j': t->json = true; break;
+		case 't':
+			r->tdx = r->tdx || strcmp(optarg, "tdx") == 0;
+			r->sim = strcmp(optarg, "sim") == 0;
+			r->ok &= r->sim || strcmp(optarg, "tdx") == 0;
+			break;
+		case 'f': t->firmware = optarg; break;
+		case 'a': t->acpi = optarg; break;
+		case 'M': t->machine = optarg; break;
+		case 'q': r->ok &= qemu_version(optarg, &t->patched_header); break;
+		case 'b': r->ok &= number(optarg, 57, &t->phys_bits); break;
+		case 'e': t->events = true; break;
+		case 'l': t->ccel = optarg; break;
+		case 'Q': t->quote = optarg; break;
+		default: r->ok = false;
+		}
+	}
+	r->ok &= !(r->sim && r->tdx);
+}
+
+/* A node of FLAVOUR=tdx is measured as what it will be. */
+static int
+of_node(struct request *r)
+{
+	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
+	struct node_options o = { .cfg = &c, .no_vm = r->no_vm };
+	struct sim_measurements m;
+	struct why why = { "" };
+	char image[CONFIG_TEXT + 8], netcfg[CONFIG_TEXT + 8];
+	enum dstack_status st = node_config(r->config, &c, &o.no_vm, &why);
+
+	if (st == DSTACK_OK && !c.sim && !r->sim && !o.no_vm) {
+		(void)snprintf(image, sizeof(image), "%s/tdx", c.image);
+		(void)snprintf(
+		    netcfg, sizeof(netcfg), "%s/netcfg", c.host_volume);
+		r->t.image = image;
+		r->t.netcfg = netcfg;
+		r->t.vcpus = c.cpus;
+		r->t.memory_mib = c.memory_mb;
+		if (r->t.firmware == NULL)
+			r->t.firmware = c.firmware;
+		return image_measure_tdx(&r->t);
+	}
+	if (st == DSTACK_OK && r->tdx)
+		st = why_set(&why, DSTACK_E_MISSING,
+		    "that node has FLAVOUR=sim: no TDX registers");
+	if (st == DSTACK_OK)
+		st = node_measure(&o, &m, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("image", st, &why);
+	show(&m, r->t.json);
+	return EXIT_YES;
+}
+
+/* Does the image's manifest say that it is for trust domains? */
+static bool
+of_flavour_tdx(const char *dir)
+{
+	char path[PATH_LEN];
+
+	(void)snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	json_t *m = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	const char *f = json_string_value(json_object_get(m, "flavour"));
+	bool tdx = f != NULL && strcmp(f, "tdx") == 0;
+	json_decref(m);
+	return tdx;
+}
+
+int
+image_measure(int argc, char **argv)
+{
+	struct request r = { .ok = true,
+		.t = { .vcpus = VM_VCPUS, .memory_mib = VM_MEMORY_MIB } };
+	struct measure_tdx *t = &r.t;
+	struct sim_measurements m;
+	struct why why = { "" };
+
+	options(argc, argv, &r);
+	if (r.ok && optind == argc && t->netcfg == NULL && !r.sized)
+		return of_node(&r);
+	if (!r.ok || optind + 1 != argc || t->netcfg == NULL ||
+	    r.config != NULL || r.no_vm)
+		return cmd_usage(image_usage);
+	t->image = argv[optind];
+	if (t->firmware == NULL)
+		t->firmware = VM_FIRMWARE;
+	if (r.tdx || (!r.sim && of_flavour_tdx(t->image)))
+		return image_measure_tdx(t);
+	struct sim_boot b = { .vcpus = t->vcpus, .memory_mib = t->memory_mib };
+	enum dstack_status st = measure(t->image, t->netcfg, &b, &m, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("image", st, &why);
+	show(&m, t->json);
+	return EXIT_YES;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dstack quote show|verify: an attestation quote for people and scripts. */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "cli/cmd.h"
+#include "cli/quote/input.h"
+#include "dcap/json.h"
+
+static const char usage[] =
+    "usage: dstack quote show FILE [--at TIME] [--root FILE] [--json]\n"
+    "       dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
+    "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]\n"
+    "       dstack quote collateral QUOTE|--fmspc HEX [options]\n"
+    "FILE: raw, hex or base64, - for standard input. TIME: Unix seconds or RFC 3339.";
+
+struct args {
+	const char *quote, *collateral, *at, *root, *report_data, *policy;
+	bool json;
+};
+
+static bool
+take_args(int argc, char **argv, struct args *a)
+{
+	static const struct option options[] = {
+		{ "collateral", required_argument, NULL, 'c' },
+		{ "at", required_argument, NULL, 'a' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "report-data", required_argument, NULL, 'd' },
+		{ "policy", required_argument, NULL, 'p' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+	optind = 1;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'c': a->collateral = optarg; break;
+		case 'a': a->at = optarg; break;
+		case 'r': a->root = optarg; break;
+		case 'd': a->report_data = optarg; break;
+		case 'p': a->policy = optarg; break;
+		case 'j': a->json = true; break;
+		default: return false;
+		}
+	}
+	if (argc - optind != 1)
+		return false;
+	a->quote = argv[optind];
+	return true;
+}
+
+static void
+put_hex(json_t *o, const char *name, const void *p, size_t n)
+{
+	char hex[2 * 64 + 1];
+	hex_encode(p, n, hex);
+	(void)json_object_set_new(o, name, json_string(hex));
+}
+
+static void
+put_text(json_t *o, const char *name, const char *s)
+{
+	(void)json_object_set_new(o, name, json_string(s));
+}
+
+static void
+put_td(json_t *o, const struct dcap_verdict *v)
+{
+	json_t *rtmr = json_array();
+	for (int i = 0; i < 4; i++) {
+		char hex[97];
+		hex_encode(v->rtmr[i], 48, hex);
+		(void)json_array_append_new(rtmr, json_string(hex));
+	}
+	put_hex(o, "mr_td", v->mr_td, 48);
+	(void)json_object_set_new(o, "rtmr", rtmr);
+	put_hex(o, "td_attributes", v->td_attributes, 8);
+	put_hex(o, "xfam", v->xfam, 8);
+	put_hex(o, "mr_config_id", v->mr_config_id, 48);
+	put_hex(o, "mr_owner", v->mr_owner, 48);
+	put_hex(o, "mr_owner_config", v->mr_owner_config, 48);
+	put_hex(o, "mr_seam", v->mr_seam, 48);
+	put_hex(o, "mr_signer_seam", v->mr_signer_seam, 48);
+	put_hex(o, "seam_attributes", v->seam_attributes, 8);
+	put_hex(o, "tee_tcb_svn", v->tee_tcb_svn, 16);
+	if (v->body == DCAP_BODY_TD15) {
+		put_hex(o, "tee_tcb_svn2", v->tee_tcb_svn2, 16);
+		put_hex(o, "mr_service_td", v->mr_service_td, 48);
+	}
+}
+
+static void
+put_sgx(json_t *o, const struct dcap_verdict *v)
+{
+	put_hex(o, "mr_enclave", v->mr_enclave, 32);
+	put_hex(o, "mr_signer", v->mr_signer, 32);
+	put_hex(o, "attributes", v->sgx_attributes, 16);
+	put_hex(o, "cpu_svn", v->sgx_cpusvn, 16);
+	(void)json_object_set_new(
+	    o, "isv_prod_id", json_integer(v->isv_prod_id));
+	(void)json_object_set_new(o, "isv_svn", json_integer(v->isv_svn));
+}
+
+/* What the quote itself says; nothing if it could not be parsed. */
+static void
+put_quote(json_t *o, const struct dcap_verdict *v)
+{
+	if (v->version == 0)
+		return;
+	put_text(o, "tee", v->tee == DCAP_TEE_SGX ? "sgx" : "tdx");
+	(void)json_object_set_new(o, "version", json_integer(v->version));
+	put_hex(o, "fmspc", v->fmspc, 6);
+	json_t *flags = json_array();
+	for (unsigned i = 0; i < DCAP_FLAGS; i++)
+		if ((v->policy_flags & 1u << i) != 0)
+			(void)json_array_append_new(
+			    flags, json_string(dcap_flag_text(i)));
+	(void)json_object_set_new(o, "policy_flags", flags);
+	put_hex(o, "report_data", v->report_data, 64);
+	put_hex(o, "user_data", v->user_data, 20);
+	(void)json_object_set_new(
+	    o, "trailing_bytes", json_integer((json_int_t)v->trailing));
+	if (v->tee == DCAP_TEE_SGX)
+		put_sgx(o, v);
+	else
+		put_td(o, v);
+}
+
+static void
+put_tcb(json_t *o, const struct dcap_verdict *v)
+{
+	json_t *ids = json_array();
+	for (unsigned i = 0; i < v->advisories; i++)
+		(void)json_array_append_new(ids, json_string(v->advisory[i]));
+	put_text(o, "tcb_status", dcap_tcb_status_text(v->tcb_status));
+	(void)json_object_set_new(o, "advisory_ids", ids);
+	put_text(o, "tcb_date", v->tcb_date);
+	put_text(o, "platform_status",
+	    dcap_tcb_status_text(v->platform_status));
+	if (v->module_status != DCAP_TCB_NONE)
+		put_text(o, "tdx_module_status",
+		    dcap_tcb_status_text(v->module_status));
+	put_text(o, "qe_status", dcap_tcb_status_text(v->qe_status));
+	(void)json_object_set_new(o, "tcb_evaluation_data_number",
+	    json_integer(v->tcb_eval));
+}
+
+/* One line of JSON, or "name: value" lines. */
+static int
+print(const json_t *o, bool json)
+{
+	if (json) {
+		if (json_dumpf(o, stdout, JSON_COMPACT) != 0)
+			return EXIT_UNDECIDED;
+		return putchar('\n') == EOF ? EXIT_UNDECIDED : EXIT_YES;
+	}
+	const char *name;
+	json_t *v;
+	json_object_foreach((json_t *)(uintptr_t)o, name, v) {
+		if (json_is_string(v) && json_string_length(v) == 0)
+			continue;
+		printf("%s:", name);
+		size_t i;
+		json_t *e;
+		if (json_is_string(v))
+			printf(" %s", json_string_value(v));
+		else if (json_is_integer(v))
+			printf(" %lld", (long long)json_integer_value(v));
+		else if (json_is_boolean(v))
+			printf(" %s", json_is_true(v) ? "yes" : "no");
+		json_array_foreach(v, i, e)
+			printf(" %s", json_string_value(e));
+		printf("\n");
+	}
+	return EXIT_YES;
+}
+
+static int
+show(const struct args *a)
+{
+	AUTO_FREE uint8_t *quote = NULL;
+	size_t len = 0;
+	struct why why = { "" };
+	uint8_t root[64];
+	int64_t now = 0;
+	bool signatures, chain;
+	enum dcap_code code;
+	struct dcap_verdict v;
+	if (quote_read_time(a->at, &now, &why) != DSTACK_OK) {
+		log_line("quote: --at: %s", why.text);
+		return EXIT_USAGE;
+	}
+	enum dstack_status st = quote_read_quote(a->quote, &quote, &len, &why);
+	if (st == DSTACK_OK)
+		st = quote_read_root(a->root, root, &why);
+	if (st != DSTACK_OK) {
+		(void)cmd_fail("quote", st, &why);
+		return EXIT_UNDECIDED;
+	}
+	st = dcap_inspect(
+	    quote, len, now, root, &signatures, &chain, &code, &v);
+	AUTO_JSON json_t *o = json_object();
+	put_text(o, "note", "parsed fields; no verdict on the quote");
+	if (code != DCAP_OK) {
+		put_text(o, "problem", dcap_code_text(code));
+		put_text(o, "message", v.why.text);
+	}
+	(void)json_object_set_new(
+	    o, "signature_valid", json_boolean(signatures));
+	(void)json_object_set_new(o, "chain_valid", json_boolean(chain));
+	put_quote(o, &v);
+	int rc = print(o, a->json);
+	return rc == EXIT_YES && v.version == 0 ? EXIT_NO : rc;
+}
+
+/* Everything the judgement takes; what cannot be read is no verdict. */
+struct inputs {
+	uint8_t *quote;
+	size_t len;
+	struct dcap_collateral *c; /* NULL: refused, see code and why */
+	enum dcap_code code;
+	struct why why;
+	uint8_t root[64];
+	uint8_t report_data[64];
+	struct quote_policy policy;
+};
+
+static void
+free_inputs(struct inputs *in)
+{
+	free(in->quote);
+	dcap_collateral_free(in->c);
+	quote_policy_free(&in->policy);
+}
+
+/* A directory of files, or one JSON document. */
+static enum dstack_status
+read_collateral(const char *path, struct inputs *in, struct why *why)
+{
+	AUTO_FREE uint8_t *text = NULL;
+	size_t len = 0;
+	struct stat sb;
+	enum dstack_status st;
+	if (stat(path, &sb) == 0 && S_ISDIR(sb.st_mode)) {
+		st = quote_load_dir(path, &in->c, &in->code, &in->why);
+	} else {
+		st = quote_read_file(
+		    path, DCAP_MAX_COLLATERAL, &text, &len, why);
+		if (st != DSTACK_OK)
+			return st;
+		st = dcap_collateral_load(
+		    text, len, &in->c, &in->code, &in->why);
+	}
+	if (st == DSTACK_OK || in->code != DCAP_REFUSED)
+		return DSTACK_OK; /* a refusal is a verdict */
+	*why = in->why;
+	return st;
+}
+
+static void
+judge(const struct args *a, const struct inputs *in, int64_t now,
+    struct dcap_verdict *v)
+{
+	if (in->c != NULL) {
+		enum dstack_status st = dcap_authenticate(in->quote, in->len,
+		    in->c, now, in->root,
+		    a->report_data != NULL ? in->report_data : NULL, v);
+		if (st == DSTACK_OK && a->policy != NULL)
+			(void)!dcap_apply_policy(v, &in->policy.p);
+		return;
+	}
+	/* show what the quote says, under the collateral's refusal */
+	bool sig, chain;
+	enum dcap_code unused;
+	(void)!dcap_inspect(in->quote, in->len, now, in->root, &sig, &chain,
+	    &unused, v);
+	v->code = in->code;
+	v->why = in->why;
+}
+
+static int
+verify(const struct args *a)
+{
+	OWN_CLEANUP(free_inputs) struct inputs in = { .quote = NULL };
+	struct why why = { "" };
+	int64_t now = 0;
+	struct dcap_verdict v;
+	if (a->collateral == NULL)
+		return cmd_usage(usage);
+	if (quote_read_time(a->at, &now, &why) != DSTACK_OK) {
+		log_line("quote: --at: %s", why.text);
+		return EXIT_USAGE;
+	}
+	if (a->report_data != NULL && hex_decode(a->report_data,
+	    strlen(a->report_data), in.report_data, 64) != DSTACK_OK) {
+		log_line("quote: --report-data: not 64 bytes in hex");
+		return EXIT_USAGE;
+	}
+	enum dstack_status st =
+	    quote_read_quote(a->quote, &in.quote, &in.len, &why);
+	if (st == DSTACK_OK)
+		st = read_collateral(a->collateral, &in, &why);
+	if (st == DSTACK_OK)
+		st = quote_read_root(a->root, in.root, &why);
+	if (st == DSTACK_OK && a->policy != NULL)
+		st = quote_read_policy(a->policy, &in.policy, &why);
+	if (st != DSTACK_OK) {
+		(void)cmd_fail("quote", st, &why);
+		return EXIT_UNDECIDED;
+	}
+	judge(a, &in, now, &v);
+	AUTO_JSON json_t *o = json_object();
+	(void)json_object_set_new(o, "ok", json_boolean(v.code == DCAP_OK));
+	put_text(o, "code", dcap_code_text(v.code));
+	put_text(o, "message",
+	    v.code == DCAP_OK ? "the quote is genuine" : v.why.text);
+	put_quote(o, &v);
+	put_tcb(o, &v);
+	int rc = print(o, a->json);
+	if (rc != EXIT_YES || v.code == DCAP_REFUSED)
+		return EXIT_UNDECIDED;
+	return v.code == DCAP_OK ? EXIT_YES : EXIT_NO;
+}
+
+int
+cmd_quote(int argc, char **argv)
+{
+	struct args a = { .quote = NULL };
+	if (argc >= 2 && strcmp(argv[1], "collateral") == 0)
+		return cmd_quote_collateral(argc - 1, argv + 1);
+	if (argc < 2 || !take_args(argc - 1, argv + 1, &a))
+		return cmd_usage(usage);
+	if (strcmp(argv[1], "show") == 0)
+		return show(&a);
+	if (strcmp(argv[1], "verify") == 0)
+		return verify(&a);
+	return cmd_usage(usage);
+}

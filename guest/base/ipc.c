@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/base/ipc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LATER_MS 100
+
+union control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(int) * IPC_MAX_FDS)];
+};
+
+static enum dstack_status
+send_packet(int fd, const void *p, size_t n, const int *fds, size_t nfds)
+{
+	struct iovec iov = {.iov_len = n};
+	union control c;
+	memset(&c, 0, sizeof(c));
+	/* sendmsg only reads; iovec has no const variant */
+	memcpy(&iov.iov_base, &p, sizeof(p));
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (nfds > 0) {
+		if (nfds > IPC_MAX_FDS)
+			return DSTACK_E_LIMIT;
+		m.msg_control = c.buf;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		memcpy(CMSG_DATA(h), fds, sizeof(int) * nfds);
+	}
+	for (;;) {
+		ssize_t k = sendmsg(fd, &m, MSG_NOSIGNAL);
+		if (k >= 0)
+			return DSTACK_OK;
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			struct pollfd w = {.fd = fd, .events = POLLOUT};
+			(void)poll(&w, 1, -1);
+		} else if (errno != EINTR) {
+			return DSTACK_E_SYS;
+		}
+	}
+}
+
+static void
+close_fds(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	}
+}
+
+/* One packet; *n 0: peer gone. fds: received ones, -1 behind them. */
+static enum dstack_status
+recv_packet(int fd, uint8_t *buf, size_t cap, size_t *n, int *fds)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = cap};
+	union control c;
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fds != NULL) {
+		m.msg_control = c.buf;
+		m.msg_controllen = sizeof(c.buf);
+		for (size_t i = 0; i < IPC_MAX_FDS; i++)
+			fds[i] = -1;
+	}
+	ssize_t k;
+	for (;;) {
+		k = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+		if (k >= 0)
+			break;
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			struct pollfd w = {.fd = fd, .events = POLLIN};
+			(void)poll(&w, 1, -1);
+		} else if (errno != EINTR) {
+			return DSTACK_E_SYS;
+		}
+	}
+	size_t got = 0;
+	if (fds != NULL) {
+		for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h != NULL;
+		     h = CMSG_NXTHDR(&m, h)) {
+			if (h->cmsg_level != SOL_SOCKET ||
+			    h->cmsg_type != SCM_RIGHTS)
+				continue;
+			size_t have = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			int tmp[IPC_MAX_FDS];
+			if (have > IPC_MAX_FDS - got)
+				have = IPC_MAX_FDS - got;
+			memcpy(tmp, CMSG_DATA(h), have * sizeof(int));
+			for (size_t i = 0; i < have; i++)
+				fds[got++] = tmp[i];
+		}
+	}
+	if ((m.msg_flags & MSG_TRUNC) != 0) {
+		if (fds != NULL) {
+			close_fds(fds, got);
+			fds[0] = fds[1] = -1;
+		}
+		return DSTACK_E_LIMIT;
+	}
+	*n = (size_t)k;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+ipc_call(int fd, uint8_t op, const struct wr *body, const int *fds, size_t nfds,
+    struct wr *out, struct why *why)
+{
+	AUTO_WR struct wr w = wr_new(IPC_MAX);
+	wr_u8(&w, op);
+	if (body != NULL) {
+		if (wr_status(body) != DSTACK_OK)
+			return why_set(why, body->st, "request not built: %s",
+			    dstack_status_text(body->st));
+		wr_put(&w, body->buf, body->len);
+	}
+	enum dstack_status st = wr_status(&w);
+	if (st != DSTACK_OK)
+		return why_set(why, st, "request is over %u bytes", IPC_MAX);
+	st = send_packet(fd, w.buf, w.len, fds, nfds);
+	if (st != DSTACK_OK)
+		return why_set(why, st, "cannot ask descriptor %d: %s", fd,
+		    strerror(errno));
+	AUTO_WR struct wr in = wr_new(0);
+	wr_zero(&in, IPC_MAX);
+	if (wr_status(&in) != DSTACK_OK)
+		return why_set(why, DSTACK_E_NOMEM, "out of memory");
+	size_t n = 0;
+	st = recv_packet(fd, in.buf, IPC_MAX, &n, NULL);
+	if (st == DSTACK_OK && n == 0) {
+		errno = EPIPE;
+		st = DSTACK_E_SYS;
+	}
+	if (st != DSTACK_OK)
+		return why_set(why, st, "no answer on descriptor %d: %s", fd,
+		    st == DSTACK_E_SYS ? strerror(errno) : "too long");
+	struct rd r = rd_over(in.buf, n);
+	uint8_t status;
+	const uint8_t *p;
+	size_t left = n - 1;
+	if (rd_u8(&r, &status) != DSTACK_OK ||
+	    rd_take(&r, left, &p) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "empty answer");
+	if (status == IPC_YES) {
+		if (out != NULL)
+			wr_put(out, p, left);
+		return out != NULL ? wr_status(out) : DSTACK_OK;
+	}
+	if (status == IPC_REFUSED)
+		st = DSTACK_E_REJECTED;
+	else if (status == IPC_UNDECIDED)
+		st = DSTACK_E_MISSING;
+	else if (status == IPC_LATER)
+		st = DSTACK_E_BUSY;
+	else
+		return why_set(why, DSTACK_E_FORMAT,
+		    "answer status %u is unknown", status);
+	return why_set(
+	    why, st, "%.*s", (int)(left < 255 ? left : 255), (const char *)p);
+}
+
+enum dstack_status
+ipc_call_wait(
+    int fd, uint8_t op, const struct wr *body, struct wr *out, struct why *why)
+{
+	for (;;) {
+		enum dstack_status st =
+		    ipc_call(fd, op, body, NULL, 0, out, why);
+		if (st != DSTACK_E_BUSY)
+			return st;
+		const struct timespec t = {.tv_nsec = LATER_MS * 1000000L};
+		(void)nanosleep(&t, NULL);
+	}
+}
+
+void
+ipc_request_free(struct ipc_request *q)
+{
+	if (q->buf != NULL)
+		explicit_bzero(q->buf, q->body.len + 1);
+	free(q->buf);
+	q->buf = NULL;
+	close_fds(q->fd, IPC_MAX_FDS);
+	for (size_t i = 0; i < IPC_MAX_FDS; i++)
+		q->fd[i] = -1;
+}
+
+enum dstack_status
+ipc_receive(int fd, struct ipc_request *q, bool *eof)
+{
+	*eof = false;
+	memset(q, 0, sizeof(*q));
+	for (size_t i = 0; i < IPC_MAX_FDS; i++)
+		q->fd[i] = -1;
+	AUTO_FREE uint8_t *buf = malloc(IPC_MAX);
+	if (buf == NULL)
+		return DSTACK_E_NOMEM;
+	size_t n = 0;
+	enum dstack_status st = recv_packet(fd, buf, IPC_MAX, &n, q->fd);
+	if (st == DSTACK_E_SYS && errno == ECONNRESET) {
+		*eof = true;
+		return DSTACK_OK;
+	}
+	if (st == DSTACK_E_LIMIT) {
+		enum dstack_status told =
+		    ipc_answer_no(fd, IPC_REFUSED, "request is over 192 KiB");
+		return told == DSTACK_OK ? st : told;
+	}
+	if (st != DSTACK_OK)
+		return st;
+	if (n == 0) {
+		close_fds(q->fd, IPC_MAX_FDS);
+		q->fd[0] = q->fd[1] = -1;
+		*eof = true;
+		return DSTACK_OK;
+	}
+	struct rd all = rd_over(buf, n);
+	if (rd_u8(&all, &q->op) != DSTACK_OK ||
+	    rd_sub(&all, n - 1, &q->body) != DSTACK_OK)
+		return DSTACK_E_FORMAT;
+	q->buf = take_ptr(&buf);
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+answer(int fd, uint8_t status, const void *p, size_t n)
+{
+	AUTO_WR struct wr w = wr_new(IPC_MAX);
+	wr_u8(&w, status);
+	wr_put(&w, p, n);
+	enum dstack_status st = wr_status(&w);
+	if (st == DSTACK_E_LIMIT)
+		return ipc_answer_no(
+		    fd, IPC_UNDECIDED, "answer is over 192 KiB");
+	if (st != DSTACK_OK)
+		return st;
+	return send_packet(fd, w.buf, w.len, NULL, 0);
+}
+
+enum dstack_status
+ipc_answer(int fd, const struct wr *payload)
+{
+	if (payload == NULL)
+		return answer(fd, IPC_YES, "", 0);
+	if (wr_status(payload) != DSTACK_OK)
+		return ipc_answer_no(fd, IPC_UNDECIDED, "answer not built");
+	return answer(fd, IPC_YES,
+	    payload->len > 0 ? payload->buf : (const uint8_t *)"",
+	    payload->len);
+}
+
+enum dstack_status
+ipc_answer_no(int fd, enum ipc_status status, const char *text)
+{
+	return answer(fd, (uint8_t)status, text, strnlen(text, 255));
+}
+
+void
+ipc_answer_why(int fd, enum dstack_status st, const struct why *why)
+{
+	enum ipc_status s = IPC_UNDECIDED;
+	if (st == DSTACK_E_BUSY)
+		s = IPC_LATER;
+	else if (st == DSTACK_E_REJECTED || st == DSTACK_E_FORMAT ||
+		 st == DSTACK_E_TRUNCATED || st == DSTACK_E_LIMIT)
+		s = IPC_REFUSED;
+	const char *text = why != NULL && why->text[0] != '\0'
+			       ? why->text
+			       : dstack_status_text(st);
+	if (ipc_answer_no(fd, s, text) != DSTACK_OK)
+		(void)shutdown(fd, SHUT_RDWR); /* peer is gone */
+}
+
+void
+ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
+{
+	struct pollfd p[ROLE_COUNT];
+	if (n > ROLE_COUNT)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		p[i].fd = FD_EDGE + (int)from[i];
+		p[i].events = POLLIN;
+		p[i].revents = 0;
+	}
+	for (size_t open = n; open > 0;) {
+		if (poll(p, (nfds_t)n, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return;
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (p[i].fd < 0 || p[i].revents == 0)
+				continue;
+			struct ipc_request q = {0};
+			bool eof = false;
+			enum dstack_status st = ipc_receive(p[i].fd, &q, &eof);
+			if (st == DSTACK_E_LIMIT)
+				continue;
+			if (st != DSTACK_OK || eof) {
+				ipc_request_free(&q);
+				p[i].fd = -1;
+				open--;
+				continue;
+			}
+			serve(ctx, from[i], p[i].fd, &q);
+			ipc_request_free(&q);
+		}
+	}
+}
+
+static void
+lifecycle(uint8_t kind, const char *text)
+{
+	uint8_t buf[256];
+	size_t n = strnlen(text, sizeof(buf) - 1);
+	buf[0] = kind;
+	memcpy(buf + 1, text, n);
+	(void)send(FD_EDGE + ROLE_INIT, buf, n + 1, MSG_NOSIGNAL);
+}
+
+void
+ipc_ready(void)
+{
+	lifecycle(1, "");
+}
+
+void
+ipc_phase(const char *phase)
+{
+	lifecycle(2, phase);
+}
+
+void
+ipc_give_up(const struct why *why)
+{
+	lifecycle(3, why->text);
+}

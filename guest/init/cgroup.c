@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linux, Documentation/admin-guide/cgroup-v2.rst. */
+#include "guest/init/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+#define LEAST_LEFT (48ull << 20)  /* for the roles */
+#define LEAST_GIVEN (16ull << 20) /* an app cannot live on less */
+#define PATH_LEN 160
+
+static uint64_t
+left_over(uint64_t free)
+{
+	return free / 4 > LEAST_LEFT ? free / 4 : LEAST_LEFT;
+}
+
+uint64_t
+cgroup_bytes(uint64_t free, uint64_t tree)
+{
+	uint64_t left = left_over(free);
+
+	if (tree > free || free - tree < left + LEAST_GIVEN)
+		return LEAST_GIVEN;
+	return free - tree - left;
+}
+
+uint64_t
+cgroup_available(const char *meminfo)
+{
+	unsigned long long kib = 0;
+	const char *p = strstr(meminfo, "\nMemAvailable:");
+
+	if (p == NULL || sscanf(p, "\nMemAvailable: %llu kB", &kib) != 1 ||
+	    kib > UINT64_MAX / 1024)
+		return 0;
+	return kib * 1024;
+}
+
+static bool
+put(const char *group, const char *file, const char *text)
+{
+	char path[PATH_LEN + 32];
+	size_t n = strlen(text);
+
+	(void)snprintf(path, sizeof(path), "%s/%s", group, file);
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && write(fd, text, n) == (ssize_t)n;
+}
+
+static bool
+put_number(const char *group, const char *file, uint64_t v)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, v);
+	return put(group, file, text);
+}
+
+static bool
+make(const char *group)
+{
+	return mkdir(group, 0755) == 0 || errno == EEXIST;
+}
+
+static enum dstack_status
+fail(const char *group, struct why *why)
+{
+	return why_set(why, DSTACK_E_SYS,
+	    "no bounds for apps: %s: %s (cgroup v2 with memory, pids and cpu)",
+	    group, strerror(errno));
+}
+
+enum dstack_status
+cgroup_prepare(const char *root, struct why *why)
+{
+	static const char controllers[] = "+memory +pids +cpu";
+	char group[PATH_LEN];
+
+	(void)snprintf(group, sizeof(group), "%s/" CGROUP_APPS, root);
+	if (!put(root, "cgroup.subtree_control", controllers) ||
+	    !make(group) ||
+	    !put(group, "cgroup.subtree_control", controllers) ||
+	    !put_number(group, "pids.max", 2 * CGROUP_PIDS))
+		return fail(group, why);
+	return DSTACK_OK;
+}
+
+bool
+cgroup_there(const char *root)
+{
+	char path[PATH_LEN];
+
+	(void)snprintf(
+	    path, sizeof(path), "%s/" CGROUP_APPS "/memory.max", root);
+	return access(path, F_OK) == 0;
+}
+
+enum dstack_status
+cgroup_slot(const char *root, unsigned slot, uint64_t free, uint64_t tree,
+    struct why *why)
+{
+	char group[PATH_LEN];
+
+	(void)snprintf(group, sizeof(group), "%s/" CGROUP_APPS, root);
+	/* half of the rest, so that a version can start beside a full one */
+	if (!put_number(group, "memory.max",
+	        cgroup_bytes(free, 0) + left_over(free) / 2))
+		return fail(group, why);
+
+	(void)snprintf(
+	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
+	/* all of an app ends where one process of it has to */
+	if (!make(group) ||
+	    !put_number(group, "memory.max", cgroup_bytes(free, tree)) ||
+	    !put(group, "memory.oom.group", "1") ||
+	    !put_number(group, "pids.max", CGROUP_PIDS))
+		return fail(group, why);
+	return DSTACK_OK;
+}
+
+bool
+cgroup_enter(const char *root, unsigned slot)
+{
+	char group[PATH_LEN];
+
+	(void)snprintf(
+	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
+	return put(group, "cgroup.procs", "0");
+}

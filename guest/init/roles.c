@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/base/role.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+static const char *const names[ROLE_COUNT] = {
+    [ROLE_INIT] = "init",
+    [ROLE_HOSTLINK] = "hostlink",
+    [ROLE_TEE] = "tee",
+    [ROLE_KEYD] = "keyd",
+    [ROLE_VERIFIER] = "verifier",
+    [ROLE_REPLICATOOR] = "replicatoor",
+    [ROLE_VOLUME] = "volume",
+    [ROLE_GUEST_SERVICE] = "guest-service",
+    [ROLE_TLS] = "unstoppable-tls",
+    [ROLE_KUBERNETHES] = "kubernethes",
+};
+
+#define BIT(r) (1u << (r))
+
+/* Whom each role may ask; init speaks to everyone (lifecycle). */
+static const uint16_t asks[ROLE_COUNT] = {
+    [ROLE_INIT] = (1u << ROLE_COUNT) - 2u,
+    [ROLE_REPLICATOOR] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD),
+    [ROLE_VERIFIER] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
+    [ROLE_VOLUME] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
+    [ROLE_GUEST_SERVICE] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD) |
+			   BIT(ROLE_VERIFIER),
+    [ROLE_TLS] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
+    [ROLE_KUBERNETHES] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) |
+			 BIT(ROLE_GUEST_SERVICE) | BIT(ROLE_TLS),
+};
+
+const char *
+role_name(enum role r)
+{
+	if ((unsigned)r >= ROLE_COUNT)
+		return "unknown";
+	return names[r];
+}
+
+bool
+role_may_ask(enum role a, enum role b)
+{
+	if ((unsigned)a >= ROLE_COUNT || (unsigned)b >= ROLE_COUNT)
+		return false;
+	return (asks[a] & BIT(b)) != 0;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keyd's ops 1 to 9, of replicatoor: how S_e comes into being or into this
+ * VM. Nobody is served from it before ACTIVATE (invariant I2, THREATS T04).
+ */
+#include "guest/keyd/keyd.h"
+
+#include <string.h>
+
+#include "crypto/hash.h"
+#include "crypto/hpke.h"
+#include "crypto/secp.h"
+#include "protocol/statements.h"
+
+#define CT_MAX 4096 /* bytes; the one suite there is has KEYD_PT_LEN + 48 */
+
+enum dstack_status
+keyd_netcfg(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	struct eip712_domain d;
+	char domain[NETCFG_DOMAIN_MAX + 1];
+	(void)out;
+	if (rd_u64be(body, &d.chain_id) != DSTACK_OK ||
+	    rd_copy(body, d.contract, sizeof(d.contract)) != DSTACK_OK ||
+	    rd_text(body, domain, sizeof(domain)) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "netcfg is chainId, contract and domain");
+	if (k->configured)
+		return keyd_no(why, "netcfg was given before; reboot");
+	if (d.chain_id == 0 || ct_is_zero(d.contract, sizeof(d.contract)) ||
+	    domain[0] == '\0')
+		return keyd_no(why, "netcfg names no chain, contract or "
+				    "domain");
+	k->domain = d;
+	memcpy(k->tls_domain, domain, sizeof(k->tls_domain));
+	k->configured = true;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+keyd_node_key(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	if (rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a node key request is empty");
+	wr_put(out, k->node, sizeof(k->node));
+	wr_u8(out, SUITE_X25519);
+	wr_put(out, k->enc_pub, sizeof(k->enc_pub));
+	return DSTACK_OK;
+}
+
+enum dstack_status
+keyd_sign_register(
+    struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	struct stmt_register s;
+	uint8_t want[32];
+	uint8_t id[32];
+	if (stmt_register_get(body, &s) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a Register is eight fields, 184 bytes");
+	if (!k->configured)
+		return keyd_no(why, "netcfg first");
+	if (!k->hpke)
+		return keyd_no(why, "the HPKE key is used up; reboot");
+	stmt_enc_key_hash(SUITE_X25519, k->enc_pub, want);
+	if (memcmp(s.node, k->node, sizeof(s.node)) != 0)
+		return keyd_no(why, "Register names another node");
+	if (memcmp(s.enc_key_hash, want, sizeof(want)) != 0)
+		return keyd_no(why, "Register names another HPKE key");
+	stmt_register_digest(&s, &k->domain, id);
+	wr_put(out, id, sizeof(id));
+	enum dstack_status st = keyd_sign(&k->node_key, id, out, why);
+	if (st != DSTACK_OK)
+		return st;
+	memcpy(k->request_id, id, sizeof(id));
+	k->request_epoch = s.epoch;
+	memcpy(k->submitter, s.submitter, sizeof(k->submitter));
+	k->requested = true; /* the newest one counts, older ones are void */
+	return DSTACK_OK;
+}
+
+/* Is it the request that op 3 made last? */
+static bool
+own_request(const struct keyd *k, const uint8_t id[static 32])
+{
+	return k->requested &&
+	    memcmp(id, k->request_id, sizeof(k->request_id)) == 0;
+}
+
+enum dstack_status
+keyd_sign_register_tx(
+    struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	uint8_t id[32];
+	uint8_t quote_hash[32];
+	uint8_t digest[32];
+	if (rd_copy(body, id, sizeof(id)) != DSTACK_OK ||
+	    rd_copy(body, quote_hash, sizeof(quote_hash)) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a RegisterTx is requestId and quoteHash");
+	if (!own_request(k, id))
+		return keyd_no(why, "RegisterTx is not for this node's "
+				    "newest Register");
+	stmt_register_tx_digest(id, quote_hash, &k->domain, digest);
+	return keyd_sign(&k->node_key, digest, out, why);
+}
+
+/* S_e as epoch's: all that follows from it. On failure nothing is kept. */
+static enum dstack_status
+take_seed(struct keyd *k, uint64_t epoch, const struct secret32 *seed)
+{
+	k->seed = *seed;
+	k->epoch = epoch;
+	keytree_init(&k->tree, k->domain.chain_id, k->domain.contract, epoch,
+	    &k->seed);
+	enum dstack_status st = keytree_seed_commit(&k->tree, k->seed_commit);
+	if (st == DSTACK_OK)
+		st = keytree_net_sign(&k->tree, &k->net_sign, k->xpub);
+	if (st != DSTACK_OK)
+		keyd_forget(k);
+	return st;
+}
+
+/* What the requester learned from the chain, and what an onboarder sent. */
+struct offer {
+	uint8_t request_id[32];
+	uint64_t epoch;
+	uint8_t xpub[20];
+	uint8_t seed_commit[32];
+	struct stmt_onboard onboard;
+	uint8_t sig[SECP_SIG_LEN];
+	const uint8_t *ct; /* borrowed */
+	size_t ct_len;
+};
+
+static bool
+offer_get(struct rd *r, struct offer *o)
+{
+	return rd_copy(r, o->request_id, 32) == DSTACK_OK &&
+	    rd_u64be(r, &o->epoch) == DSTACK_OK &&
+	    rd_copy(r, o->xpub, 20) == DSTACK_OK &&
+	    rd_copy(r, o->seed_commit, 32) == DSTACK_OK &&
+	    stmt_onboard_get(r, &o->onboard) == DSTACK_OK &&
+	    rd_copy(r, o->sig, sizeof(o->sig)) == DSTACK_OK &&
+	    rd_blob(r, CT_MAX, &o->ct, &o->ct_len) == DSTACK_OK &&
+	    rd_end(r) == DSTACK_OK;
+}
+
+/* Everything that can be known before the ciphertext is opened. */
+static enum dstack_status
+offer_check(const struct keyd *k, const struct offer *o, struct why *why)
+{
+	uint8_t hash[32];
+	uint8_t signer[20];
+	if (!own_request(k, o->request_id) ||
+	    memcmp(o->onboard.request_id, k->request_id, 32) != 0)
+		return keyd_no(why, "Onboard is for another request");
+	if (o->epoch != k->request_epoch || o->onboard.epoch != o->epoch)
+		return keyd_no(why, "Onboard is for another epoch");
+	if (memcmp(o->onboard.seed_commit, o->seed_commit, 32) != 0)
+		return keyd_no(why, "Onboard has another seedCommit than the "
+				    "chain");
+	keccak256(o->ct, o->ct_len, hash);
+	if (memcmp(hash, o->onboard.ct_hash, sizeof(hash)) != 0)
+		return keyd_no(why, "the ciphertext is not the one that "
+				    "Onboard names");
+	stmt_onboard_digest(&o->onboard, &k->domain, hash);
+	if (secp_recover(hash, o->sig, signer) != DSTACK_OK ||
+	    memcmp(signer, o->xpub, sizeof(signer)) != 0)
+		return keyd_no(why, "Onboard is not signed by the network's "
+				    "key");
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+open_seed(const struct keyd *k, const struct offer *o, struct secret32 *seed,
+    struct why *why)
+{
+	uint8_t info[STMT_HPKE_INFO_LEN];
+	AUTO_WIPE64 struct secret64 pt = { { 0 } };
+	_Static_assert(sizeof(pt.b) >= KEYD_PT_LEN, "fits");
+	if (o->ct_len != KEYD_PT_LEN + HPKE_OVERHEAD)
+		return keyd_no(why, "the ciphertext has another length");
+	stmt_hpke_info(k->request_id, o->seed_commit, info);
+	if (hpke_open(&k->hpke_key, info, sizeof(info), k->request_id,
+		sizeof(k->request_id), o->ct, o->ct_len, pt.b) != DSTACK_OK)
+		return keyd_no(why, "the ciphertext does not open");
+	struct rd r = rd_over(pt.b, KEYD_PT_LEN);
+	uint8_t version;
+	uint64_t epoch;
+	if (rd_u8(&r, &version) != DSTACK_OK || version != 1 ||
+	    rd_u64be(&r, &epoch) != DSTACK_OK || epoch != o->epoch ||
+	    rd_copy(&r, seed->b, sizeof(seed->b)) != DSTACK_OK ||
+	    rd_end(&r) != DSTACK_OK)
+		return keyd_no(why, "what the ciphertext holds is no secret "
+				    "of this epoch");
+	return DSTACK_OK;
+}
+
+enum dstack_status
+keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	struct offer o;
+	AUTO_WIPE32 struct secret32 seed = { { 0 } };
+	(void)out;
+	if (!offer_get(body, &o))
+		return keyd_no(why, "an OPEN is the chain's record, Onboard, "
+				    "its signature and the ciphertext");
+	if (k->phase != KEYD_EMPTY || !k->hpke)
+		return keyd_no(why, "there was a secret already; reboot");
+	enum dstack_status st = offer_check(k, &o, why);
+	if (st == DSTACK_OK)
+		st = open_seed(k, &o, &seed, why);
+	if (st == DSTACK_OK)
+		st = take_seed(k, o.epoch, &seed);
+	if (st != DSTACK_OK)
+		return st;
+	if (!ct_equal(k->seed_commit, o.seed_commit, 32) ||
+	    !ct_equal(k->xpub, o.xpub, 20)) {
+		keyd_forget(k);
+		return keyd_no(why, "the secret received is not the one that "
+				    "the chain has a record of; wiped");
+	}
+	secret32_wipe(&k->hpke_key);
+	k->hpke = false;
+	k->phase = KEYD_HELD;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+keyd_generate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	uint64_t epoch;
+	AUTO_WIPE32 struct secret32 seed = { { 0 } };
+	if (rd_u64be(body, &epoch) != DSTACK_OK || rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a GENERATE is an epoch, 8 bytes");
+	if (!k->configured)
+		return keyd_no(why, "netcfg first");
+	if (k->phase != KEYD_EMPTY)
+		return keyd_no(why, "there is a secret already; wipe first");
+	enum dstack_status st = keyd_random(&seed, why);
+	if (st == DSTACK_OK)
+		st = take_seed(k, epoch, &seed);
+	if (st != DSTACK_OK)
+		return st;
+	k->phase = KEYD_HELD;
+	k->generated = true;
+	wr_put(out, k->xpub, sizeof(k->xpub));
+	wr_put(out, k->seed_commit, sizeof(k->seed_commit));
+	return DSTACK_OK;
+}
+
+enum dstack_status
+keyd_sign_bootstrap(
+    struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	struct stmt_bootstrap s;
+	uint8_t digest[32];
+	if (stmt_bootstrap_get(body, &s) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a Bootstrap is seven fields, 152 bytes");
+	if (k->phase != KEYD_HELD || !k->generated)
+		return keyd_no(why, "nothing was generated here that waits "
+				    "for its bootstrap");
+	if (s.epoch != k->epoch || memcmp(s.xpub, k->xpub, 20) != 0 ||
+	    memcmp(s.seed_commit, k->seed_commit, 32) != 0)
+		return keyd_no(why, "Bootstrap names another epoch, xPub or "
+				    "seedCommit than was generated");
+	stmt_bootstrap_digest(&s, &k->domain, digest);
+	memcpy(k->submitter, s.submitter, sizeof(k->submitter));
+	return keyd_sign(&k->net_sign, digest, out, why);
+}
+
+enum dstack_status
+keyd_activate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	uint8_t xpub[20];
+	uint8_t commit[32];
+	(void)out;
+	if (rd_copy(body, xpub, sizeof(xpub)) != DSTACK_OK ||
+	    rd_copy(body, commit, sizeof(commit)) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "an ACTIVATE is xPub and seedCommit");
+	if (k->phase == KEYD_EMPTY)
+		return keyd_no(why, "there is no secret to activate");
+	if (memcmp(xpub, k->xpub, sizeof(xpub)) != 0 ||
+	    memcmp(commit, k->seed_commit, sizeof(commit)) != 0) {
+		keyd_forget(k);
+		return keyd_no(why, "the chain has the record of another "
+				    "secret; this one is wiped");
+	}
+	secret32_wipe(&k->hpke_key);
+	k->hpke = false;
+	k->phase = KEYD_ACTIVE;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+keyd_wipe(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	(void)out;
+	if (rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a WIPE is empty");
+	keyd_forget(k);
+	return DSTACK_OK;
+}

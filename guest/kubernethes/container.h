@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One container in one of two slots: its tmpfs, namespaces, link to the
+ * guest and first process. Slot s has the guest at 10.88.s.1 and the app at
+ * 10.88.s.2. The runtime is crun; it sets up, hands over and is gone.
+ */
+#ifndef GUEST_CONTAINER_H
+#define GUEST_CONTAINER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "guest/kubernethes/oci_spec.h"
+
+#define CONTAINER_SLOTS 2
+#define CONTAINER_BASE "/run/dstack/app"
+#ifndef CONTAINER_RUNTIME
+#define CONTAINER_RUNTIME "/usr/bin/crun"
+#endif
+#define CONTAINER_HOST_BYTES (16u << 20) /* of /mnt/host_volume */
+
+struct container {
+	unsigned slot;
+	bool made;      /* tmpfs and link are there */
+	char dir[40];   /* CONTAINER_BASE/SLOT: the runtime's bundle */
+	int dirfd;
+	int userns, netns;
+	int log;        /* app's output, non-blocking; -1: not wanted */
+	pid_t pid;      /* first process; 0: not running */
+	int pidfd;
+	int stop_signal;
+	uint16_t port;
+	uint64_t tree;  /* bytes of its root when it was first started */
+};
+
+void container_init(struct container *c, unsigned slot);
+
+/*
+ * Fresh tmpfs of that many bytes with the folders of the bundle; namespaces
+ * and link. What an earlier container left in the slot is removed.
+ */
+DSTACK_CHECKED enum dstack_status container_make(
+    struct container *c, uint64_t bytes, struct why *why);
+/* Bytes of its tmpfs that are in use. */
+uint64_t container_used(const struct container *c);
+/* The directory that becomes its root; the caller closes it. */
+int container_root(const struct container *c);
+/* Listening sockets for the app plane; the caller closes them. */
+DSTACK_CHECKED enum dstack_status container_listen(
+    const struct container *c, int *tcp, int *local, struct why *why);
+
+/*
+ * Run the image's command. data: directory for /mnt/encrypted_data, given to
+ * the image's USER; NULL for none. want_log: c->log becomes the read end of its output. May be called
+ * again when the process has ended. free: bytes that were free before the
+ * first app, of which it gets a part where there are groups (guest/init/cgroup.h).
+ */
+DSTACK_CHECKED enum dstack_status container_start(struct container *c,
+    const struct oci_config *config, const char *data, bool want_log,
+    uint64_t free, struct why *why);
+/* Has the first process ended? Then it is reaped and *status is its wait. */
+bool container_ended(struct container *c, int *status);
+/*
+ * One try to connect to the app's port that takes at most wait_ms.
+ */
+bool container_answers(const struct container *c, int wait_ms);
+/* Stop signal, then SIGKILL after grace_ms. */
+void container_stop(struct container *c, int grace_ms);
+/* Everything of the slot goes. */
+void container_drop(struct container *c);
+
+#endif

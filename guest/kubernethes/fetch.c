@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/kubernethes/kubernethes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "guest/base/link.h"
+
+#define PIECE (LINK_MAX_BODY - 8u)
+
+void
+kube_archive_drop(struct kube_archive *a)
+{
+	if (a->p != NULL)
+		(void)munmap(a->p, a->len);
+	*a = (struct kube_archive){ 0 };
+}
+
+static enum dstack_status
+put(int fd, const uint8_t *p, size_t n, struct why *why)
+{
+	while (n != 0) {
+		ssize_t w = write(fd, p, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return why_set(why, DSTACK_E_SYS,
+			    "archive: no memory to hold it: %s",
+			    strerror(errno));
+		p += w;
+		n -= (size_t)w;
+	}
+	return DSTACK_OK;
+}
+
+/*
+ * One piece at offset *at. *size: of the whole file, 0 before the first
+ * piece; another one later means that the file was changed meanwhile.
+ */
+static enum dstack_status
+piece(int edge, const char *name, int fd, size_t max, uint64_t *at,
+    uint64_t *size, struct why *why)
+{
+	char path[160];
+	uint16_t status = 0;
+	uint64_t said = 0;
+	AUTO_WR struct wr in = wr_new(LINK_MAX_BODY);
+	(void)snprintf(path, sizeof(path), "/file/%s/%llu/%u", name,
+	    (unsigned long long)*at, PIECE);
+	enum dstack_status st =
+	    link_call(edge, path, NULL, 0, &status, &in, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (status == 404)
+		return why_set(why, DSTACK_E_MISSING,
+		    "host_volume/%s: it is not there", name);
+	struct rd r = rd_over(in.buf, in.len);
+	if (status != 200 || rd_u64be(&r, &said) != DSTACK_OK)
+		return why_set(why, DSTACK_E_MISSING,
+		    "host_volume/%s: the host does not give it (status %u)",
+		    name, status);
+	size_t n = rd_left(&r);
+	const uint8_t *p = NULL;
+	if (said > max)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "host_volume/%s: %llu bytes, this VM takes %zu", name,
+		    (unsigned long long)said, max);
+	if (said == 0 || (*size != 0 && said != *size) || n == 0 ||
+	    n > PIECE || n > said - *at)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "host_volume/%s: empty, cut short, or changed while it "
+		    "was read", name);
+	st = rd_take(&r, n, &p);
+	if (st == DSTACK_OK)
+		st = put(fd, p, n, why);
+	*size = said;
+	*at += n;
+	return st;
+}
+
+static enum dstack_status
+seal(int fd, uint64_t size, struct kube_archive *out, struct why *why)
+{
+	if (fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
+		return why_set(why, DSTACK_E_SYS, "archive: seal: %s",
+		    strerror(errno));
+	void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return why_set(why, DSTACK_E_SYS, "archive: mmap: %s",
+		    strerror(errno));
+	*out = (struct kube_archive){ .p = p, .len = (size_t)size };
+	return DSTACK_OK;
+}
+
+enum dstack_status
+kube_fetch(int edge, const uint8_t digest[static 32], size_t max, int64_t until,
+    void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
+    struct why *why)
+{
+	char hex[17];
+	char own[32];
+	hex_encode(digest, 8, hex);
+	(void)snprintf(own, sizeof(own), "app-%s.tar", hex);
+	const char *const names[] = { own, "app-example.tar" };
+	enum dstack_status st = DSTACK_E_MISSING;
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_CLOSE int fd =
+		    memfd_create("archive", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		uint64_t at = 0;
+		uint64_t size = 0;
+		if (fd < 0)
+			return why_set(why, DSTACK_E_SYS, "archive: memfd: %s",
+			    strerror(errno));
+		do {
+			st = piece(edge, names[i], fd, max, &at, &size, why);
+			idle(ctx);
+			if (st == DSTACK_OK && kube_now() >= until)
+				return why_set(why, DSTACK_E_MISSING,
+				    "host_volume/%s: the host is too slow to "
+				    "give it", names[i]);
+		} while (st == DSTACK_OK && at < size);
+		if (st == DSTACK_OK)
+			st = seal(fd, size, out, why);
+		if (st == DSTACK_OK)
+			(void)snprintf(out->name, sizeof(out->name), "%s",
+			    names[i]);
+		if (st == DSTACK_OK)
+			return st;
+		if (st != DSTACK_E_MISSING)
+			return st;
+	}
+	return st;
+}

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kubernethes: runs what the contract names. The record is read from proven
+ * storage, the archive is checked against its digest, and a new version
+ * starts in the other slot while the old one serves; only when it answers
+ * does the TLS front turn to it (THREATS T11, T21, T25, T38, T44).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "guest/init/cgroup.h"
+#include "guest/chain/chain.h"
+#include "guest/kubernethes/container.h"
+#include "guest/base/ipc.h"
+#include "guest/kubernethes/kubernethes.h"
+#include "guest/init/modules.h"
+#include "guest/base/paths.h"
+#include "guest/base/role.h"
+#include "guest/init/sandbox.h"
+#include "guest/tee/tee.h"
+#include "guest/kubernethes/unpack.h"
+
+#define POLL_IDLE_MS 200   /* chain, while no app runs */
+#ifndef POLL_SERVING_MS    /* its test has other paces */
+#define POLL_SERVING_MS 2000
+#endif
+#define VOLUME_STEP_MS 50
+#define READY_MS 180000    /* for a new app to answer, on a slow machine */
+#define READY_STEP_MS 50
+#define FETCH_MS 600000    /* for an archive: the chain is not read meanwhile */
+#define STOP_MS 10000      /* between stop signal and SIGKILL */
+#ifndef DRAIN_MS
+#define DRAIN_MS 5000      /* for an old app to answer what it was asked */
+#endif
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_MAX_MS 60000
+#define STEADY_MS 60000    /* an app that ran so long had no bad start */
+#define FILL_MS 60000      /* for the host's files, before an app starts */
+#define SHARED_MS 10000    /* for the host to take what the app wrote */
+#define LOG_LINE 512
+#define LAST_EVENTS 64     /* batches of files that an ended app has left */
+
+#define GS_APP_LISTEN 1
+#define GS_APP_GONE 2
+#define GS_STATUS 3
+
+struct app {
+	struct container box;
+	struct state_app record;
+	struct oci_image *image;
+	int watch, host; /* /mnt/host_volume */
+	int64_t started;
+	int64_t restart_at; /* 0: runs */
+	int64_t retire_at;  /* it was replaced and stops then; 0: not so */
+	int64_t backoff;
+	char line[LOG_LINE];
+	size_t linelen;
+};
+
+struct kube {
+	struct chain chain;
+	struct kube_view view;
+	struct app app[CONTAINER_SLOTS];
+	int live; /* slot that serves; -1 none */
+	uint64_t highest; /* version seen; nothing below it runs */
+	uint64_t memory;  /* bytes of this VM */
+	uint64_t free;    /* of them, before the first app; 0: not known yet */
+	/* The image that was fetched for staged_for, checked. */
+	struct oci_image *staged;
+	struct kube_archive archive;
+	uint8_t staged_for[32];
+	/* The record that failed last, and when to try it again. */
+	struct state_app failed;
+	int64_t retry_at, retry_after;
+	bool waiting;      /* for the volume: the chain need not be read */
+	uint64_t extended; /* version that RTMR3 has */
+	char said[320];    /* last trouble, so that each is told once */
+	char status[128];
+};
+
+int64_t
+kube_now(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+say(struct kube *k, const char *text)
+{
+	if (strcmp(k->said, text) == 0)
+		return;
+	(void)snprintf(k->said, sizeof(k->said), "%s", text);
+	log_line("%s", text);
+}
+
+static bool
+same(const struct state_app *a, const struct state_app *b)
+{
+	return a->version == b->version &&
+	    memcmp(a->digest, b->digest, 32) == 0 &&
+	    memcmp(a->app_id, b->app_id, 32) == 0;
+}
+
+/* What guest-service's /status says; it may not be up, that is its matter. */
+static void
+status(struct kube *k, const char *what, const struct state_app *r)
+{
+	char text[sizeof(k->status)];
+	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	if (r != NULL)
+		(void)snprintf(text, sizeof(text), "%s %.60s version %" PRIu64,
+		    what, r->name, r->version);
+	else
+		(void)snprintf(text, sizeof(text), "%s", what);
+	if (strcmp(text, k->status) == 0)
+		return;
+	memcpy(k->status, text, sizeof(text));
+	wr_text(&q, text);
+	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_STATUS, &q, NULL, 0,
+	    NULL, NULL);
+}
+
+/* Pass on the app's output, a line each, as far as it is there. */
+static void
+pump_log(struct kube *k, struct app *a)
+{
+	char buf[4096];
+	ssize_t n = a->box.log >= 0 ? read(a->box.log, buf, sizeof(buf)) : 0;
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] != '\n' && a->linelen < LOG_LINE - 1) {
+			a->line[a->linelen++] = buf[i];
+			continue;
+		}
+		a->line[a->linelen] = '\0';
+		log_line("app: %s", a->line);
+		a->linelen = 0;
+	}
+	if (n == 0 && a->box.log >= 0) { /* every writer is gone */
+		(void)close(a->box.log);
+		a->box.log = -1;
+	}
+	(void)k;
+}
+
+static void
+idle(void *ctx)
+{
+	struct kube *k = ctx;
+	for (int i = 0; i < CONTAINER_SLOTS; i++) {
+		struct app *a = &k->app[i];
+		pump_log(k, a);
+		if (a->watch >= 0)
+			(void)kube_shared_events(a->watch, a->host,
+			    FD_EDGE + ROLE_HOSTLINK, kube_now() + SHARED_MS);
+	}
+}
+
+static void
+unstage(struct kube *k)
+{
+	oci_free(k->staged);
+	k->staged = NULL;
+	kube_archive_drop(&k->archive);
+}
+
+/* Fetch and check the record's image, unless that is done already. */
+static enum dstack_status
+stage(struct kube *k, const struct state_app *r, struct why *why)
+{
+	if (k->staged != NULL && memcmp(k->staged_for, r->digest, 32) == 0)
+		return DSTACK_OK;
+	unstage(k);
+	enum dstack_status st = kube_fetch(FD_EDGE + ROLE_HOSTLINK, r->digest,
+	    (size_t)(k->memory / 2), kube_now() + FETCH_MS, idle, k,
+	    &k->archive, why);
+	if (st == DSTACK_OK)
+		st = oci_open(k->archive.p, k->archive.len, r->digest,
+		    k->memory / 4 * 3, &k->staged, why);
+	if (st != DSTACK_OK && k->archive.name[0] != '\0')
+		st = why_wrap(why, st, "host_volume/%s, copy it again",
+		    k->archive.name);
+	if (st != DSTACK_OK) {
+		unstage(k);
+		return st;
+	}
+	memcpy(k->staged_for, r->digest, 32);
+	return DSTACK_OK;
+}
+
+/* --- one version of the app --- */
+
+static enum dstack_status
+listen_for(struct app *a, struct why *why)
+{
+	AUTO_CLOSE int tcp = -1;
+	AUTO_CLOSE int local = -1;
+	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	enum dstack_status st = container_listen(&a->box, &tcp, &local, why);
+	if (st != DSTACK_OK)
+		return st;
+	const int fds[2] = { tcp, local };
+	wr_put(&q, a->record.app_id, 32);
+	wr_text(&q, a->record.name);
+	wr_put(&q, a->record.digest, 32);
+	wr_u64be(&q, a->record.version);
+	st = ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_LISTEN, &q, fds, 2,
+	    NULL, why);
+	return st == DSTACK_OK ? st
+			       : why_wrap(why, st, "guest-service: app plane");
+}
+
+static void
+app_gone(struct app *a, int grace_ms)
+{
+	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	container_stop(&a->box, grace_ms);
+	wr_u8(&q, (uint8_t)a->box.slot);
+	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_GONE, &q, NULL, 0,
+	    NULL, NULL);
+	if (a->watch >= 0) {
+		int64_t until = kube_now() + SHARED_MS;
+		for (int i = 0; i < LAST_EVENTS; i++) {
+			if (!kube_shared_events(a->watch, a->host,
+				FD_EDGE + ROLE_HOSTLINK, until))
+				break;
+		}
+		(void)close(a->watch);
+	}
+	if (a->host >= 0)
+		(void)close(a->host);
+	a->watch = a->host = -1;
+	oci_free(a->image);
+	a->image = NULL;
+	a->linelen = 0;
+	a->restart_at = a->retire_at = 0;
+	container_drop(&a->box);
+}
+
+/* Tree and folders of a staged image in a slot. */
+static enum dstack_status
+lay_out(struct kube *k, struct app *a, struct why *why)
+{
+	size_t skipped = 0;
+	char host[64];
+	enum dstack_status st =
+	    container_make(&a->box, k->memory / 4 * 3, why);
+	if (st != DSTACK_OK)
+		return st;
+	AUTO_CLOSE int root = container_root(&a->box);
+	st = unpack_image(k->staged, root, SPEC_ID_BASE, &skipped, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (skipped != 0)
+		log_line("image: %zu device nodes or FIFOs were not made",
+		    skipped);
+	/* The config is kept for restarts; the archive is not needed again. */
+	a->image = take_ptr(&k->staged);
+	kube_archive_drop(&k->archive);
+	(void)snprintf(host, sizeof(host), "%s/host", a->box.dir);
+	a->host = open(host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (a->host < 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", host,
+		    strerror(errno));
+	kube_shared_fill(
+	    FD_EDGE + ROLE_HOSTLINK, a->host, kube_now() + FILL_MS);
+	a->watch = kube_shared_watch(host);
+	return DSTACK_OK;
+}
+
+/* Bytes that could be had now: all roles are up, and no app runs yet. */
+static uint64_t
+available(void)
+{
+	char text[4096];
+	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	text[n > 0 ? n : 0] = '\0';
+	return cgroup_available(text);
+}
+
+static enum dstack_status
+run(struct kube *k, struct app *a, struct why *why)
+{
+	if (k->free == 0)
+		k->free = available() + container_used(&a->box);
+	enum dstack_status st = container_start(&a->box, oci_config(a->image),
+	    PATH_VOLUME "/app", k->chain.cfg.log_app, k->free, why);
+	a->started = kube_now();
+	return st;
+}
+
+/* Until the app answers on its port. */
+static enum dstack_status
+wait_ready(struct kube *k, struct app *a, struct why *why)
+{
+	int64_t end = kube_now() + READY_MS;
+	int code = 0;
+	while (!container_answers(&a->box, READY_STEP_MS)) {
+		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
+		idle(k);
+		/* A refused connect comes back at once: wait by the process. */
+		(void)poll(&p, 1, READY_STEP_MS);
+		if (container_ended(&a->box, &code)) {
+			idle(k);
+			return why_set(why, DSTACK_E_REJECTED,
+			    "app ended before it listened on port %u (%s %d)",
+			    a->box.port, WIFSIGNALED(code) ? "signal" : "exit",
+			    WIFSIGNALED(code) ? WTERMSIG(code)
+					      : WEXITSTATUS(code));
+		}
+		if (kube_now() > end)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "app does not listen on port %u (EXPOSE names it) "
+			    "after %d s", a->box.port, READY_MS / 1000);
+	}
+	return DSTACK_OK;
+}
+
+/* No version below one that this boot or the volume has seen (T21). */
+static enum dstack_status
+not_older(const struct kube *k, const struct state_app *r, struct why *why)
+{
+	if (r->version >= k->highest)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_REJECTED,
+	    "the state shown names version %" PRIu64 ", this node has seen "
+	    "%" PRIu64 ": it is an old one", r->version, k->highest);
+}
+
+static enum dstack_status
+launch(struct kube *k, const struct state_app *r, struct why *why)
+{
+	int slot = k->live == 0 ? 1 : 0;
+	struct app *a = &k->app[slot];
+	enum dstack_status st = not_older(k, r, why);
+	if (st == DSTACK_OK)
+		st = stage(k, r, why);
+	if (st == DSTACK_OK)
+		st = kube_volume_use(&k->highest, why);
+	if (st == DSTACK_OK)
+		st = not_older(k, r, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (a->retire_at != 0)
+		app_gone(a, STOP_MS);
+	k->highest = r->version;
+	a->record = *r;
+	a->backoff = BACKOFF_FIRST_MS;
+	st = lay_out(k, a, why);
+	if (st == DSTACK_OK)
+		st = kube_extend(&k->extended, r, why);
+	if (st == DSTACK_OK)
+		st = listen_for(a, why);
+	if (st == DSTACK_OK)
+		st = run(k, a, why);
+	if (st == DSTACK_OK)
+		st = wait_ready(k, a, why);
+	if (st == DSTACK_OK)
+		st = kube_volume_version(r->version, why);
+	if (st == DSTACK_OK)
+		kube_view_time(&k->view, k->chain.head.timestamp);
+	if (st == DSTACK_OK)
+		st = kube_backend(slot, a->box.port, why);
+	if (st != DSTACK_OK) {
+		app_gone(a, 0);
+		return st;
+	}
+	int old = k->live;
+	k->live = slot;
+	if (old >= 0) /* new requests go to the new one from here on */
+		k->app[old].retire_at = kube_now() + DRAIN_MS;
+	return DSTACK_OK;
+}
+
+/* Stop what was replaced and had its time to drain. */
+static void
+retire(struct kube *k, int64_t time)
+{
+	for (int i = 0; i < CONTAINER_SLOTS; i++)
+		if (k->app[i].retire_at != 0 && k->app[i].retire_at <= time)
+			app_gone(&k->app[i], STOP_MS);
+}
+
+/* --- the loop --- */
+
+static void
+stop_all(struct kube *k, const char *text)
+{
+	struct why why = { "" };
+	retire(k, INT64_MAX);
+	if (k->live >= 0) {
+		log_line("%s: the app stops", text);
+		(void)!kube_backend(-1, 0, &why);
+		app_gone(&k->app[k->live], STOP_MS);
+		k->live = -1;
+	}
+	say(k, text);
+	status(k, text, NULL);
+}
+
+static void
+failure(struct kube *k, const struct state_app *r, enum dstack_status st,
+    const struct why *why)
+{
+	char text[sizeof(k->said)];
+	if (st == DSTACK_E_BUSY) { /* not a failure: looked at often */
+		k->waiting = !kube_volume_there();
+		say(k, why->text);
+		return;
+	}
+	k->retry_after = same(&k->failed, r) && k->retry_after != 0
+	    ? k->retry_after * 2
+	    : BACKOFF_FIRST_MS;
+	/* An archive that is not there yet may come at any time. */
+	int64_t most = st == DSTACK_E_MISSING ? 2000 : BACKOFF_MAX_MS;
+	if (k->retry_after > most)
+		k->retry_after = most;
+	k->failed = *r;
+	k->retry_at = kube_now() + k->retry_after;
+	(void)snprintf(text, sizeof(text), "%.60s version %" PRIu64
+	    " does not run%s: %.150s", r->name, r->version,
+	    k->live >= 0 ? ", the old one keeps serving" : "", why->text);
+	say(k, text);
+	status(k, k->live >= 0 ? "refused, old one serves:" : "not running:", r);
+}
+
+/* Compare what the contract names with what runs. False: give up, why. */
+static bool
+tick(struct kube *k, struct why *why)
+{
+	struct state_app r;
+	k->waiting = false;
+	enum dstack_status st = chain_app(&k->chain, &r, NULL, why);
+	if (st == DSTACK_E_REJECTED)
+		return false;
+	int64_t now = kube_boot_seconds();
+	if (st == DSTACK_OK || st == DSTACK_E_BUSY)
+		kube_view_block(&k->view, k->chain.head.number, now);
+	if (kube_view_old(&k->view, k->chain.cfg.heartbeat, now)) {
+		stop_all(k, "no new block for four heartbeats");
+		return true;
+	}
+	if (st == DSTACK_E_BUSY) {
+		stop_all(k, why->text);
+		return true;
+	}
+	if (st != DSTACK_OK) {
+		say(k, why->text);
+		return true;
+	}
+	if (k->live >= 0)
+		kube_view_time(&k->view, k->chain.head.timestamp);
+	if (k->live >= 0 && same(&r, &k->app[k->live].record))
+		return true;
+	if (same(&r, &k->failed) && kube_now() < k->retry_at)
+		return true;
+	if (k->live < 0)
+		status(k, "starting", &r);
+	st = launch(k, &r, why);
+	if (st != DSTACK_OK) {
+		failure(k, &r, st, why);
+		return true;
+	}
+	char hex[65];
+	hex_encode(r.digest, 32, hex);
+	log_line("serving %s version %" PRIu64 " 0x%s", r.name, r.version, hex);
+	k->said[0] = '\0';
+	k->failed = (struct state_app){ 0 };
+	k->retry_after = 0;
+	status(k, "serving", &r);
+	return true;
+}
+
+/* Start the live app again if it has ended. */
+static void
+keep_running(struct kube *k)
+{
+	struct why why = { "" };
+	int code = 0;
+	if (k->live < 0)
+		return;
+	struct app *a = &k->app[k->live];
+	int64_t now = kube_now();
+	if (container_ended(&a->box, &code)) {
+		pump_log(k, a);
+		if (now - a->started > STEADY_MS)
+			a->backoff = BACKOFF_FIRST_MS;
+		log_line("app ended (%s %d), starts again in %lld ms",
+		    WIFSIGNALED(code) ? "signal" : "exit",
+		    WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code),
+		    (long long)a->backoff);
+		a->restart_at = now + a->backoff;
+		a->backoff = a->backoff * 2 < BACKOFF_MAX_MS ? a->backoff * 2
+							     : BACKOFF_MAX_MS;
+	}
+	if (a->restart_at == 0 || now < a->restart_at)
+		return;
+	a->restart_at = 0;
+	if (run(k, a, &why) != DSTACK_OK) {
+		log_line("%s", why.text);
+		a->restart_at = now + a->backoff;
+	}
+}
+
+/* Wait for something of the live app, at most until. */
+static void
+wait_for(struct kube *k, int64_t until)
+{
+	struct pollfd p[3] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
+	if (k->live >= 0) {
+		const struct app *a = &k->app[k->live];
+		p[0] = (struct pollfd){ .fd = a->box.log, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = a->watch, .events = POLLIN };
+		p[2] = (struct pollfd){ .fd = a->box.pidfd, .events = POLLIN };
+		if (a->restart_at != 0 && a->restart_at < until)
+			until = a->restart_at;
+	}
+	for (int i = 0; i < CONTAINER_SLOTS; i++)
+		if (k->app[i].retire_at != 0 && k->app[i].retire_at < until)
+			until = k->app[i].retire_at;
+	int64_t ms = until - kube_now();
+	if (k->waiting && ms > VOLUME_STEP_MS)
+		ms = VOLUME_STEP_MS;
+	(void)poll(p, 3, ms > 0 ? (int)ms : 0);
+	idle(k);
+	keep_running(k);
+	retire(k, kube_now());
+}
+
+static enum dstack_status
+begin(struct kube *k, struct why *why)
+{
+	struct netcfg cfg;
+	struct sysinfo si;
+	*k = (struct kube){ .live = -1 };
+	for (unsigned i = 0; i < CONTAINER_SLOTS; i++) {
+		container_init(&k->app[i].box, i);
+		k->app[i].watch = k->app[i].host = -1;
+	}
+	enum dstack_status st = sandbox_enter(ROLE_KUBERNETHES, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (sysinfo(&si) != 0)
+		return why_set(why, DSTACK_E_SYS, "sysinfo: %s",
+		    strerror(errno));
+	k->memory = (uint64_t)si.totalram * si.mem_unit;
+	st = role_netcfg(&cfg, NULL, why);
+	if (st == DSTACK_OK)
+		chain_open(&k->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	return st;
+}
+
+int
+kubernethes_main(void)
+{
+	static struct kube k;
+	struct why why = { "" };
+	log_name("kubernethes");
+	enum dstack_status st = begin(&k, &why);
+	if (st == DSTACK_OK) {
+		ipc_ready();
+		st = modules_wait("container", &why);
+	}
+	while (st == DSTACK_OK) {
+		if (!tick(&k, &why))
+			break;
+		int64_t next = kube_now() +
+		    (k.live >= 0 || k.waiting ? POLL_SERVING_MS : POLL_IDLE_MS);
+		do {
+			wait_for(&k, next);
+		} while (kube_now() < next &&
+		    !(k.waiting && kube_volume_there()));
+	}
+	if (why.text[0] == '\0')
+		(void)why_set(&why, st, "%s", dstack_status_text(st));
+	ipc_give_up(&why);
+	return 1;
+}

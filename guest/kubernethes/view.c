@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How old this node's view of the chain may be. A host that holds new blocks
+ * back cannot keep an app running that the contract has stopped or replaced
+ * for longer than this (THREATS T20).
+ */
+#include "guest/kubernethes/kubernethes.h"
+
+#include <time.h>
+
+#include "base/wr.h"
+#include "guest/base/ipc.h"
+#include "guest/base/role.h"
+
+#define BEATS 4 /* netcfg's heartbeat, so many times */
+#define TLS_TIME 2
+#define TIME_STEP 600 /* seconds between two notices to the TLS front */
+
+int64_t
+kube_boot_seconds(void)
+{
+	struct timespec t = { 0 };
+	(void)clock_gettime(CLOCK_BOOTTIME, &t); /* counts while suspended */
+	return t.tv_sec;
+}
+
+void
+kube_view_block(struct kube_view *v, uint64_t number, int64_t now)
+{
+	if (v->known && number <= v->number)
+		return;
+	v->known = true;
+	v->number = number;
+	v->at = now;
+}
+
+bool
+kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now)
+{
+	return v->known && now > v->at &&
+	    (uint64_t)(now - v->at) / BEATS >= heartbeat;
+}
+
+void
+kube_view_time(struct kube_view *v, uint64_t seconds)
+{
+	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	if (v->told != 0 && seconds < v->told + TIME_STEP)
+		return;
+	wr_u64be(&q, seconds);
+	if (ipc_call(FD_EDGE + ROLE_TLS, TLS_TIME, &q, NULL, 0, NULL, NULL) ==
+	    DSTACK_OK)
+		v->told = seconds;
+}

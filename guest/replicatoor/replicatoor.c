@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role replicatoor: gets this node the network's secret, and exits. Where the
+ * epoch has no key yet and this node is its bootstrapper, the secret is made
+ * here (PROTOCOL.md section 3); else it is asked for (sections 4 and 5). The
+ * secret itself never leaves keyd; this role carries statements and proofs.
+ */
+#include "guest/replicatoor/replicatoor.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/secret.h"
+#include "guest/init/sandbox.h"
+
+#define RETRY_MS 100
+
+void
+repl_nap(void)
+{
+	const struct timespec t = { 0, RETRY_MS * 1000000L };
+	(void)nanosleep(&t, NULL);
+}
+
+void
+repl_say(struct repl *r, const struct why *why)
+{
+	if (why->text[0] == '\0' || strcmp(r->said.text, why->text) == 0)
+		return;
+	r->said = *why;
+	log_line("%s; trying on", why->text);
+}
+
+bool
+repl_later(struct repl *r, enum dstack_status st, const struct why *why)
+{
+	if (st != DSTACK_E_MISSING && st != DSTACK_E_BUSY &&
+	    st != DSTACK_E_FORMAT)
+		return false;
+	repl_say(r, why);
+	repl_nap();
+	return true;
+}
+
+enum dstack_status
+repl_keyd(uint8_t op, const struct wr *q, struct wr *a, struct why *why)
+{
+	return ipc_call(FD_EDGE + ROLE_KEYD, op, q, NULL, 0, a, why);
+}
+
+enum dstack_status
+repl_quote(uint8_t op, const uint8_t word[static 32], struct wr *quote,
+    struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(IPC_MAX);
+	const uint8_t *p;
+	size_t n;
+	wr_put(&q, word, 32);
+	enum dstack_status st =
+	    ipc_call_wait(FD_EDGE + ROLE_TEE, op, &q, &a, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "tee");
+	struct rd r = rd_over(a.buf, a.len);
+	if ((st = rd_blob(&r, MSG_MAX_QUOTE, &p, &n)) != DSTACK_OK ||
+	    (st = rd_end(&r)) != DSTACK_OK)
+		return why_set(why, st, "tee: bad answer");
+	wr_put(quote, p, n);
+	return wr_status(quote);
+}
+
+enum dstack_status
+repl_collateral(const struct wr *quote, struct wr *out, struct why *why)
+{
+	struct dcap_platform p;
+	char path[64], fmspc[13];
+	enum dstack_status st =
+	    dcap_quote_platform(quote->buf, quote->len, &p, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "own quote");
+	hex_encode(p.fmspc, sizeof(p.fmspc), fmspc);
+	(void)snprintf(path, sizeof(path), "/collateral/%s/%s", fmspc,
+	    p.platform_ca ? "platform" : "processor");
+	return link_fetch(FD_EDGE + ROLE_HOSTLINK, path, NULL, 0, out, why);
+}
+
+/* S_e is in keyd and proven right: it may be used from now on. */
+static enum dstack_status
+activate(struct repl *r, uint64_t epoch, const struct state_epoch *record,
+    struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr event = wr_new(0);
+	AUTO_WR struct wr data = wr_new(0);
+	wr_put(&q, record->xpub, 20);
+	wr_put(&q, record->seed_commit, 32);
+	/* RTMR3 first: a guest that holds the secret never looks as if not */
+	wr_u64be(&data, epoch);
+	wr_put(&data, record->xpub, 20);
+	wr_text(&event, "joined");
+	wr_blob(&event, data.buf, data.len);
+	enum dstack_status st = ipc_call_wait(
+	    FD_EDGE + ROLE_TEE, TEE_EXTEND, &event, NULL, why);
+	if (st == DSTACK_OK)
+		st = repl_keyd(KEYD_ACTIVATE, &q, NULL, why);
+	(void)r;
+	return st;
+}
+
+static enum dstack_status
+own_node(struct repl *r, struct why *why)
+{
+	for (;;) {
+		struct msg_node node;
+		AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
+		enum dstack_status st = link_fetch(
+		    FD_EDGE + ROLE_HOSTLINK, "/node", NULL, 0, &a, why);
+		if (st == DSTACK_OK)
+			st = msg_node_parse(a.buf, a.len, &node, why);
+		if (st == DSTACK_OK) {
+			memcpy(r->submitter, node.submitter,
+			    sizeof(r->submitter));
+			return DSTACK_OK;
+		}
+		if (!repl_later(r, st, why))
+			return st;
+	}
+}
+
+/* What is to be done now, by the proven state of the contract. */
+enum step { STEP_WAIT, STEP_BOOTSTRAP, STEP_REGISTER };
+
+static enum dstack_status
+next_step(struct repl *r, enum step *step, uint64_t *epoch,
+    struct state_epoch *record, struct why *why)
+{
+	struct state_head state;
+	struct chain_head head;
+	enum dstack_status st = chain_state(&r->chain, &state, &head, why);
+	if (st != DSTACK_OK)
+		return st;
+	*step = STEP_WAIT;
+	if (state.epoch_count == 0 || state.paused)
+		return why_set(why, DSTACK_E_BUSY,
+		    state.paused ? "the contract is paused"
+				 : "the contract has no epoch yet");
+	/* the last epoch, if it waits for its key and we may make it */
+	*epoch = state.epoch_count - 1;
+	st = chain_epoch(&r->chain, *epoch, &state, record, NULL, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (record->state == KM_EPOCH_OPEN &&
+	    memcmp(record->bootstrapper, r->submitter, 20) == 0) {
+		*step = STEP_BOOTSTRAP;
+		return DSTACK_OK;
+	}
+	if (*epoch != state.current_epoch) {
+		*epoch = state.current_epoch;
+		st = chain_epoch(&r->chain, *epoch, NULL, record, NULL, why);
+		if (st != DSTACK_OK)
+			return st;
+	}
+	if (record->state != KM_EPOCH_ACTIVE)
+		return why_set(why, DSTACK_E_BUSY,
+		    "epoch %llu waits for its bootstrapper, which is another "
+		    "account",
+		    (unsigned long long)*epoch);
+	*step = STEP_REGISTER;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+join(struct repl *r, struct why *why)
+{
+	for (;;) {
+		enum step step = STEP_WAIT;
+		uint64_t epoch = 0;
+		struct state_epoch record;
+		bool done = false;
+		enum dstack_status st =
+		    next_step(r, &step, &epoch, &record, why);
+		if (st == DSTACK_OK && step == STEP_BOOTSTRAP)
+			st = repl_bootstrap(r, epoch, &record, &done, why);
+		else if (st == DSTACK_OK && step == STEP_REGISTER)
+			st = repl_register(r, epoch, &record, &done, why);
+		if (st == DSTACK_OK && done)
+			return activate(r, epoch, &record, why);
+		if (st != DSTACK_OK && !repl_later(r, st, why))
+			return st;
+	}
+}
+
+static enum dstack_status
+start(struct repl *r, struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	struct netcfg cfg;
+	enum dstack_status st = role_netcfg(&cfg, r->netcfg_sha384, why);
+	if (st != DSTACK_OK)
+		return st;
+	chain_open(&r->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	r->domain.chain_id = cfg.chain_id;
+	memcpy(r->domain.contract, cfg.contract, sizeof(cfg.contract));
+	wr_u64be(&q, cfg.chain_id);
+	wr_put(&q, cfg.contract, sizeof(cfg.contract));
+	wr_text(&q, cfg.tls_domain);
+	st = repl_keyd(KEYD_NETCFG, &q, NULL, why);
+	return st != DSTACK_OK ? st : own_node(r, why);
+}
+
+int
+replicatoor_main(void)
+{
+	struct repl r;
+	struct why why = { "" };
+	log_name("replicatoor");
+	memset(&r, 0, sizeof(r));
+	enum dstack_status st = sandbox_enter(ROLE_REPLICATOOR, &why);
+	if (st == DSTACK_OK)
+		st = start(&r, &why);
+	if (st == DSTACK_OK)
+		st = join(&r, &why);
+	if (st == DSTACK_OK) {
+		ipc_phase("onboarded");
+		ipc_ready();
+		return 0;
+	}
+	if (why.text[0] == '\0')
+		(void)why_set(&why, st, "%s", dstack_status_text(st));
+	ipc_give_up(&why);
+	return 1;
+}

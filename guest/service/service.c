@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role guest-service: the two HTTP planes of the guest, and the heartbeats
+ * that show the chain that this node still sees it. Holds no key: keyd is
+ * asked with the app id that belongs to the listener a request came in by.
+ */
+#include "guest/service/service.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "guest/chain/chain.h"
+#include "guest/base/ipc.h"
+#include "guest/base/link.h"
+#include "guest/base/role.h"
+#include "guest/init/sandbox.h"
+#include "protocol/messages.h"
+
+#define OP_APP_LISTEN 1
+#define OP_APP_GONE 2
+#define OP_STATUS 3
+#define KEYD_HEARTBEAT 13
+#define KEYD_PUBLIC 14
+#define VERIFIER_BEAT 2
+#define BEAT_RETRY_S 30 /* after one that failed */
+#define BEAT_JOIN_S 1   /* until keyd serves: nobody is onboarded before */
+
+struct role_state {
+	struct service s;
+	struct chain chain;
+	struct event *beat;
+	uint64_t sent_anchor; /* of the last heartbeat we signed; 0: none */
+	bool said;
+};
+
+/* --- kubernethes --------------------------------------------------------- */
+
+static bool
+app_listen(struct service *s, struct ipc_request *q, struct why *why)
+{
+	struct service_app app;
+	memset(&app, 0, sizeof(app));
+	int slot = q->fd[0] >= 0 && q->fd[1] >= 0 ? service_slot_of(q->fd[0])
+						 : -1;
+	if (slot < 0 || rd_copy(&q->body, app.app_id, 32) != DSTACK_OK ||
+	    rd_text(&q->body, app.name, sizeof(app.name)) != DSTACK_OK ||
+	    rd_copy(&q->body, app.digest, 32) != DSTACK_OK ||
+	    rd_u64be(&q->body, &app.version) != DSTACK_OK ||
+	    rd_end(&q->body) != DSTACK_OK) {
+		(void)why_set(why, DSTACK_E_FORMAT, "bad APP_LISTEN");
+		return false;
+	}
+	service_app_gone(s, slot);
+	s->app[slot] = app;
+	int tcp = take_fd(&q->fd[0]), local = take_fd(&q->fd[1]);
+	return service_app_listen(s, slot, tcp, local, why) == DSTACK_OK;
+}
+
+static bool
+app_gone(struct service *s, struct ipc_request *q, struct why *why)
+{
+	uint8_t slot;
+	if (rd_u8(&q->body, &slot) != DSTACK_OK || slot >= SERVICE_SLOTS ||
+	    rd_end(&q->body) != DSTACK_OK) {
+		(void)why_set(why, DSTACK_E_FORMAT, "bad APP_GONE");
+		return false;
+	}
+	service_app_gone(s, slot);
+	return true;
+}
+
+static bool
+app_status(struct service *s, struct ipc_request *q, struct why *why)
+{
+	char text[sizeof(s->app_state)];
+	if (rd_text(&q->body, text, sizeof(text)) != DSTACK_OK ||
+	    rd_end(&q->body) != DSTACK_OK) {
+		(void)why_set(why, DSTACK_E_FORMAT, "bad STATUS");
+		return false;
+	}
+	for (char *c = text; *c != '\0'; c++) {
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
+	}
+	memcpy(s->app_state, text, sizeof(text));
+	return true;
+}
+
+static void
+on_kubernethes(evutil_socket_t fd, short what, void *arg)
+{
+	struct role_state *g = arg;
+	struct ipc_request q = { 0 };
+	struct why why = { "" };
+	bool eof = false, ok = false;
+	(void)what;
+	enum dstack_status st = ipc_receive(fd, &q, &eof);
+	if (st == DSTACK_E_LIMIT)
+		return; /* already answered no */
+	if (st != DSTACK_OK || eof) {
+		(void)event_base_loopbreak(g->s.base);
+		return;
+	}
+	if (q.op == OP_APP_LISTEN)
+		ok = app_listen(&g->s, &q, &why);
+	else if (q.op == OP_APP_GONE)
+		ok = app_gone(&g->s, &q, &why);
+	else if (q.op == OP_STATUS)
+		ok = app_status(&g->s, &q, &why);
+	else
+		(void)why_set(&why, DSTACK_E_FORMAT, "no such request");
+	st = ok ? ipc_answer(fd, NULL)
+		: ipc_answer_no(fd, IPC_REFUSED, why.text);
+	ipc_request_free(&q);
+	if (st != DSTACK_OK)
+		(void)event_base_loopbreak(g->s.base);
+}
+
+/* --- heartbeats (THREATS T20) -------------------------------------------- */
+
+/* Is our last heartbeat on the chain? For /status; the verifier looks itself. */
+static enum dstack_status
+check_beat(struct role_state *g, const uint8_t node[static 20], struct why *why)
+{
+	uint8_t slot[1][32], word[1][32];
+	struct state_beat beat;
+	struct chain_head head;
+	if (g->sent_anchor == 0)
+		return DSTACK_OK;
+	state_beat_slot(node, slot[0]);
+	enum dstack_status st = chain_read(
+	    &g->chain, (const uint8_t (*)[32])slot, 1, word, &head, why);
+	if (st != DSTACK_OK)
+		return st;
+	state_beat_decode(word[0], &beat);
+	if (beat.anchor_number < g->sent_anchor)
+		return DSTACK_OK;
+	g->s.last_beat = beat.time;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+heartbeat(struct role_state *g, struct why *why)
+{
+	AUTO_WR struct wr a = wr_new(0);
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr sig = wr_new(0);
+	AUTO_WR struct wr noted = wr_new(0);
+	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
+	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
+	struct msg_heartbeat m;
+	struct chain_head head;
+	uint8_t skip[52];
+	memset(&m, 0, sizeof(m));
+	enum dstack_status st = ipc_call(
+	    FD_EDGE + ROLE_KEYD, KEYD_PUBLIC, NULL, NULL, 0, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd r = rd_over(a.buf, a.len);
+	if (rd_u64be(&r, &m.s.epoch) != DSTACK_OK ||
+	    rd_copy(&r, skip, sizeof(skip)) != DSTACK_OK ||
+	    rd_copy(&r, m.s.node, 20) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
+	st = check_beat(g, m.s.node, why);
+	if (st == DSTACK_OK)
+		st = chain_final(&g->chain, &head, why);
+	if (st != DSTACK_OK)
+		return st;
+	m.s.anchor_number = head.number;
+	memcpy(m.s.anchor_hash, head.hash, 32);
+	stmt_heartbeat_put(&q, &m.s);
+	st = ipc_call(
+	    FD_EDGE + ROLE_KEYD, KEYD_HEARTBEAT, &q, NULL, 0, &sig, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (sig.len != sizeof(m.sig))
+		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
+	memcpy(m.sig, sig.buf, sizeof(m.sig));
+	msg_heartbeat_build(&body, &m);
+	if ((st = wr_status(&body)) != DSTACK_OK)
+		return st;
+	g->sent_anchor = head.number;
+	/* the verifier notes the moment; its own view has to show this one */
+	wr_u64be(&noted, head.number);
+	st = ipc_call(FD_EDGE + ROLE_VERIFIER, VERIFIER_BEAT, &noted, NULL, 0,
+	    NULL, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "verifier");
+	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body.buf,
+	    body.len, &answer, why);
+	return st != DSTACK_OK ? st : check_beat(g, m.s.node, why);
+}
+
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct role_state *g = arg;
+	struct why why = { "" };
+	struct timeval next = { BEAT_RETRY_S, 0 };
+	(void)fd;
+	(void)what;
+	enum dstack_status st = DSTACK_E_BUSY;
+	if (!event_pending(g->s.verdict, EV_READ, NULL)) /* one at a time */
+		st = heartbeat(g, &why);
+	if (st == DSTACK_E_BUSY) {
+		next.tv_sec = BEAT_JOIN_S;
+	} else if (st == DSTACK_OK) {
+		next.tv_sec = (time_t)(g->chain.cfg.heartbeat / 2);
+		if (next.tv_sec < 1)
+			next.tv_sec = 1;
+		g->said = false;
+	} else if (!g->said) {
+		log_line("heartbeat: %s", why.text);
+		g->said = true;
+	}
+	(void)evtimer_add(g->beat, &next);
+}
+
+/* --- start --------------------------------------------------------------- */
+
+static enum dstack_status
+open_chain(struct role_state *g, struct why *why)
+{
+	struct netcfg cfg;
+	enum dstack_status st = role_netcfg(&cfg, NULL, why);
+	if (st == DSTACK_OK)
+		chain_open(&g->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	return st;
+}
+
+static enum dstack_status
+run(struct role_state *g, struct why *why)
+{
+	const struct timeval first = { BEAT_JOIN_S, 0 };
+	enum dstack_status st = open_chain(g, why);
+	if (st != DSTACK_OK)
+		return st;
+	(void)snprintf(g->s.app_state, sizeof(g->s.app_state), "none");
+	g->s.base = event_base_new();
+	if (g->s.base == NULL)
+		return DSTACK_E_NOMEM;
+	struct event *kube = event_new(g->s.base, FD_EDGE + ROLE_KUBERNETHES,
+	    EV_READ | EV_PERSIST, on_kubernethes, g);
+	g->beat = evtimer_new(g->s.base, on_beat, g);
+	if (kube == NULL || g->beat == NULL || event_add(kube, NULL) != 0 ||
+	    evtimer_add(g->beat, &first) != 0)
+		return DSTACK_E_NOMEM;
+	st = service_control_start(&g->s, FD_CONTROL, why);
+	if (st != DSTACK_OK)
+		return st;
+	ipc_ready();
+	(void)event_base_dispatch(g->s.base);
+	return why_set(why, DSTACK_E_SYS, "a peer is gone");
+}
+
+int
+guest_service_main(void)
+{
+	struct role_state g;
+	struct why why = { "" };
+	memset(&g, 0, sizeof(g));
+	log_name("guest-service");
+	enum dstack_status st = sandbox_enter(ROLE_GUEST_SERVICE, &why);
+	if (st == DSTACK_OK)
+		st = run(&g, &why);
+	if (why.text[0] == '\0')
+		(void)why_set(&why, st, "%s", dstack_status_text(st));
+	ipc_give_up(&why);
+	return 1;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/tee/tee.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/secret.h"
+#include "guest/init/sandbox.h"
+#include "protocol/events.h"
+#include "protocol/statements.h"
+
+#define BIT(r) (1u << (r))
+
+struct event {
+	const char *name;
+	enum role from;
+	size_t len;            /* of its data: lib/protocol/events.h */
+	enum tee_phase needs;
+	enum tee_phase leads;
+};
+
+static const struct event events[] = {
+	{ "netcfg", ROLE_INIT, 48, TEE_BOOT, TEE_NETCFG },
+	{ "join-ready", ROLE_INIT, 0, TEE_NETCFG, TEE_READY },
+	{ "joined", ROLE_REPLICATOOR, 28, TEE_READY, TEE_JOINED },
+	{ "app", ROLE_KUBERNETHES, 72, TEE_JOINED, TEE_JOINED },
+	{ "app-start", ROLE_KUBERNETHES, 0, TEE_JOINED, TEE_JOINED },
+};
+
+enum dstack_status
+tee_begin(struct tee_state *s, const struct tee_driver *driver,
+    struct why *why)
+{
+	struct tee_report r;
+	memset(s, 0, sizeof(*s));
+	enum dstack_status st = driver->report(&r, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (!ct_is_zero(r.rtmr[3], 48))
+		return why_set(why, DSTACK_E_REJECTED, "RTMR3 is not zero: "
+		    "other software ran in this VM before; boot it anew");
+	memcpy(s->mrconfigid, r.mrconfigid, 48);
+	s->driver = driver;
+	return DSTACK_OK;
+}
+
+static enum ipc_status
+verdict(enum dstack_status st)
+{
+	if (st == DSTACK_OK)
+		return IPC_YES;
+	return st == DSTACK_E_REJECTED ? IPC_REFUSED : IPC_UNDECIDED;
+}
+
+static enum ipc_status
+refuse(struct why *why, const char *text)
+{
+	(void)why_set(why, DSTACK_E_REJECTED, "tee: %s", text);
+	return IPC_REFUSED;
+}
+
+static enum ipc_status
+give_quote(struct tee_state *s, const uint8_t report_data[64], struct wr *out,
+    struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(IPC_MAX / 2);
+	enum dstack_status st = s->driver->quote(report_data, &q, why);
+	if (st == DSTACK_OK)
+		st = wr_status(&q);
+	if (st == DSTACK_OK)
+		wr_blob(out, q.buf, q.len);
+	return verdict(st);
+}
+
+/* For register and bootstrap: 32 bytes, only between join-ready and joined. */
+static enum ipc_status
+quote_replication(struct tee_state *s, uint8_t op, struct rd *body,
+    struct wr *out, struct why *why)
+{
+	uint8_t digest[32];
+	uint8_t report_data[64];
+	if (rd_copy(body, digest, 32) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return refuse(why, "a quote request is 32 bytes");
+	if (s->phase > TEE_READY)
+		return refuse(why, "no replication quote once joined; reboot");
+	if (s->phase < TEE_READY) {
+		(void)refuse(why, "not join-ready yet");
+		return IPC_LATER;
+	}
+	if (op == TEE_QUOTE_REGISTER)
+		stmt_report_register(digest, report_data);
+	else
+		stmt_report_bootstrap(digest, report_data);
+	return give_quote(s, report_data, out, why);
+}
+
+static enum ipc_status
+quote_app(struct tee_state *s, struct rd *body, struct wr *out,
+    struct why *why)
+{
+	uint8_t app[32];
+	uint8_t report_data[64];
+	const uint8_t *data = NULL;
+	size_t n = 0;
+	if (rd_copy(body, app, 32) != DSTACK_OK ||
+	    rd_blob(body, TEE_MAX_APP_DATA, &data, &n) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return refuse(why, "an app quote request is appId and data");
+	if (s->phase < TEE_JOINED) {
+		(void)refuse(why, "not joined yet");
+		return IPC_LATER;
+	}
+	stmt_report_app(app, data, n, report_data);
+	return give_quote(s, report_data, out, why);
+}
+
+static enum ipc_status
+extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
+    struct why *why)
+{
+	char name[EVENT_NAME_MAX + 1];
+	const uint8_t *data = NULL;
+	size_t n = 0;
+	const struct event *e = NULL;
+	if (rd_text(body, name, sizeof(name)) != DSTACK_OK ||
+	    rd_blob(body, 256, &data, &n) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return refuse(why, "an event is a name and its data");
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (strcmp(events[i].name, name) == 0)
+			e = &events[i];
+	if (e == NULL || e->from != from || e->len != n)
+		return refuse(why, "no such event for this role, or its data "
+		    "has another length");
+	if (s->phase > e->needs)
+		return refuse(why, "this event has been; reboot");
+	if (s->phase < e->needs) {
+		(void)refuse(why, "an event before this one is missing");
+		return IPC_LATER;
+	}
+	if (e->leads == TEE_NETCFG && !ct_equal(data, s->mrconfigid, 48))
+		return refuse(why, "netcfg is not the one that was measured "
+		    "(MRCONFIGID)");
+	uint8_t digest[48];
+	uint8_t got[48];
+	event_digest(name, data, (uint32_t)n, digest);
+	enum dstack_status st = s->driver->extend(digest, got, why);
+	if (st != DSTACK_OK)
+		return verdict(st);
+	event_extend(s->rtmr3, digest);
+	s->phase = e->leads;
+	if (!ct_equal(got, s->rtmr3, 48))
+		return refuse(why, "RTMR3 has another value than the events "
+		    "give");
+	wr_put(out, got, 48);
+	return IPC_YES;
+}
+
+static enum ipc_status
+report(struct tee_state *s, struct rd *body, struct wr *out, struct why *why)
+{
+	struct tee_report r;
+	if (rd_end(body) != DSTACK_OK)
+		return refuse(why, "a report request is empty");
+	enum dstack_status st = s->driver->report(&r, why);
+	if (st != DSTACK_OK)
+		return verdict(st);
+	wr_put(out, r.mrtd, 48);
+	for (int i = 0; i < 4; i++)
+		wr_put(out, r.rtmr[i], 48);
+	wr_put(out, r.mrconfigid, 48);
+	return IPC_YES;
+}
+
+/* Which roles may ask which op; EXTEND says itself who may which event. */
+static unsigned
+askers(uint8_t op)
+{
+	switch (op) {
+	case TEE_QUOTE_REGISTER:
+	case TEE_QUOTE_BOOTSTRAP:
+		return BIT(ROLE_REPLICATOOR);
+	case TEE_QUOTE_APP:
+		return BIT(ROLE_GUEST_SERVICE);
+	case TEE_EXTEND:
+		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR) |
+		    BIT(ROLE_KUBERNETHES);
+	case TEE_REPORT:
+		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR);
+	case TEE_INFO:
+		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR) |
+		    BIT(ROLE_GUEST_SERVICE) | BIT(ROLE_KUBERNETHES);
+	default:
+		return 0;
+	}
+}
+
+enum ipc_status
+tee_handle(struct tee_state *s, enum role from, uint8_t op, struct rd *body,
+    struct wr *out, struct why *why)
+{
+	enum ipc_status st = IPC_REFUSED;
+	if ((askers(op) & BIT(from)) == 0)
+		return refuse(why, "this role may not ask that");
+	switch (op) {
+	case TEE_QUOTE_REGISTER:
+	case TEE_QUOTE_BOOTSTRAP:
+		st = quote_replication(s, op, body, out, why);
+		break;
+	case TEE_QUOTE_APP:
+		st = quote_app(s, body, out, why);
+		break;
+	case TEE_EXTEND:
+		st = extend(s, from, body, out, why);
+		break;
+	case TEE_REPORT:
+		st = report(s, body, out, why);
+		break;
+	default: /* TEE_INFO: askers knows no other */
+		if (rd_end(body) != DSTACK_OK)
+			return refuse(why, "an info request is empty");
+		wr_text(out, s->driver->name);
+		st = IPC_YES;
+		break;
+	}
+	if (st == IPC_YES && wr_status(out) != DSTACK_OK)
+		return refuse(why, "the answer does not fit");
+	return st;
+}
+
+static void
+serve(void *ctx, enum role from, int fd, struct ipc_request *q)
+{
+	struct why why = { "" };
+	AUTO_WR struct wr out = wr_new(IPC_MAX - 1);
+	enum ipc_status no = tee_handle(ctx, from, q->op, &q->body, &out, &why);
+	enum dstack_status st = no == IPC_YES
+	    ? ipc_answer(fd, &out) : ipc_answer_no(fd, no, why.text);
+	if (st != DSTACK_OK)
+		(void)shutdown(fd, SHUT_RDWR); /* the peer is gone */
+}
+
+int
+tee_main(void)
+{
+	static const enum role peers[] = { ROLE_INIT, ROLE_REPLICATOOR,
+		ROLE_GUEST_SERVICE, ROLE_KUBERNETHES };
+	struct tee_state s;
+	struct why why = { "" };
+	enum dstack_status st = sandbox_enter(ROLE_TEE, &why);
+	if (st == DSTACK_OK)
+		st = tee_begin(&s, dstack_flavour.tee, &why);
+	if (st != DSTACK_OK) {
+		ipc_give_up(&why);
+		return 1;
+	}
+	ipc_ready();
+	ipc_serve(peers, sizeof(peers) / sizeof(peers[0]), serve, &s);
+	return 0; /* init is gone, and the VM with it */
+}

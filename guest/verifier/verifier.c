@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/verifier/verifier.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "crypto/secp.h"
+#include "guest/base/ipc.h"
+#include "guest/verifier/judge.h"
+#include "guest/keyd/keyd.h"
+#include "guest/base/role.h"
+#include "guest/init/sandbox.h"
+
+#define CHILD_CPU_SECONDS 60
+
+struct verifier {
+	struct chain chain;
+	uint8_t netcfg_sha384[48];
+	struct liveness live;
+};
+
+static int64_t
+boot_seconds(void)
+{
+	struct timespec t = {0};
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
+/* The child: no edge but the one to hostlink, and the pipe. */
+static void
+child(struct verifier *v, int out, const void *body, size_t len)
+{
+	struct verifier_verdict verdict;
+	const struct rlimit cpu = {CHILD_CPU_SECONDS, CHILD_CPU_SECONDS};
+	(void)setrlimit(RLIMIT_CPU, &cpu);
+	for (int r = 0; r < ROLE_COUNT; r++) {
+		if (r != ROLE_HOSTLINK)
+			(void)close(FD_EDGE + r);
+	}
+	verifier_judge(&v->chain, v->netcfg_sha384, &v->live, boot_seconds(),
+	    body, len, &verdict);
+	/* smaller than PIPE_BUF: written whole or not at all */
+	_Static_assert(sizeof(verdict) <= 4096, "fits a pipe's page");
+	ssize_t n = write(out, &verdict, sizeof(verdict));
+	_exit(n == (ssize_t)sizeof(verdict) ? 0 : 1);
+}
+
+/* *out is a whole verdict, or zero: which is no. */
+static enum dstack_status
+ask_child(struct verifier *v, const void *body, size_t len,
+    struct verifier_verdict *out, struct why *why)
+{
+	int p[2];
+	memset(out, 0, sizeof(*out));
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return why_set(why, DSTACK_E_SYS, "pipe: %s", strerror(errno));
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(p[0]);
+		child(v, p[1], body, len);
+	}
+	(void)close(p[1]);
+	AUTO_CLOSE int in = p[0];
+	if (pid < 0)
+		return why_set(why, DSTACK_E_SYS, "fork: %s", strerror(errno));
+	struct verifier_verdict got;
+	ssize_t n;
+	do {
+		n = read(in, &got, sizeof(got));
+	} while (n < 0 && errno == EINTR);
+	int status = 0;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (n != (ssize_t)sizeof(got) || !WIFEXITED(status) ||
+	    WEXITSTATUS(status) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the request ended the process that read it");
+	got.why.text[sizeof(got.why.text) - 1] = '\0';
+	*out = got;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+seal(const struct verifier_verdict *d, struct wr *json, struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(IPC_MAX);
+	wr_put(&q, d->request_id, 32);
+	wr_u64be(&q, d->epoch);
+	wr_put(&q, d->enc_pub, 32);
+	wr_u8(&q, d->suite);
+	wr_put(&q, d->platform_hash, 32);
+	wr_u8(&q, d->tcb_status);
+	wr_put(&q, d->payee, 20);
+	enum dstack_status st = ipc_call(
+	    FD_EDGE + ROLE_KEYD, KEYD_OP_ONBOARD, &q, NULL, 0, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct msg_onboard m;
+	const uint8_t *ct;
+	size_t n;
+	memset(&m, 0, sizeof(m));
+	struct rd r = rd_over(a.buf, a.len);
+	if (stmt_onboard_get(&r, &m.s) != DSTACK_OK ||
+	    rd_copy(&r, m.sig, sizeof(m.sig)) != DSTACK_OK ||
+	    rd_blob(&r, MSG_MAX_CT, &ct, &n) != DSTACK_OK ||
+	    rd_end(&r) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
+	m.ct = wr_new(MSG_MAX_CT);
+	wr_put(&m.ct, ct, n);
+	msg_onboard_build(json, &m);
+	msg_onboard_free(&m);
+	return wr_status(json);
+}
+
+/* This node's address, once keyd serves. */
+static enum dstack_status
+learn_node(struct verifier *v, struct why *why)
+{
+	AUTO_WR struct wr a = wr_new(IPC_MAX);
+	enum dstack_status st = ipc_call(
+	    FD_EDGE + ROLE_KEYD, KEYD_OP_PUBLIC, NULL, NULL, 0, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd r = rd_over(a.buf, a.len);
+	if (rd_skip(&r, 8 + 20 + 32) != DSTACK_OK ||
+	    rd_copy(&r, v->live.node, 20) != DSTACK_OK ||
+	    rd_end(&r) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
+{
+	const uint8_t *body;
+	size_t len;
+	struct verifier_verdict d;
+	if (rd_blob(q, MSG_MAX, &body, &len) != DSTACK_OK ||
+	    rd_end(q) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "malformed ONBOARD");
+	enum dstack_status st = learn_node(v, why);
+	if (st == DSTACK_OK)
+		st = ask_child(v, body, len, &d, why);
+	if (st != DSTACK_OK)
+		return st;
+	/* the next child goes no further back than this one */
+	if (d.head.number >= v->chain.head.number &&
+	    d.head.timestamp >= v->chain.head.timestamp)
+		v->chain.head = d.head;
+	liveness_proven(&v->live, d.beat);
+	if (!d.yes) {
+		if (d.st == DSTACK_OK)
+			d.st = DSTACK_E_REJECTED;
+		return why_set(why, d.st, "%s",
+		    d.why.text[0] != '\0' ? d.why.text : "refused");
+	}
+	AUTO_WR struct wr json = wr_new(IPC_MAX);
+	st = seal(&d, &json, why);
+	if (st == DSTACK_OK)
+		wr_blob(out, json.buf, json.len);
+	return st;
+}
+
+static enum dstack_status
+beat(struct verifier *v, struct rd *q, struct why *why)
+{
+	uint64_t anchor;
+	if (rd_u64be(q, &anchor) != DSTACK_OK || rd_end(q) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "malformed BEAT");
+	liveness_beat(&v->live, anchor, boot_seconds());
+	return DSTACK_OK;
+}
+
+static void
+serve(void *ctx, enum role from, int fd, struct ipc_request *q)
+{
+	struct verifier *v = ctx;
+	struct why why = {""};
+	AUTO_WR struct wr out = wr_new(IPC_MAX);
+	enum dstack_status st;
+	(void)from;
+	if (q->op == VERIFIER_OP_ONBOARD)
+		st = onboard(v, &q->body, &out, &why);
+	else if (q->op == VERIFIER_OP_BEAT)
+		st = beat(v, &q->body, &why);
+	else
+		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
+	if (st != DSTACK_OK) {
+		if (st != DSTACK_E_BUSY)
+			log_line("%s: %s",
+			    st == DSTACK_E_MISSING ? "not now" : "refused",
+			    why.text);
+		ipc_answer_why(fd, st, &why);
+		return;
+	}
+	if (q->op == VERIFIER_OP_ONBOARD)
+		log_line("onboarded a node");
+	if (ipc_answer(fd, &out) != DSTACK_OK)
+		log_line("guest-service is gone");
+}
+
+int
+verifier_main(void)
+{
+	static const enum role askers[] = {ROLE_GUEST_SERVICE};
+	static struct verifier v;
+	struct netcfg cfg;
+	struct why why = {""};
+	log_name("verifier");
+	(void)signal(SIGPIPE, SIG_IGN);
+	enum dstack_status st = role_netcfg(&cfg, v.netcfg_sha384, &why);
+	if (st == DSTACK_OK)
+		st = sandbox_enter(ROLE_VERIFIER, &why);
+	if (st != DSTACK_OK) {
+		log_line("%s", why.text);
+		ipc_give_up(&why);
+		return 1;
+	}
+	chain_open(&v.chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	ipc_ready();
+	ipc_serve(askers, 1, serve, &v);
+	return 0;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/volume/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "crypto/hash.h"
+#include "guest/volume/dm.h"
+
+#define RAM "/dev/ram0"
+#define MKE2FS "/usr/sbin/mke2fs"
+#define SECTOR 512u
+#define BLOCK 4096u
+#define SB_SECTORS 8u /* dm-integrity's superblock area: 4 KiB */
+#define JOURNAL 'J' /* dm-integrity's modes: what is written is whole, or */
+#define DIRECT 'D'  /* may be torn when the machine stops */
+#define NAME_JOIN "dstack-join"
+#define NAME_INTEGRITY "dstack-integrity"
+#define NAME_CRYPT "dstack-volume"
+
+/* A page-aligned buffer for O_DIRECT, which the RAM disk is read through. */
+static void
+own_page(void **p)
+{
+	if (*p != NULL)
+		(void)munmap(*p, BLOCK);
+}
+
+static enum dstack_status
+ram_block(bool put, uint8_t sb[static VOLUME_INTEGRITY_SB], struct why *why)
+{
+	OWN_CLEANUP(own_page) void *page = mmap(NULL, BLOCK,
+	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED) {
+		page = NULL;
+		return DSTACK_E_NOMEM;
+	}
+	AUTO_CLOSE int fd = open(RAM, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s; is brd loaded?", RAM,
+		    strerror(errno));
+	if (put) {
+		memcpy(page, sb, VOLUME_INTEGRITY_SB);
+		if (pwrite(fd, page, BLOCK, 0) != BLOCK)
+			return why_set(why, DSTACK_E_SYS, "%s: %s", RAM,
+			    strerror(errno));
+		return DSTACK_OK;
+	}
+	if (pread(fd, page, BLOCK, 0) != BLOCK)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", RAM, strerror(errno));
+	memcpy(sb, page, VOLUME_INTEGRITY_SB);
+	return DSTACK_OK;
+}
+
+/* Superblock in RAM, the rest on the disk, as one device. */
+static enum dstack_status
+make_join(const char *disk, uint64_t device_bytes,
+    char path[static DM_PATH_MAX], struct why *why)
+{
+	char rest[256];
+	uint64_t sectors = (device_bytes - VOLUME_DATA_AT) / SECTOR;
+	(void)snprintf(
+	    rest, sizeof(rest), "%s %u", disk, VOLUME_DATA_AT / SECTOR);
+	const struct dm_segment seg[] = {
+		{ 0, SB_SECTORS, "linear", RAM " 0" },
+		{ SB_SECTORS, sectors & ~(uint64_t)7, "linear", rest },
+	};
+	return dm_create(NAME_JOIN, seg, 2, path, why);
+}
+
+/* One key, three uses: each gets a key of its own under a fixed label. */
+static void
+sub_key(const struct secret32 *mac, const char *label, char hex[static 65])
+{
+	AUTO_WIPE32 struct secret32 k = { { 0 } };
+	hmac_sha256(mac->b, sizeof(mac->b), label, strlen(label), k.b);
+	hex_encode(k.b, sizeof(k.b), hex);
+}
+
+static enum dstack_status
+make_integrity(const char *under, const struct secret32 *mac, uint64_t sectors,
+    char mode, char path[static DM_PATH_MAX], struct why *why)
+{
+	char data[65], journal[65], params[512];
+	sub_key(mac, "dm-integrity sector", data);
+	sub_key(mac, "dm-integrity journal", journal);
+	(void)snprintf(params, sizeof(params),
+	    "%s 0 - %c 5 block_size:4096 internal_hash:hmac(sha256):%s "
+	    "journal_mac:hmac(sha256):%s fix_padding fix_hmac",
+	    under, mode, data, journal);
+	const struct dm_segment seg = { 0, sectors, "integrity", params };
+	enum dstack_status st = dm_create(NAME_INTEGRITY, &seg, 1, path, why);
+	explicit_bzero(params, sizeof(params));
+	explicit_bzero(data, sizeof(data));
+	explicit_bzero(journal, sizeof(journal));
+	return st;
+}
+
+static enum dstack_status
+make_crypt(const char *under, const struct secret64 *xts, uint64_t sectors,
+    char path[static DM_PATH_MAX], struct why *why)
+{
+	char hex[129], params[320];
+	hex_encode(xts->b, sizeof(xts->b), hex);
+	(void)snprintf(params, sizeof(params),
+	    "aes-xts-plain64 %s 0 %s 0 1 sector_size:4096", hex, under);
+	const struct dm_segment seg = { 0, sectors, "crypt", params };
+	enum dstack_status st = dm_create(NAME_CRYPT, &seg, 1, path, why);
+	explicit_bzero(params, sizeof(params));
+	explicit_bzero(hex, sizeof(hex));
+	return st;
+}
+
+/*
+ * dm-integrity formats where the superblock is zero, and then says in it how
+ * many sectors it provides (drivers/md/dm-integrity.c, struct superblock:
+ * provided_data_sectors, le64 at byte 16).
+ */
+static enum dstack_status
+format_integrity(const char *join, const struct volume_keys *keys,
+    struct volume_record *r, char path[static DM_PATH_MAX], struct why *why)
+{
+	enum dstack_status st =
+	    make_integrity(join, &keys->mac, BLOCK / SECTOR, JOURNAL, path, why);
+	if (st != DSTACK_OK)
+		return st;
+	dm_remove(NAME_INTEGRITY);
+	st = ram_block(false, r->integrity_sb, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd rd = rd_over(r->integrity_sb, sizeof(r->integrity_sb));
+	uint64_t sectors = 0;
+	st = rd_skip(&rd, 16);
+	if (st == DSTACK_OK)
+		st = rd_u64le(&rd, &sectors);
+	r->data_sectors = sectors & ~(uint64_t)(BLOCK / SECTOR - 1);
+	if (st != DSTACK_OK || r->data_sectors == 0 ||
+	    r->data_sectors >= r->device_bytes / SECTOR)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "dm-integrity provides %llu sectors",
+		    (unsigned long long)sectors);
+	/*
+	 * Without the journal, which would take every block twice: a volume
+	 * whose formatting was cut short has no record and is formatted anew.
+	 */
+	return make_integrity(
+	    join, &keys->mac, r->data_sectors, DIRECT, path, why);
+}
+
+static enum dstack_status
+run(char *const argv[], struct why *why)
+{
+	pid_t pid;
+	int st;
+	/* zeroed journal blocks must be written, not left as holes */
+	char zero[] = "UNIX_IO_NOZEROOUT=1";
+	char *const env[] = { zero, NULL };
+	int rc = posix_spawn(&pid, argv[0], NULL, NULL, argv, env);
+	if (rc != 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", argv[0], strerror(rc));
+	while (waitpid(pid, &st, 0) < 0) {
+		if (errno != EINTR)
+			return DSTACK_E_SYS;
+	}
+	if (!WIFEXITED(st) || WEXITSTATUS(st) != 0)
+		return why_set(why, DSTACK_E_SYS, "%s failed (status %d)",
+		    argv[0], st);
+	return DSTACK_OK;
+}
+
+/* What is not a hole in `in`, to the same place in out. */
+static enum dstack_status
+copy_data(int in, int out, struct why *why)
+{
+	AUTO_FREE uint8_t *buf = malloc(1u << 20);
+	if (buf == NULL)
+		return DSTACK_E_NOMEM;
+	off_t at = 0, end;
+	while ((at = lseek(in, at, SEEK_DATA)) >= 0) {
+		end = lseek(in, at, SEEK_HOLE);
+		at &= ~(off_t)(BLOCK - 1);
+		end = (end + BLOCK - 1) & ~(off_t)(BLOCK - 1);
+		while (at < end) {
+			size_t want = (size_t)(end - at) < 1u << 20
+			    ? (size_t)(end - at)
+			    : 1u << 20;
+			ssize_t n = pread(in, buf, want, at);
+			if (n <= 0 || pwrite(out, buf, (size_t)n, at) != n)
+				return why_set(why, DSTACK_E_SYS,
+				    "writing the new volume: %s",
+				    strerror(errno));
+			at += n;
+		}
+	}
+	if (errno != ENXIO || fsync(out) != 0)
+		return why_set(why, DSTACK_E_SYS, "writing the new volume: %s",
+		    strerror(errno));
+	return DSTACK_OK;
+}
+
+/*
+ * An empty ext4, made in RAM and copied: mke2fs never reads the disk, and
+ * only what it wrote is written. Sectors that were never written do not
+ * verify, so a read of one fails instead of returning the host's bytes.
+ */
+static enum dstack_status
+make_ext4(const char *device, uint64_t sectors, struct why *why)
+{
+	AUTO_CLOSE int ram = memfd_create("ext4", 0);
+	AUTO_CLOSE int out = open(device, O_WRONLY | O_CLOEXEC);
+	if (ram < 0 || out < 0 ||
+	    ftruncate(ram, (off_t)(sectors * SECTOR)) != 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", device,
+		    strerror(errno));
+	char path[32];
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ram);
+	char prog[] = MKE2FS, quiet[] = "-q", force[] = "-F", type[] = "-t",
+	     ext4[] = "ext4", bflag[] = "-b", bsize[] = "4096", mflag[] = "-m",
+	     zero[] = "0", jflag[] = "-J", jsize[] = "size=4", eflag[] = "-E",
+	     lazy[] = "lazy_itable_init=1,nodiscard", oflag[] = "-O",
+	     feat[] = "has_journal,extent,64bit,metadata_csum,flex_bg,"
+		      "sparse_super,large_file,huge_file,dir_nlink,"
+		      "extra_isize,dir_index,filetype,ext_attr";
+	char *const argv[] = { prog, quiet, force, type, ext4, bflag, bsize,
+		mflag, zero, jflag, jsize, oflag, feat, eflag, lazy, path,
+		NULL };
+	enum dstack_status st = run(argv, why);
+	return st != DSTACK_OK ? st : copy_data(ram, out, why);
+}
+
+static void
+take_down(void)
+{
+	dm_remove(NAME_CRYPT);
+	dm_remove(NAME_INTEGRITY);
+	dm_remove(NAME_JOIN);
+}
+
+enum dstack_status
+volume_disk_format(const char *disk, const struct volume_keys *keys,
+    struct volume_record *r, struct why *why)
+{
+	char join[DM_PATH_MAX], integrity[DM_PATH_MAX], crypt[DM_PATH_MAX];
+	memset(r->integrity_sb, 0, sizeof(r->integrity_sb));
+	enum dstack_status st = ram_block(true, r->integrity_sb, why);
+	if (st == DSTACK_OK)
+		st = make_join(disk, r->device_bytes, join, why);
+	if (st == DSTACK_OK)
+		st = format_integrity(join, keys, r, integrity, why);
+	if (st == DSTACK_OK)
+		st = make_crypt(
+		    integrity, &keys->xts, r->data_sectors, crypt, why);
+	if (st == DSTACK_OK)
+		st = make_ext4(crypt, r->data_sectors, why);
+	take_down();
+	/* as it is now, with every flag that the kernel has set */
+	if (st == DSTACK_OK)
+		st = ram_block(false, r->integrity_sb, why);
+	return st;
+}
+
+enum dstack_status
+volume_disk_open(const char *disk, const struct volume_keys *keys,
+    const struct volume_record *r, const char *dir, struct why *why)
+{
+	char join[DM_PATH_MAX], integrity[DM_PATH_MAX], crypt[DM_PATH_MAX];
+	uint8_t sb[VOLUME_INTEGRITY_SB];
+	memcpy(sb, r->integrity_sb, sizeof(sb));
+	enum dstack_status st = ram_block(true, sb, why);
+	if (st == DSTACK_OK)
+		st = make_join(disk, r->device_bytes, join, why);
+	if (st == DSTACK_OK)
+		st = make_integrity(
+		    join, &keys->mac, r->data_sectors, JOURNAL, integrity,
+		    why);
+	if (st == DSTACK_OK)
+		st = make_crypt(
+		    integrity, &keys->xts, r->data_sectors, crypt, why);
+	if (st == DSTACK_OK &&
+	    mount(crypt, dir, "ext4", MS_NOSUID | MS_NODEV, "errors=remount-ro") !=
+		0)
+		st = why_set(why, DSTACK_E_SYS, "mounting the volume: %s",
+		    strerror(errno));
+	if (st != DSTACK_OK)
+		take_down();
+	return st;
+}

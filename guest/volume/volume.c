@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role volume: opens this node's encrypted volume for the app, or refuses
+ * (docs/volume.md). Reads 8 KiB of the disk, decides by the chain's anchor,
+ * and is gone when the volume is mounted.
+ */
+#include "guest/base/role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "guest/chain/chain.h"
+#include "guest/base/ipc.h"
+#include "guest/base/link.h"
+#include "guest/init/modules.h"
+#include "guest/base/paths.h"
+#include "guest/init/sandbox.h"
+#include "guest/volume/disk.h"
+#include "protocol/keytree.h"
+#include "protocol/messages.h"
+#include "protocol/volume.h"
+
+#define KEYD_VOLUME_KEYS 17
+#define KEYD_SIGN_ANCHOR 18
+#define RETRY_MS 100
+#define DIRECTORY_RECORD "volume.record"
+
+struct vol {
+	struct chain chain;
+	int disk;           /* FD_DISK, or the record file of a directory */
+	bool directory;     /* --no-vm: a plain directory, nothing encrypted */
+	uint64_t bytes;     /* of the disk */
+	uint8_t app_id[32];
+	uint64_t index;     /* of the node, among its submitter's */
+	uint8_t id[32];     /* volumeId */
+	struct volume_keys keys;
+	struct volume_record record;
+};
+
+static void
+nap(void)
+{
+	const struct timespec t = { 0, RETRY_MS * 1000000L };
+	(void)nanosleep(&t, NULL);
+}
+
+/* What the chain or host cannot say yet is asked again; a no is final. */
+static bool
+later(enum dstack_status st)
+{
+	return st == DSTACK_E_BUSY || st == DSTACK_E_MISSING ||
+	    st == DSTACK_E_FORMAT;
+}
+
+static enum dstack_status
+open_netcfg(struct vol *v, struct why *why)
+{
+	struct netcfg cfg;
+	enum dstack_status st = role_netcfg(&cfg, NULL, why);
+	if (st == DSTACK_OK)
+		chain_open(&v->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	return st;
+}
+
+static enum dstack_status
+open_disk(struct vol *v, struct why *why)
+{
+	struct stat sb;
+	if (fstat(FD_DISK, &sb) != 0)
+		return why_set(why, DSTACK_E_MISSING,
+		    "there is no disk: give the VM encrypted_container.img");
+	if (S_ISDIR(sb.st_mode)) {
+		v->directory = true;
+		v->bytes = VOLUME_MIN_BYTES;
+		v->disk = openat(FD_DISK, DIRECTORY_RECORD,
+		    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (v->disk < 0 || ftruncate(v->disk, 2 * VOLUME_BLOCK) != 0)
+			return why_set(why, DSTACK_E_SYS, "%s: %s",
+			    DIRECTORY_RECORD, strerror(errno));
+		log_line("no VM: the volume is a plain directory of the host");
+		return DSTACK_OK;
+	}
+	v->disk = FD_DISK;
+	if (!S_ISBLK(sb.st_mode) || ioctl(FD_DISK, BLKGETSIZE64, &v->bytes) != 0)
+		return why_set(why, DSTACK_E_SYS, "the disk is no block device");
+	v->bytes -= v->bytes % VOLUME_BLOCK;
+	return DSTACK_OK;
+}
+
+/* Which volume this is: by the app, and by who runs the node. */
+static enum dstack_status
+identify(struct vol *v, struct why *why)
+{
+	struct state_app app;
+	enum dstack_status st;
+	while (later(st = chain_app(&v->chain, &app, NULL, why)))
+		nap();
+	if (st != DSTACK_OK)
+		return st;
+	AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
+	struct msg_node node;
+	while ((st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/node", NULL, 0, &a,
+		    why)) == DSTACK_E_MISSING)
+		nap();
+	if (st == DSTACK_OK)
+		st = msg_node_parse(a.buf, a.len, &node, why);
+	if (st != DSTACK_OK)
+		return st;
+	memcpy(v->app_id, app.app_id, sizeof(v->app_id));
+	v->index = node.index;
+	volume_id(v->app_id, node.submitter, node.index, v->id);
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+get_keys(struct vol *v, const uint8_t uuid[static 16], struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+	wr_put(&q, v->app_id, sizeof(v->app_id));
+	wr_put(&q, uuid, 16);
+	enum dstack_status st = ipc_call_wait(
+	    FD_EDGE + ROLE_KEYD, KEYD_VOLUME_KEYS, &q, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd r = rd_over(a.buf, a.len);
+	if ((st = rd_copy(&r, v->keys.xts.b, 64)) != DSTACK_OK ||
+	    (st = rd_copy(&r, v->keys.mac.b, 32)) != DSTACK_OK ||
+	    (st = rd_copy(&r, v->keys.hdr.b, 32)) != DSTACK_OK ||
+	    (st = rd_end(&r)) != DSTACK_OK)
+		return why_set(why, st, "keyd: bad answer");
+	return DSTACK_OK;
+}
+
+/*
+ * The newest authentic copy into v->record, and its keys into v->keys.
+ * *found false: none. *blank: both copies are zero bytes.
+ */
+static enum dstack_status
+read_record(struct vol *v, bool *found, bool *blank, struct why *why)
+{
+	*found = false;
+	*blank = true;
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t block[VOLUME_BLOCK], uuid[16];
+		struct volume_record r;
+		if (pread(v->disk, block, sizeof(block),
+			(off_t)i * VOLUME_BLOCK) != (ssize_t)sizeof(block))
+			return why_set(why, DSTACK_E_SYS,
+			    "the disk cannot be read: %s", strerror(errno));
+		if (ct_is_zero(block, sizeof(block)))
+			continue;
+		*blank = false;
+		if (!volume_uuid(block, uuid))
+			continue;
+		struct volume_keys before = v->keys;
+		enum dstack_status st = get_keys(v, uuid, why);
+		if (st != DSTACK_OK)
+			return st;
+		if (volume_decode(block, &v->keys.hdr, &r) == DSTACK_OK &&
+		    (!*found || r.generation > v->record.generation)) {
+			v->record = r;
+			*found = true;
+		} else {
+			v->keys = before;
+		}
+		volume_keys_wipe(&before);
+	}
+	return DSTACK_OK;
+}
+
+/* Odd generations to copy 1, even ones to copy 0: never over the newest. */
+static enum dstack_status
+write_record(struct vol *v, struct why *why)
+{
+	uint8_t block[VOLUME_BLOCK];
+	volume_encode(&v->record, &v->keys.hdr, block);
+	off_t at = (off_t)(v->record.generation % 2) * VOLUME_BLOCK;
+	if (pwrite(v->disk, block, sizeof(block), at) !=
+		(ssize_t)sizeof(block) ||
+	    fsync(v->disk) != 0)
+		return why_set(why, DSTACK_E_SYS,
+		    "the disk cannot be written: %s", strerror(errno));
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+format(struct vol *v, struct why *why)
+{
+	struct volume_record *r = &v->record;
+	memset(r, 0, sizeof(*r));
+	if (getrandom(r->uuid, sizeof(r->uuid), 0) != (ssize_t)sizeof(r->uuid))
+		return DSTACK_E_SYS;
+	memcpy(r->volume_id, v->id, sizeof(r->volume_id));
+	r->generation = 1;
+	r->device_bytes = v->bytes;
+	enum dstack_status st = get_keys(v, r->uuid, why);
+	if (st == DSTACK_OK && !v->directory)
+		st = volume_disk_format(PATH_DISK, &v->keys, r, why);
+	if (st == DSTACK_OK)
+		st = write_record(v, why); /* last: until now it is blank */
+	return st;
+}
+
+static enum dstack_status
+send_anchor(struct vol *v, struct why *why)
+{
+	struct msg_volume_anchor m = { 0 };
+	struct state_head state;
+	struct chain_head head;
+	enum dstack_status st = chain_state(&v->chain, &state, &head, why);
+	if (st != DSTACK_OK)
+		return st;
+	memcpy(m.s.volume_id, v->id, sizeof(m.s.volume_id));
+	m.s.generation = v->record.generation;
+	volume_root(&v->record, m.s.root);
+	m.s.epoch = state.current_epoch;
+	m.s.anchor_number = head.number;
+	memcpy(m.s.anchor_hash, head.hash, sizeof(m.s.anchor_hash));
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+	stmt_volume_anchor_put(&q, &m.s);
+	wr_put(&q, v->app_id, sizeof(v->app_id));
+	wr_u64be(&q, v->index);
+	st = ipc_call(
+	    FD_EDGE + ROLE_KEYD, KEYD_SIGN_ANCHOR, &q, NULL, 0, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (a.len != sizeof(m.sig))
+		return why_set(why, DSTACK_E_REJECTED, "keyd: bad answer");
+	memcpy(m.sig, a.buf, sizeof(m.sig));
+	AUTO_WR struct wr body = wr_new(0);
+	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
+	msg_volume_anchor_build(&body, &m);
+	if ((st = wr_status(&body)) != DSTACK_OK)
+		return st;
+	return link_fetch(FD_EDGE + ROLE_HOSTLINK, "/anchor", body.buf,
+	    body.len, &answer, why);
+}
+
+/*
+ * The chain must know the volume before the app sees it: from then on a
+ * blank disk is refused. Whether the host sent it is seen on the chain only.
+ */
+static enum dstack_status
+anchor(struct vol *v, struct why *why)
+{
+	bool said = false;
+	for (;;) {
+		struct state_volume on_chain;
+		enum dstack_status st = send_anchor(v, why);
+		if (st == DSTACK_E_REJECTED)
+			return st;
+		if (st != DSTACK_OK && !said) {
+			log_line("anchoring the volume: %s; trying on",
+			    why->text);
+			said = true;
+		}
+		for (int i = 0; i < 25; i++) {
+			st = chain_volume(
+			    &v->chain, v->id, &on_chain, NULL, why);
+			if (st == DSTACK_OK)
+				st = volume_anchored(&v->record,
+				    on_chain.generation, on_chain.root, why);
+			if (st == DSTACK_OK || !later(st))
+				return st;
+			nap();
+		}
+	}
+}
+
+static enum dstack_status
+mount_it(struct vol *v, struct why *why)
+{
+	/*
+	 * Whatever the umask is: the container's runtime, which runs as a
+	 * mapped user, has to be able to pass through.
+	 */
+	(void)mkdir(PATH_RUN, 0711);
+	(void)mkdir(PATH_VOLUME, 0711);
+	if (chmod(PATH_RUN, 0711) != 0 || chmod(PATH_VOLUME, 0711) != 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", PATH_RUN,
+		    strerror(errno));
+	if (v->directory) {
+		char from[32];
+		(void)mkdirat(FD_DISK, "data", 0755);
+		(void)snprintf(
+		    from, sizeof(from), "/proc/self/fd/%d/data", FD_DISK);
+		if (mount(from, PATH_VOLUME, NULL, MS_BIND, NULL) != 0)
+			return why_set(why, DSTACK_E_SYS, "%s: %s", PATH_VOLUME,
+			    strerror(errno));
+		return DSTACK_OK;
+	}
+	return volume_disk_open(
+	    PATH_DISK, &v->keys, &v->record, PATH_VOLUME, why);
+}
+
+static enum dstack_status
+open_volume(struct vol *v, struct why *why)
+{
+	bool found, blank;
+	struct state_volume on_chain = { 0 };
+	enum dstack_status st = read_record(v, &found, &blank, why);
+	if (st != DSTACK_OK)
+		return st;
+	while (later(st = chain_volume(&v->chain, v->id, &on_chain, NULL, why)))
+		nap();
+	if (st != DSTACK_OK)
+		return st;
+	switch (volume_judge(found ? &v->record : NULL, blank, v->id,
+	    on_chain.generation, on_chain.root, v->bytes, why)) {
+	case VOLUME_FORMAT:
+		st = format(v, why);
+		if (st == DSTACK_OK)
+			st = anchor(v, why);
+		break;
+	case VOLUME_ANCHOR:
+		st = anchor(v, why);
+		break;
+	case VOLUME_OPEN:
+		v->record.generation++;
+		st = write_record(v, why);
+		break;
+	case VOLUME_REFUSE:
+	default:
+		return DSTACK_E_REJECTED;
+	}
+	return st != DSTACK_OK ? st : mount_it(v, why);
+}
+
+int
+volume_main(void)
+{
+	struct vol v;
+	struct why why = { "" };
+	memset(&v, 0, sizeof(v));
+	log_name("volume");
+	enum dstack_status st = sandbox_enter(ROLE_VOLUME, &why);
+	if (st == DSTACK_OK)
+		st = open_netcfg(&v, &why);
+	if (st == DSTACK_OK)
+		st = open_disk(&v, &why);
+	if (st == DSTACK_OK)
+		st = identify(&v, &why);
+	if (st == DSTACK_OK && !v.directory)
+		st = modules_wait("volume", &why);
+	if (st == DSTACK_OK)
+		st = open_volume(&v, &why);
+	volume_keys_wipe(&v.keys);
+	if (st == DSTACK_OK) {
+		ipc_phase("volume");
+		ipc_ready();
+		return 0;
+	}
+	if (why.text[0] == '\0')
+		(void)why_set(&why, st, "%s", dstack_status_text(st));
+	ipc_give_up(&why);
+	return 1;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/chain/governance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "base/own.h"
+#include "crypto/hash.h"
+#include "crypto/secp.h"
+#include "eth/rpc.h"
+#include "protocol/layout.h"
+
+#define CODE_MAX (128u * 1024) /* bytes of a .bin file; EIP-3860: 49,152 */
+
+/* The whole file as text, without white space at its end. */
+static enum dstack_status
+slurp(const char *path, struct wr *out, struct why *why)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat sb;
+	if (fd < 0 || fstat(fd, &sb) != 0)
+		return why_set(why, DSTACK_E_SYS,
+		    "%s: %s; build it with 'make contracts'", path,
+		    strerror(errno));
+	if (!S_ISREG(sb.st_mode) || sb.st_size > (off_t)CODE_MAX)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "%s: not a file of creation code", path);
+	uint8_t buf[4096];
+	for (;;) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+		if (n == 0)
+			break;
+		if (n < 0)
+			return why_set(why, DSTACK_E_SYS, "%s: %s", path,
+			    strerror(errno));
+		wr_put(out, buf, (size_t)n);
+	}
+	while (out->len != 0 && (out->buf[out->len - 1] == '\n' ||
+	           out->buf[out->len - 1] == '\r'))
+		out->len--;
+	return wr_status(out);
+}
+
+/* KeyManager.bin beside build/bin or in PREFIX/share. */
+static enum dstack_status
+find_code(struct wr *text, struct why *why)
+{
+	static const char *const places[] = { "../contracts",
+		"../share/dstack" };
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	enum dstack_status st = DSTACK_E_MISSING;
+
+	self[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(self, '/');
+	if (slash == NULL)
+		return why_set(why, st, "where this program lies is unknown");
+	*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char path[PATH_MAX + 64];
+		(void)snprintf(path, sizeof(path), "%s/%s/KeyManager.bin",
+		    self, places[i]);
+		if (access(path, F_OK) == 0)
+			return slurp(path, text, why);
+	}
+	return why_set(why, st,
+	    "KeyManager.bin not found; build it with 'make contracts' or "
+	    "name it by --code");
+}
+
+static enum dstack_status
+creation_code(const char *path, struct wr *out, struct why *why)
+{
+	AUTO_WR struct wr text = wr_new(CODE_MAX);
+	enum dstack_status st = path != NULL ? slurp(path, &text, why)
+					     : find_code(&text, why);
+	if (st != DSTACK_OK)
+		return st;
+	AUTO_FREE uint8_t *code = malloc(CODE_MAX / 2);
+	size_t n = 0;
+	if (code == NULL)
+		return DSTACK_E_NOMEM;
+	st = hex_decode_var(
+	    (const char *)text.buf, text.len, code, CODE_MAX / 2, &n);
+	if (st != DSTACK_OK || n == 0)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "KeyManager.bin: not hex; build it with 'make contracts'");
+	wr_put(out, code, n);
+	return wr_status(out);
+}
+
+static enum dstack_status
+code_hash(const struct gov *g, uint8_t out[static 32], struct why *why)
+{
+	AUTO_WR struct wr code = wr_new(CODE_MAX);
+	enum dstack_status st = rpc_code(g->rpc, g->contract, &code, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (code.len == 0) {
+		char hex[43];
+		eip55(g->contract, hex);
+		return why_set(why, DSTACK_E_REJECTED,
+		    "no contract at %s on chain %llu; check address and RPC",
+		    hex, (unsigned long long)g->chain_id);
+	}
+	keccak256(code.buf, code.len, out);
+	return DSTACK_OK;
+}
+
+enum dstack_status
+gov_deploy(struct gov *g, const char *path, const struct gov_deploy *d,
+    struct gov_deployed *out, struct why *why)
+{
+	AUTO_WR struct wr data = wr_new(0);
+	struct rpc_receipt receipt = { .logs = NULL };
+	uint8_t owner[20];
+
+	memcpy(owner, d->owner, 20);
+	enum dstack_status st = creation_code(path, &data, why);
+	if (st == DSTACK_OK && ct_is_zero(owner, 20))
+		st = secp_address(g->key, owner);
+	if (st != DSTACK_OK)
+		return st;
+	if (d->notice_period == 0 && !d->sim)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "a network that is not simulated needs a notice period");
+	struct abi_enc e = abi_begin(NULL); /* KM_CONSTRUCTOR */
+	abi_addr(&e, owner);
+	abi_addr(&e, d->pauser);
+	abi_u64(&e, d->notice_period);
+	abi_bool(&e, d->sim);
+	abi_bool(&e, d->ct_onchain);
+	st = abi_end(&e, &data);
+	if (st == DSTACK_OK)
+		st = rpc_send(g->rpc, g->key, g->chain_id, NULL, data.buf,
+		    data.len, 0, &receipt, why);
+	if (st != DSTACK_OK)
+		return st;
+	json_decref(receipt.logs);
+	memcpy(g->contract, receipt.contract, 20);
+	struct gov_deployed r = { .block = receipt.block,
+		.gas_used = receipt.gas_used };
+	memcpy(r.contract, receipt.contract, 20);
+	memcpy(r.tx_hash, receipt.tx_hash, 32);
+	st = code_hash(g, r.code_hash, why);
+	if (st == DSTACK_OK)
+		*out = r;
+	return st;
+}
+
+enum dstack_status
+gov_send(const struct gov *g, struct abi_enc *e, struct rpc_receipt *receipt,
+    struct why *why)
+{
+	AUTO_WR struct wr data = wr_new(0);
+	struct rpc_receipt mine = { .logs = NULL };
+	struct rpc_receipt *r = receipt != NULL ? receipt : &mine;
+	enum dstack_status st = abi_end(e, &data);
+	if (st != DSTACK_OK)
+		return why_set(why, st, "the call could not be encoded");
+	if (g->instead != NULL) {
+		memset(r, 0, sizeof(*r));
+		wr_put(g->instead, data.buf, data.len);
+		return wr_status(g->instead);
+	}
+	st = rpc_send(g->rpc, g->key, g->chain_id, g->contract, data.buf,
+	    data.len, 0, r, why);
+	if (receipt == NULL)
+		json_decref(mine.logs);
+	return st;
+}
+
+enum dstack_status
+gov_open_epoch(const struct gov *g, uint64_t epoch,
+    const struct state_policy *p, const uint8_t bootstrapper[static 20],
+    struct why *why)
+{
+	struct abi_enc e = abi_begin(KM_FN_OPEN_EPOCH);
+	abi_u64(&e, epoch);
+	abi_u64(&e, p->tcb_mask);
+	abi_u64(&e, p->min_tcb_eval);
+	abi_u64(&e, p->min_root_crl);
+	abi_u64(&e, p->min_pck_crl);
+	abi_u64(&e, p->request_expiry);
+	abi_u64(&e, p->requests_per_block);
+	abi_u64(&e, p->platform_mode);
+	abi_addr(&e, bootstrapper);
+	return gov_send(g, &e, NULL, why);
+}
+
+enum dstack_status
+gov_allow_tuple(const struct gov *g, uint64_t epoch,
+    const uint8_t tuple_hash[static 32], struct why *why)
+{
+	struct abi_enc e = abi_begin(KM_FN_ALLOW_TUPLE);
+	abi_u64(&e, epoch);
+	abi_word(&e, tuple_hash);
+	return gov_send(g, &e, NULL, why);
+}
+
+enum dstack_status
+gov_propose_app(const struct gov *g, const uint8_t app_id[static 32],
+    const uint8_t digest[static 32], const char *name, uint64_t version,
+    uint64_t not_before, struct why *why)
+{
+	if (version == 0) {
+		struct state_app previous;
+		struct state_app latest;
+		enum dstack_status st =
+		    gov_read_apps(g, &previous, &latest, why);
+		if (st != DSTACK_OK)
+			return st;
+		version = latest.version + 1;
+	}
+	struct abi_enc e = abi_begin(KM_FN_PROPOSE_APP);
+	abi_word(&e, app_id);
+	abi_word(&e, digest);
+	abi_bytes(&e, name, strlen(name));
+	abi_u64(&e, version);
+	abi_u64(&e, not_before);
+	return gov_send(g, &e, NULL, why);
+}
+
+static enum dstack_status
+slots(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
+    size_t n, struct why *why)
+{
+	enum dstack_status st = DSTACK_OK;
+	for (size_t i = 0; i < n && st == DSTACK_OK; i++)
+		st = rpc_storage(g->rpc, g->contract, slot[i], word[i], why);
+	return st;
+}
+
+enum dstack_status
+gov_read_apps(const struct gov *g, struct state_app *previous,
+    struct state_app *latest, struct why *why)
+{
+	uint8_t slot[STATE_APP_SLOTS][32];
+	uint8_t word[STATE_APP_SLOTS][32];
+
+	state_app_slots(slot);
+	enum dstack_status st = slots(
+	    g, (const uint8_t(*)[32])slot, word, STATE_APP_SLOTS, why);
+	if (st == DSTACK_OK)
+		st = state_app_record((const uint8_t(*)[32])word, latest);
+	if (st == DSTACK_OK)
+		st = state_app_record(
+		    (const uint8_t(*)[32])word + STATE_APP_SLOTS / 2,
+		    previous);
+	return st;
+}
+
+enum dstack_status
+gov_read_epoch(const struct gov *g, uint64_t epoch, struct state_epoch *out,
+    struct why *why)
+{
+	uint8_t slot[KM_EPOCH_SLOTS][32];
+	uint8_t word[KM_EPOCH_SLOTS][32];
+
+	state_epoch_slots(epoch, slot);
+	enum dstack_status st =
+	    slots(g, (const uint8_t(*)[32])slot, word, KM_EPOCH_SLOTS, why);
+	return st != DSTACK_OK
+	    ? st
+	    : state_epoch_decode((const uint8_t(*)[32])word, out);
+}
+
+/* One word that a function without arguments answers. */
+static enum dstack_status
+ask(const struct gov *g, const char *function, uint8_t word[static 32],
+    struct why *why)
+{
+	AUTO_WR struct wr out = wr_new(0);
+	uint8_t call[4];
+
+	abi_selector(function, call);
+	enum dstack_status st =
+	    rpc_eth_call(g->rpc, g->contract, call, 4, &out, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd r = rd_over(out.buf, out.len);
+	if (abi_rd_word(&r, word) != DSTACK_OK || rd_end(&r) != DSTACK_OK)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s is not answered: that is no KeyManager", function);
+	return DSTACK_OK;
+}
+
+enum dstack_status
+gov_read(const struct gov *g, struct gov_view *out, struct why *why)
+{
+	static const char *const calls[] = { KM_FN_OWNER, KM_FN_SIM_ALLOWED,
+		KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD,
+		KM_FN_PENDING_OWNER };
+	struct gov_view v;
+	uint8_t word[5][32];
+	uint8_t slot[2][32];
+	uint8_t head[2][32];
+
+	memset(&v, 0, sizeof(v));
+	enum dstack_status st = code_hash(g, v.code_hash, why);
+	for (size_t i = 0; i < 5 && st == DSTACK_OK; i++)
+		st = ask(g, calls[i], word[i], why);
+	state_head_slot(slot[0]);
+	eth_slot_u64(KM_SLOT_PAUSER, slot[1]);
+	if (st == DSTACK_OK)
+		st = slots(g, (const uint8_t(*)[32])slot, head, 2, why);
+	if (st != DSTACK_OK)
+		return st;
+	memcpy(v.owner, word[0] + 12, 20);
+	memcpy(v.pending_owner, word[4] + 12, 20);
+	memcpy(v.pauser, head[1] + 12, 20);
+	v.sim = word[1][31] != 0;
+	v.ct_onchain = word[2][31] != 0;
+	struct rd r = rd_over(word[3], 32);
+	state_head_decode(head[0], &v.head);
+	if (abi_rd_u64(&r, &v.notice_period) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT, "noticePeriod: no u64");
+	st = gov_read_epoch(g, v.head.current_epoch, &v.epoch, why);
+	if (st == DSTACK_OK && v.head.epoch_count != 0)
+		st = gov_read_epoch(g, v.head.epoch_count - 1, &v.latest, why);
+	if (st == DSTACK_OK)
+		st = gov_read_apps(g, &v.previous, &v.app, why);
+	if (st != DSTACK_OK)
+		return st;
+	*out = v;
+	return DSTACK_OK;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a node's files are, and whether it can run at all. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "host/base/files.h"
+#include "host/node/node_priv.h"
+#include "host/base/proc.h"
+#include "protocol/netcfg.h"
+
+#define RPC_STEP_MS 250
+
+/* Promise 17: a 140 MB container. Sparse: it takes what is written. */
+#define DISK_BYTES ((off_t)140 << 20)
+
+static enum dstack_status
+make_disk(const char *path, struct why *why)
+{
+	struct stat sb;
+	AUTO_CLOSE int fd = open(
+	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || fstat(fd, &sb) != 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(sb.st_mode))
+		return why_set(
+		    why, DSTACK_E_REJECTED, "%s is no regular file", path);
+	if (sb.st_size == 0 && ftruncate(fd, DISK_BYTES) != 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
+	return DSTACK_OK;
+}
+
+/* Without a VM the roles' program stands for the kernel. */
+static enum dstack_status
+no_vm_files(struct node_paths *p, const char *state, struct why *why)
+{
+	static const char text[] = "dstack.no-vm\n";
+
+	p->initrd[0] = '\0';
+	if (!proc_beside_self(
+	        "dstack-guest-sim", p->kernel, sizeof(p->kernel)) ||
+	    access(p->kernel, X_OK) != 0)
+		return why_set(why, DSTACK_E_MISSING,
+		    "dstack-guest-sim is not beside dstack; run make");
+	(void)snprintf(p->cmdline, sizeof(p->cmdline), "%s/cmdline", state);
+	AUTO_CLOSE int fd = open(
+	    p->cmdline, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, sizeof(text) - 1) < 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", p->cmdline,
+		    strerror(errno));
+	if (mkdir(p->volume, 0700) != 0 && errno != EEXIST)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", p->volume,
+		    strerror(errno));
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+make_dirs(const char *path, struct why *why)
+{
+	char part[CONFIG_TEXT];
+	size_t n = strlen(path);
+
+	memcpy(part, path, n + 1);
+	for (size_t i = 1; i <= n; i++) {
+		if (part[i] != '/' && part[i] != '\0')
+			continue;
+		char c = part[i];
+		part[i] = '\0';
+		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+			return why_set(why, DSTACK_E_SYS, "%s: %s", part,
+			    strerror(errno));
+		part[i] = c;
+	}
+	return DSTACK_OK;
+}
+
+enum dstack_status
+node_paths(
+    const struct node_options *o, struct node_paths *p, struct why *why)
+{
+	const struct host_config *c = o->cfg;
+
+	memset(p, 0, sizeof(*p));
+#define PATH(field, ...) (void)snprintf(p->field, sizeof(p->field), __VA_ARGS__)
+	PATH(image, "%s/%s", c->image, c->sim ? "sim" : "tdx");
+	PATH(netcfg, "%s/netcfg", c->host_volume);
+	PATH(link, "%s/link.sock", c->state);
+	PATH(tee, "%s/tee.sock", c->state);
+	PATH(console, "%s/console.log", c->state);
+	PATH(disk, "%s/encrypted_container.img", c->host_volume);
+	PATH(volume, "%s/volume", c->state);
+	PATH(platform, "node-%u", c->index);
+	enum dstack_status st = make_dirs(c->state, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (o->no_vm)
+		return no_vm_files(p, c->state, why);
+	PATH(kernel, "%.520s/vmlinuz", p->image);
+	PATH(initrd, "%.520s/initramfs.cpio.zst", p->image);
+	PATH(cmdline, "%.520s/cmdline", p->image);
+#undef PATH
+	const char *const files[] = { p->kernel, p->initrd, p->cmdline };
+	for (size_t i = 0; i < 3; i++)
+		if (access(files[i], R_OK) != 0)
+			return why_set(why, DSTACK_E_MISSING,
+			    "%s is missing: build the image with "
+			    "./build_vm.sh",
+			    files[i]);
+	return DSTACK_OK;
+}
+
+void
+node_teed_options(const struct node_options *o, const struct node_paths *p,
+    struct teed_options *out)
+{
+	*out = (struct teed_options){ .kernel = p->kernel,
+		.initrd = p->initrd,
+		.cmdline_file = p->cmdline,
+		.netcfg = p->netcfg,
+		.platform = p->platform,
+		.listen = p->tee,
+		.vcpus = o->cfg->cpus,
+		.memory_mib = o->cfg->memory_mb };
+}
+
+enum dstack_status
+node_measure(const struct node_options *o, struct sim_measurements *out,
+    struct why *why)
+{
+	struct node_paths p;
+	struct teed_options t;
+	enum dstack_status st = node_paths(o, &p, why);
+
+	if (st != DSTACK_OK)
+		return st;
+	node_teed_options(o, &p, &t);
+	return teed_measure(&t, out, why);
+}
+
+static enum dstack_status
+check_chain(const struct host_config *c, struct rpc *rpc,
+    uint8_t code_hash[static 32], struct why *why)
+{
+	uint64_t id = 0;
+	AUTO_WR struct wr code = wr_new(0);
+	enum dstack_status st = rpc_chain_id(rpc, &id, why);
+
+	if (st != DSTACK_OK)
+		return st;
+	if (id != c->chain_id)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "ETH_RPC_URL serves chain %llu, host.env says CHAIN_ID "
+		    "%llu",
+		    (unsigned long long)id, (unsigned long long)c->chain_id);
+	st = rpc_code(rpc, c->contract, &code, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (code.len == 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "CONTRACT has no code on chain %llu; check the address",
+		    (unsigned long long)id);
+	keccak256(code.buf, code.len, code_hash);
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+check_netcfg(const struct host_config *c,
+    const uint8_t code_hash[static 32], struct why *why)
+{
+	AUTO_CLOSE int dir = -1;
+	AUTO_WR struct wr w = wr_new(NETCFG_MAX + 8);
+	struct netcfg n;
+	enum dstack_status st = files_open(c->host_volume, &dir, why);
+
+	if (st == DSTACK_OK)
+		st = files_read(dir, "netcfg", 0, NETCFG_MAX, &w, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st,
+		    "%s/netcfg (get it from the network's owner)",
+		    c->host_volume);
+	st = netcfg_parse(w.buf + 8, w.len - 8, &n, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "%s/netcfg", c->host_volume);
+	if (n.chain_id != c->chain_id)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "netcfg is for chain %llu, host.env says CHAIN_ID %llu",
+		    (unsigned long long)n.chain_id,
+		    (unsigned long long)c->chain_id);
+	if (memcmp(n.contract, c->contract, 20) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "netcfg and host.env name different contracts");
+	if (memcmp(n.code_hash, code_hash, 32) != 0)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the contract's code is not the one netcfg names");
+	return DSTACK_OK;
+}
+
+enum dstack_status
+node_check(const struct node_options *o, const struct node_paths *p,
+    struct rpc *rpc, struct why *why)
+{
+	const struct host_config *c = o->cfg;
+	uint8_t code_hash[32];
+	bool said = false;
+	enum dstack_status st;
+
+	/* nothing was started yet: Ctrl-C ends this as it ends any program */
+	while ((st = check_chain(c, rpc, code_hash, why)) == DSTACK_E_MISSING) {
+		if (!said)
+			log_line("%s; waiting for it (ETH_RPC_URL)", why->text);
+		said = true;
+		proc_pause_ms(RPC_STEP_MS);
+	}
+
+	if (st == DSTACK_OK)
+		st = check_netcfg(c, code_hash, why);
+	if (st == DSTACK_OK) {
+		st = proc_port_free("127.0.0.1", c->control_port, why);
+		if (st != DSTACK_OK)
+			return why_wrap(why, st, "GUEST_SERVICE");
+		st = proc_port_free(c->https.host, c->https.port, why);
+		if (st != DSTACK_OK)
+			return why_wrap(why, st, "HTTPS_LISTEN");
+	}
+	if (st == DSTACK_OK && !o->no_vm)
+		st = image_check(p->image, why);
+	if (st == DSTACK_OK && !o->no_vm)
+		st = make_disk(p->disk, why);
+	return st;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/service/route.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "host/base/files.h"
+#include "host/http/form.h"
+#include "host/service/route_priv.h"
+#include "protocol/link.h"
+
+static const char type_json[] = "application/json";
+
+void
+route_text(struct route_answer *a, unsigned status, const char *text)
+{
+	a->status = status;
+	a->type = "text/plain";
+	wr_free(&a->body);
+	a->body = wr_new(LINK_MAX_BODY);
+	wr_str(&a->body, text);
+}
+
+void
+route_fail(struct route_answer *a, enum dstack_status st,
+    const struct why *why)
+{
+	unsigned status = 502;
+
+	if (st == DSTACK_E_FORMAT || st == DSTACK_E_TRUNCATED)
+		status = 400;
+	else if (st == DSTACK_E_LIMIT)
+		status = 413;
+	else if (st == DSTACK_E_REJECTED)
+		status = 409;
+	route_text(a, status,
+	    why->text[0] != '\0' ? why->text : dstack_status_text(st));
+}
+
+/* Decimal of at most 18 digits. */
+static bool
+decimal(const char *s, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (*s == '\0' || strlen(s) > 18)
+		return false;
+	for (; *s != '\0'; s++) {
+		if (*s < '0' || *s > '9')
+			return false;
+		v = v * 10 + (uint64_t)(*s - '0');
+	}
+	*out = v;
+	return true;
+}
+
+static void
+file_get(struct router *r, char **arg, struct route_answer *a)
+{
+	uint64_t offset = 0;
+	uint64_t len = 0;
+	struct why why = { "" };
+
+	if (!decimal(arg[1], &offset) || !decimal(arg[2], &len) ||
+	    len > LINK_MAX_BODY - 8) {
+		route_text(a, 400, "/file/NAME/OFFSET/LENGTH: bad number");
+		return;
+	}
+	a->status = 200;
+	a->type = "application/octet-stream";
+	enum dstack_status st = files_read(
+	    r->volume, arg[0], offset, (size_t)len, &a->body, &why);
+	if (st == DSTACK_E_MISSING)
+		route_text(a, 404, why.text);
+	else if (st == DSTACK_E_REJECTED)
+		route_text(a, 400, why.text);
+	else if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+}
+
+static void
+file_list(struct router *r, struct route_answer *a)
+{
+	struct why why = { "" };
+
+	a->status = 200;
+	a->type = "text/plain";
+	enum dstack_status st = files_list(r->volume, &a->body, &why);
+	if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+}
+
+static void
+file_put(struct router *r, char **arg, const struct route_body *in,
+    struct route_answer *a)
+{
+	struct why why = { "" };
+	enum dstack_status st =
+	    files_put(r->volume, arg[0], in->p, in->len, &why);
+
+	if (st == DSTACK_E_REJECTED)
+		route_text(a, 400, why.text);
+	else if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+	else
+		route_text(a, 200, "");
+}
+
+/*
+ * Guests read the chain with eth_ methods. Others (a development chain has
+ * some that rewrite it) are not passed on.
+ */
+static void
+rpc_forward(
+    struct router *r, const struct route_body *in, struct route_answer *a)
+{
+	struct why why = { "" };
+	json_t *q = json_loadb(
+	    (const char *)in->p, in->len, JSON_REJECT_DUPLICATES, NULL);
+	const char *m = json_string_value(json_object_get(q, "method"));
+	bool ok = m != NULL && strncmp(m, "eth_", 4) == 0;
+
+	json_decref(q);
+	if (!ok) {
+		route_text(a, 400, "one JSON-RPC call of an eth_ method");
+		return;
+	}
+	a->status = 200;
+	a->type = type_json;
+	enum dstack_status st =
+	    rpc_pass(r->rpc, in->p, in->len, &a->body, &why);
+	if (st == DSTACK_E_LIMIT || wr_status(&a->body) != DSTACK_OK)
+		route_text(a, 502, "chain RPC: the answer is too large");
+	else if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+}
+
+static void
+node_get(struct router *r, struct route_answer *a)
+{
+	struct msg_node m = { .index = r->cfg->index };
+
+	memcpy(m.submitter, r->cfg->submitter, 20);
+	memcpy(m.payee, r->cfg->payee, 20);
+	a->status = 200;
+	a->type = type_json;
+	msg_node_build(&a->body, &m);
+}
+
+static void
+collateral(struct router *r, char **arg, struct route_answer *a)
+{
+	struct why why = { "" };
+
+	a->status = 200;
+	a->type = type_json;
+	enum dstack_status st = collateral_get(
+	    r->collateral, DCAP_TEE_TDX, arg[0], arg[1], &a->body, &why);
+	if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+}
+
+/* Cut path at its slashes into at most four parts. */
+static size_t
+parts(char *path, char *part[static 4])
+{
+	size_t n = 0;
+	char *p = path;
+
+	if (*p++ != '/')
+		return 0;
+	for (;;) {
+		if (n == 4)
+			return 0;
+		part[n++] = p;
+		p = strchr(p, '/');
+		if (p == NULL)
+			return n;
+		*p++ = '\0';
+	}
+}
+
+static void
+not_found(struct route_answer *a)
+{
+	route_text(a, 404, "the host service has no such path");
+}
+
+/* The two that the original took as forms; JSON goes on as it is. */
+static void
+or_form(struct router *r, const char *what, const struct route_body *in,
+    struct route_answer *a,
+    void (*handle)(struct router *, const struct route_body *,
+        struct route_answer *))
+{
+	struct route_body json = *in;
+	struct why why = { "" };
+	AUTO_WR struct wr text = wr_new(LINK_MAX_BODY);
+
+	if (form_is(in->p, in->len)) {
+		enum dstack_status st =
+		    form_json(what, in->p, in->len, &text, &why);
+		if (st != DSTACK_OK) {
+			route_fail(a, st, &why);
+			return;
+		}
+		json = (struct route_body){ .p = text.buf, .len = text.len };
+	}
+	handle(r, &json, a);
+}
+
+static void
+one_part(struct router *r, const char *name, const struct route_body *in,
+    struct route_answer *a)
+{
+	if (strcmp(name, "rpc") == 0)
+		rpc_forward(r, in, a);
+	else if (strcmp(name, "node") == 0)
+		node_get(r, a);
+	else if (strcmp(name, "files") == 0)
+		file_list(r, a);
+	else if (strcmp(name, "bootstrap") == 0)
+		or_form(r, name, in, a, route_bootstrap);
+	else if (strcmp(name, "register") == 0)
+		or_form(r, name, in, a, route_register);
+	else if (strcmp(name, "heartbeat") == 0)
+		route_heartbeat(r, in, a);
+	else if (strcmp(name, "anchor") == 0)
+		route_anchor(r, in, a);
+	else
+		not_found(a);
+}
+
+void
+route_handle(struct router *r, const char *path, const void *body, size_t len,
+    struct route_answer *out)
+{
+	char copy[LINK_MAX_PATH + 1];
+	char *part[4];
+	struct route_body in = { .p = body, .len = len };
+	size_t n = strlen(path);
+
+	memset(out, 0, sizeof(*out));
+	out->body = wr_new(LINK_MAX_BODY);
+	if (n >= sizeof(copy)) {
+		not_found(out);
+		return;
+	}
+	if (len > LINK_MAX_BODY) {
+		route_text(out, 413, "body is too large");
+		return;
+	}
+	memcpy(copy, path, n + 1);
+	n = parts(copy, part);
+	if (n == 1)
+		one_part(r, part[0], &in, out);
+	else if (n == 4 && strcmp(part[0], "file") == 0)
+		file_get(r, part + 1, out);
+	else if (n == 2 && strcmp(part[0], "put") == 0)
+		file_put(r, part + 1, &in, out);
+	else if (n == 2 && strcmp(part[0], "onboarded") == 0)
+		route_onboarded(r, part[1], out);
+	else if (n == 3 && strcmp(part[0], "collateral") == 0)
+		collateral(r, part + 1, out);
+	else if (n == 2 && strcmp(part[0], "bootstrap-quote") == 0)
+		route_bootstrap_quote(r, part[1], out);
+	else
+		not_found(out);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The chain view against a host that lies (THREATS T07, T35): a process
+ * behind the edge answers from tests/vectors/chain_view.json, bent by hand.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/hex.h"
+#include "guest/chain/chain.h"
+#include "guest/base/ipc.h"
+#include "guest/base/link.h"
+
+static json_t *world; /* as recorded */
+static struct netcfg cfg;
+
+static int
+load(void **state)
+{
+	(void)state;
+	world = json_load_file("tests/vectors/chain_view.json", 0, NULL);
+	if (world == NULL)
+		return -1;
+	const char *a = json_string_value(json_object_get(world, "contract"));
+	const char *h = json_string_value(
+	    json_object_get(json_object_get(world, "proof"), "codeHash"));
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.chain_id = 31337;
+	cfg.view = NETCFG_VIEW_RPC;
+	if (hex_decode(a, strlen(a), cfg.contract, 20) != DSTACK_OK ||
+	    hex_decode(h, strlen(h), cfg.code_hash, 32) != DSTACK_OK)
+		return -1;
+	return 0;
+}
+
+static int
+unload(void **state)
+{
+	(void)state;
+	json_decref(world);
+	return 0;
+}
+
+/* What the RPC of w answers; "chain" overrides the chain id. */
+static char *
+answer_to(const json_t *w, const char *method)
+{
+	json_t *r = NULL;
+	if (strcmp(method, "eth_chainId") == 0) {
+		r = json_object_get(w, "chain");
+		r = r != NULL ? json_incref(r) : json_string("0x7a69");
+	} else if (strcmp(method, "eth_getBlockByNumber") == 0) {
+		r = json_incref(json_object_get(w, "block"));
+	} else if (strcmp(method, "eth_getProof") == 0) {
+		r = json_incref(json_object_get(w, "proof"));
+	}
+	json_t *o = r != NULL ?
+	    json_pack("{s:s,s:i,s:o}", "jsonrpc", "2.0", "id", 1, "result", r) :
+	    json_pack("{s:s,s:i,s:{s:i,s:s}}", "jsonrpc", "2.0", "id", 1,
+		"error", "code", -1, "message", "no");
+	char *text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+static void
+host(int fd, const json_t *w)
+{
+	for (;;) {
+		struct ipc_request q;
+		bool eof;
+		char path[256];
+		const uint8_t *p;
+		size_t n;
+		if (ipc_receive(fd, &q, &eof) != DSTACK_OK || eof ||
+		    rd_text(&q.body, path, sizeof(path)) != DSTACK_OK ||
+		    rd_blob(&q.body, LINK_MAX_BODY, &p, &n) != DSTACK_OK)
+			_exit(0);
+		json_t *o = json_loadb((const char *)p, n, 0, NULL);
+		char *text = answer_to(
+		    w, json_string_value(json_object_get(o, "method")));
+		AUTO_WR struct wr a = wr_new(IPC_MAX);
+		wr_u16be(&a, json_object_get(w, "down") != NULL ? 502 : 200);
+		wr_blob(&a, text, strlen(text));
+		free(text);
+		json_decref(o);
+		ipc_request_free(&q);
+		if (ipc_answer(fd, &a) != DSTACK_OK)
+			_exit(0);
+	}
+}
+
+/* One read of epoch 0 from the host of w, by a view that saw `before`. */
+static enum dstack_status
+view(const json_t *w, const struct chain_head *before, struct state_epoch *e,
+    struct why *why)
+{
+	int p[2];
+	struct chain c;
+	struct chain_head head;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(p[0]);
+		host(p[1], w);
+	}
+	(void)close(p[1]);
+	chain_open(&c, p[0], &cfg);
+	if (before != NULL)
+		c.head = *before;
+	enum dstack_status st = chain_epoch(&c, 0, NULL, e, &head, why);
+	(void)close(p[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return st;
+}
+
+static void
+a_record_is_read_through_its_proofs(void **state)
+{
+	(void)state;
+	struct state_epoch e;
+	struct why why = { "" };
+	assert_int_equal(view(world, NULL, &e, &why), DSTACK_OK);
+	assert_int_equal(e.state, KM_EPOCH_OPEN);
+	assert_int_equal(e.policy.tcb_mask, 1);
+	assert_int_equal(e.policy.platform_mode, KM_PLATFORM_OPEN);
+}
+
+static void
+a_host_that_is_down_or_errs_leaves_it_undecided(void **state)
+{
+	(void)state;
+	struct state_epoch e;
+	struct why why;
+	json_t *w = json_deep_copy(world);
+	(void)json_object_set_new(w, "down", json_true());
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_MISSING);
+	(void)json_object_del(w, "down");
+	(void)json_object_del(w, "block");
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_MISSING);
+	(void)json_object_set_new(w, "block", json_null());
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_MISSING);
+	json_decref(w);
+}
+
+static void
+another_chain_and_other_code_are_refused_for_good(void **state)
+{
+	(void)state;
+	struct state_epoch e;
+	struct why why;
+	json_t *w = json_deep_copy(world);
+	(void)json_object_set_new(w, "chain", json_string("0x1"));
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "chain 1"));
+	json_decref(w);
+	cfg.code_hash[0] ^= 1;
+	assert_int_equal(view(world, NULL, &e, &why), DSTACK_E_REJECTED);
+	cfg.code_hash[0] ^= 1;
+	cfg.contract[0] ^= 1; /* the proof is of another account */
+	assert_int_not_equal(view(world, NULL, &e, &why), DSTACK_OK);
+	cfg.contract[0] ^= 1;
+	cfg.view = NETCFG_VIEW_BEACON;
+	assert_int_equal(view(world, NULL, &e, &why), DSTACK_E_REJECTED);
+	cfg.view = NETCFG_VIEW_RPC;
+}
+
+/* Flip the last digit of a hex text. */
+static void
+flip(json_t *v)
+{
+	char *s = strdup(json_string_value(v));
+	assert_non_null(s);
+	size_t n = strlen(s);
+	s[n - 1] = s[n - 1] == '0' ? '1' : '0';
+	(void)json_string_set(v, s);
+	free(s);
+}
+
+static void
+a_header_with_any_field_bent_is_no_header(void **state)
+{
+	(void)state;
+	static const char *const fields[] = { "hash", "parentHash", "stateRoot",
+		"number", "timestamp", "miner", "transactionsRoot",
+		"receiptsRoot", "gasUsed", "baseFeePerGas", "mixHash",
+		"extraData" };
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		struct state_epoch e;
+		struct why why;
+		json_t *w = json_deep_copy(world);
+		json_t *v = json_object_get(
+		    json_object_get(w, "block"), fields[i]);
+		assert_non_null(v);
+		flip(v);
+		assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+		json_decref(w);
+	}
+}
+
+static void
+a_proof_with_any_node_bent_missing_or_moved_proves_nothing(void **state)
+{
+	(void)state;
+	struct state_epoch e;
+	struct why why;
+	json_t *w = json_deep_copy(world);
+	json_t *proof = json_object_get(w, "proof");
+	json_t *storage = json_object_get(proof, "storageProof");
+	for (size_t i = 0; i <= json_array_size(storage); i++) {
+		json_t *nodes = i == 0 ?
+		    json_object_get(proof, "accountProof") :
+		    json_object_get(
+			json_array_get(storage, i - 1), "proof");
+		for (size_t k = 0; k < json_array_size(nodes); k++) {
+			json_t *v = json_incref(json_array_get(nodes, k));
+			json_t *bent = json_deep_copy(v);
+			flip(bent);
+			(void)json_array_set_new(nodes, k, bent);
+			assert_int_equal(
+			    view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+			(void)json_array_remove(nodes, k);
+			assert_int_equal(
+			    view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+			(void)json_array_insert_new(nodes, k, v);
+		}
+	}
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_OK); /* all is back */
+	json_decref(w);
+	w = json_deep_copy(world);
+	storage = json_object_get(json_object_get(w, "proof"), "storageProof");
+	json_t *first = json_incref(json_array_get(storage, 0));
+	(void)json_array_remove(storage, 0);
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+	(void)json_array_append_new(storage, first); /* of other slots */
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+	json_decref(w);
+}
+
+static void
+a_head_that_goes_back_or_changes_is_not_taken(void **state)
+{
+	(void)state;
+	struct state_epoch e;
+	struct why why;
+	struct chain_head before = { .number = UINT64_MAX, .timestamp = 1 };
+	assert_int_equal(view(world, &before, &e, &why), DSTACK_E_MISSING);
+	before.number = 1;
+	before.timestamp = UINT64_MAX;
+	assert_int_equal(view(world, &before, &e, &why), DSTACK_E_MISSING);
+	before.timestamp = 1;
+	assert_int_equal(view(world, &before, &e, &why), DSTACK_OK);
+	/* the same height, another block */
+	const char *n = json_string_value(
+	    json_object_get(json_object_get(world, "block"), "number"));
+	before.number = strtoull(n, NULL, 16);
+	assert_int_equal(view(world, &before, &e, &why), DSTACK_E_MISSING);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_is_read_through_its_proofs),
+		cmocka_unit_test(
+		    a_host_that_is_down_or_errs_leaves_it_undecided),
+		cmocka_unit_test(
+		    another_chain_and_other_code_are_refused_for_good),
+		cmocka_unit_test(a_header_with_any_field_bent_is_no_header),
+		cmocka_unit_test(
+		    a_proof_with_any_node_bent_missing_or_moved_proves_nothing),
+		cmocka_unit_test(a_head_that_goes_back_or_changes_is_not_taken),
+	};
+	return cmocka_run_group_tests(tests, load, unload);
+}

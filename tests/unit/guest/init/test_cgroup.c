@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is written where, in a folder with the files of the kernel's. That the
+ * kernel holds an app to it: tests/vm/bounds.sh.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest/init/cgroup.h"
+
+#define MIB (1ull << 20)
+
+static char root[] = "/tmp/test_cgroup.XXXXXX";
+static const char *const files[] = { "cgroup.subtree_control",
+	"apps/cgroup.subtree_control", "apps/memory.max", "apps/pids.max",
+	"apps/1/memory.max", "apps/1/memory.oom.group", "apps/1/pids.max",
+	"apps/1/cgroup.procs" };
+#define FILES (sizeof(files) / sizeof(files[0]))
+
+static const char *
+at(const char *name)
+{
+	static char path[80];
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	return path;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(mkdir(at("apps"), 0755), 0);
+	assert_int_equal(mkdir(at("apps/1"), 0755), 0);
+	for (size_t i = 0; i < FILES; i++) {
+		int fd = open(at(files[i]), O_WRONLY | O_CREAT, 0644);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	return 0;
+}
+
+static int
+cleanup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < FILES; i++)
+		unlink(at(files[i]));
+	rmdir(at("apps/1"));
+	rmdir(at("apps"));
+	rmdir(root);
+	return 0;
+}
+
+static void
+holds(const char *name, const char *want)
+{
+	char text[64] = "";
+	int fd = open(at(name), O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	assert_true(n >= 0);
+	assert_string_equal(text, want);
+}
+
+static void
+roles_keep_a_quarter_of_what_is_free_and_48_mib_at_least(void **state)
+{
+	(void)state;
+	assert_int_equal(cgroup_bytes(4096 * MIB, 0), 3072 * MIB);
+	assert_int_equal(cgroup_bytes(4096 * MIB, 72 * MIB), 3000 * MIB);
+	assert_int_equal(cgroup_bytes(160 * MIB, 6 * MIB), 106 * MIB);
+	assert_int_equal(cgroup_bytes(60 * MIB, 6 * MIB), 16 * MIB);
+	assert_int_equal(cgroup_bytes(1024 * MIB, 2048 * MIB), 16 * MIB);
+	assert_int_equal(cgroup_bytes(256 * MIB, UINT64_MAX), 16 * MIB);
+}
+
+static void
+what_is_free_is_the_kernel_s_word(void **state)
+{
+	(void)state;
+	assert_int_equal(cgroup_available("MemTotal:  222 kB\nMemFree:  9 kB\n"
+					  "MemAvailable:   1024 kB\nX: 3 kB\n"),
+	    MIB);
+	assert_int_equal(cgroup_available("MemTotal:  222 kB\n"), 0);
+	assert_int_equal(cgroup_available("A: 1\nMemAvailable: x\n"), 0);
+}
+
+static void
+init_bounds_all_apps_together(void **state)
+{
+	struct why why = { "" };
+	(void)state;
+	assert_int_equal(cgroup_prepare(root, &why), DSTACK_OK);
+	holds("cgroup.subtree_control", "+memory +pids +cpu");
+	holds("apps/cgroup.subtree_control", "+memory +pids +cpu");
+	holds("apps/pids.max", "4096");
+	assert_true(cgroup_there(root));
+}
+
+static void
+slot_has_bounds_of_its_own_and_ends_as_one(void **state)
+{
+	struct why why = { "" };
+	(void)state;
+	assert_int_equal(cgroup_slot(root, 1, 400 * MIB, 10 * MIB, &why), DSTACK_OK);
+	holds("apps/memory.max", "367001600");
+	holds("apps/1/memory.max", "304087040");
+	holds("apps/1/memory.oom.group", "1");
+	holds("apps/1/pids.max", "2048");
+	assert_true(cgroup_enter(root, 1));
+	holds("apps/1/cgroup.procs", "0");
+}
+
+static void
+kernel_without_them_is_refused_with_a_line(void **state)
+{
+	struct why why = { "" };
+	(void)state;
+	assert_int_equal(unlink(at("apps/1/memory.max")), 0);
+	assert_int_equal(cgroup_slot(root, 1, MIB, 0, &why), DSTACK_E_SYS);
+	assert_non_null(strstr(why.text, "no bounds for apps"));
+	assert_int_equal(unlink(at("apps/memory.max")), 0);
+	assert_int_equal(unlink(at("apps/pids.max")), 0);
+	assert_int_equal(cgroup_prepare(root, &why), DSTACK_E_SYS);
+	assert_false(cgroup_there(root));
+	assert_false(cgroup_enter(root, 0));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    roles_keep_a_quarter_of_what_is_free_and_48_mib_at_least),
+		cmocka_unit_test(what_is_free_is_the_kernel_s_word),
+		cmocka_unit_test(init_bounds_all_apps_together),
+		cmocka_unit_test(slot_has_bounds_of_its_own_and_ends_as_one),
+		cmocka_unit_test(kernel_without_them_is_refused_with_a_line),
+	};
+	return cmocka_run_group_tests(tests, setup, cleanup);
+}

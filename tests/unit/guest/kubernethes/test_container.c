@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A real container by the real runtime, in mount and network namespaces of
+ * this test's own. Skipped without root, the runtime or a static libc.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest/kubernethes/container.h"
+#include "guest/kubernethes/unpack.h"
+#include "tests/unit/lib/oci/tarmake.h"
+
+static bool can;
+static char battery[64] = "/tmp/test_battery.XXXXXX";
+
+static int
+prepare(void **state)
+{
+	char cc[] = "gcc", def[] = "-D_GNU_SOURCE", st[] = "-static", o[] = "-o", w[] = "-w";
+	char src[] = "tests/unit/guest/kubernethes/battery.c";
+	char *const argv[] = { cc, def, st, w, o, battery, src, NULL };
+	char path[] = "PATH=/usr/bin:/bin";
+	char *const env[] = { path, NULL };
+	pid_t pid;
+	int status = 1;
+	(void)state;
+	int fd = mkstemp(battery);
+	if (fd >= 0)
+		close(fd);
+	if (geteuid() != 0 || access(CONTAINER_RUNTIME, X_OK) != 0)
+		return 0;
+	if (posix_spawn(&pid, "/usr/bin/gcc", NULL, NULL, argv, env) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0)
+		return 0;
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", "/run", "tmpfs", 0, "mode=755") != 0)
+		return 0;
+	can = true;
+	return 0;
+}
+
+static int
+cleanup(void **state)
+{
+	(void)state;
+	unlink(battery);
+	return 0;
+}
+
+/* The battery in an image with this config, unpacked in the slot. */
+static void
+make(struct container *c, struct oci_image **img, struct wr *ar,
+    const char *config, struct why *why)
+{
+	AUTO_WR struct wr layer = wr_new(0);
+	AUTO_WR struct wr prog = wr_new(0);
+	uint8_t d[32];
+	char buf[65536];
+	ssize_t n;
+	size_t skipped;
+	int fd = open(battery, O_RDONLY);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		wr_put(&prog, buf, (size_t)n);
+	close(fd);
+	tar_add(&layer, (struct tarent){ .name = "battery", .type = '0',
+		.mode = 04755, .data = (const char *)prog.buf,
+		.size = prog.len });
+	tar_add(&layer, (struct tarent){ .name = "etc/passwd", .type = '0',
+		.data = "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/home/web:/x\n" });
+	tar_add(&layer, (struct tarent){ .name = "etc/group", .type = '0',
+		.data = "root:x:0:\nweb:x:44:\nextra:x:55:a,web\n" });
+	tar_end(&layer);
+	make_image(ar, OCI, &layer, 1, (struct wrong){ .config = config }, d);
+	assert_int_equal(
+	    oci_open(ar->buf, ar->len, d, 64 << 20, img, why), DSTACK_OK);
+	if (container_make(c, 64 << 20, why) != DSTACK_OK)
+		fail_msg("%s", why->text);
+	int root = container_root(c);
+	if (unpack_image(*img, root, SPEC_ID_BASE, &skipped, why) != DSTACK_OK)
+		fail_msg("%s", why->text);
+	close(root);
+}
+
+/* The app's output until it says word. */
+static void
+read_until(struct container *c, const char *word, char *out, size_t cap)
+{
+	size_t len = 0;
+	out[0] = '\0';
+	while (strstr(out, word) == NULL) {
+		struct pollfd p = { .fd = c->log, .events = POLLIN };
+		if (poll(&p, 1, 60000) != 1)
+			fail_msg("silent after: %s", out);
+		ssize_t n = read(c->log, out + len, cap - 1 - len);
+		if (n <= 0)
+			fail_msg("ended after: %s", out);
+		len += (size_t)n;
+		out[len] = '\0';
+	}
+}
+
+static void
+expect(const char *out, const char *line)
+{
+	char whole[128];
+	snprintf(whole, sizeof(whole), "%s\n", line);
+	const char *at = strstr(out, whole);
+	if (at == NULL || (at != out && at[-1] != '\n'))
+		fail_msg("not \"%s\" in:\n%s", line, out);
+}
+
+static void
+an_app_gets_what_its_image_says_and_no_more(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	struct container c;
+	AUTO_OCI struct oci_image *img = NULL;
+	AUTO_WR struct wr ar = wr_new(0);
+	static char out[16384];
+	if (!can)
+		skip();
+	assert_int_equal(mkdir("/run/data", 0755), 0);
+	container_init(&c, 0);
+	make(&c, &img, &ar,
+	    "{\"Entrypoint\":[\"/battery\"],\"Cmd\":[\"one\"],"
+	    "\"Env\":[\"GREET=hi\"],\"User\":\"web\",\"WorkingDir\":\"/w/d\","
+	    "\"Volumes\":{\"/var/lib/x\":{}},\"StopSignal\":\"SIGINT\","
+	    "\"ExposedPorts\":{\"8080/tcp\":{}}}", &why);
+	int tcp = -1;
+	int local = -1;
+	assert_int_equal(container_listen(&c, &tcp, &local, &why), DSTACK_OK);
+	if (container_start(&c, oci_config(img), "/run/data", true, 1 << 28,
+	        &why) !=
+	    DSTACK_OK)
+		fail_msg("%s", why.text);
+	read_until(&c, "ready\n", out, sizeof(out));
+	static const char *const lines[] = { "args=2 one", "env=hi",
+		"user=33:44", "cwd=/w/d", "pid=1", "nnp=1", "seccomp=2",
+		"caps=0", "mount=1", "umount=1", "mknod=1", "devmem=2",
+		"devkmsg=2", "bpf=1", "userns=1", "netns=1", "clone=1",
+		"clone3=38", "setns=1", "ptrace=1", "vsock=1", "packet=1",
+		"raw=1", "alg=1", "keyctl=1", "perf=1", "uring=1", "kexec=1",
+		"module=1", "byhandle=1", "pivot=1", "chroot=1", "sysctl=13",
+		"sysrq=2", "setuid0=1", "escape=2", "hosts=13", "data=0", "host=0", "tmp=0",
+		"volume=0", "sock=0", "guest0=0", "bind=0" };
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		expect(out, lines[i]);
+	expect(out, "guest1=101"); /* ENETUNREACH: there is no route */
+	assert_true(container_answers(&c, 5000));
+	struct stat s;
+	assert_int_equal(stat("/run/data/f", &s), 0);
+	assert_int_equal(s.st_uid, SPEC_ID_BASE + 33);
+	int status = 0;
+	assert_false(container_ended(&c, &status));
+	container_stop(&c, 10000);
+	read_until(&c, "stopped\n", out, sizeof(out));
+	assert_false(container_answers(&c, 1000));
+	/* The same tree again, as after a crash. */
+	if (container_start(&c, oci_config(img), "/run/data", true, 1 << 28,
+	        &why) !=
+	    DSTACK_OK)
+		fail_msg("%s", why.text);
+	read_until(&c, "ready\n", out, sizeof(out));
+	assert_int_equal(kill(c.pid, SIGKILL), 0);
+	struct pollfd p = { .fd = c.pidfd, .events = POLLIN };
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_true(container_ended(&c, &status));
+	assert_true(WIFSIGNALED(status));
+	close(tcp);
+	close(local);
+	container_drop(&c);
+	assert_int_equal(access("/run/dstack/app/0/root", F_OK), -1);
+}
+
+static void
+two_slots_run_side_by_side_and_apart(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	struct container c[2];
+	AUTO_OCI struct oci_image *img = NULL;
+	AUTO_WR struct wr ar = wr_new(0);
+	AUTO_OCI struct oci_image *img2 = NULL;
+	AUTO_WR struct wr ar2 = wr_new(0);
+	static char out[16384];
+	int fd[4];
+	static const char cfg[] = "{\"Cmd\":[\"/battery\",\"a\",\"80\"]}";
+	if (!can)
+		skip();
+	container_init(&c[0], 0);
+	container_init(&c[1], 1);
+	make(&c[0], &img, &ar, cfg, &why);
+	make(&c[1], &img2, &ar2, cfg, &why);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    container_listen(&c[i], &fd[2 * i], &fd[2 * i + 1], &why),
+		    DSTACK_OK);
+		int ttl = 0; /* what is accepted from it has the same */
+		socklen_t n = sizeof(ttl);
+		assert_int_equal(getsockopt(fd[2 * i], IPPROTO_IP, IP_TTL,
+		                     &ttl, &n),
+		    0);
+		assert_int_equal(ttl, 1);
+		if (container_start(&c[i], oci_config(img), NULL, true, 1 << 28,
+		        &why) !=
+		    DSTACK_OK)
+			fail_msg("%s", why.text);
+		read_until(&c[i], "ready\n", out, sizeof(out));
+		expect(out, "user=0:0"); /* root inside: nobody outside */
+		expect(out, "bind=0");   /* a low port without a capability */
+		expect(out, "mount=1");
+		expect(out, "raw=1");
+		expect(out, i == 0 ? "guest0=0" : "guest1=0");
+		assert_null(strstr(out, i == 0 ? "guest1=0" : "guest0=0"));
+	}
+	assert_true(container_answers(&c[0], 5000));
+	assert_true(container_answers(&c[1], 5000));
+	container_drop(&c[0]);
+	assert_true(container_answers(&c[1], 5000));
+	container_drop(&c[1]);
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+}
+
+static void
+an_image_that_cannot_run_says_so(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	struct container c;
+	AUTO_OCI struct oci_image *img = NULL;
+	AUTO_WR struct wr ar = wr_new(0);
+	AUTO_OCI struct oci_image *img2 = NULL;
+	AUTO_WR struct wr ar2 = wr_new(0);
+	if (!can)
+		skip();
+	container_init(&c, 0);
+	make(&c, &img, &ar, "{\"Cmd\":[\"/nothing\"]}", &why);
+	int tcp = -1;
+	int local = -1;
+	assert_int_equal(container_listen(&c, &tcp, &local, &why), DSTACK_OK);
+	assert_int_equal(
+	    container_start(&c, oci_config(img), NULL, false, 1 << 28, &why),
+	    DSTACK_E_SYS);
+	assert_non_null(strstr(why.text, "nothing"));
+	close(tcp);
+	close(local);
+	make(&c, &img2, &ar2, "{\"Cmd\":[\"/battery\"],\"User\":\"nobody\"}",
+	    &why);
+	assert_int_equal(
+	    container_start(&c, oci_config(img2), NULL, false, 1 << 28, &why),
+	    DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "nobody"));
+	container_drop(&c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_app_gets_what_its_image_says_and_no_more),
+		cmocka_unit_test(two_slots_run_side_by_side_and_apart),
+		cmocka_unit_test(an_image_that_cannot_run_says_so),
+	};
+	return cmocka_run_group_tests(tests, prepare, cleanup);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The role with real containers; the chain, the host and the other roles are
+ * played by this test at the ends of its edges. Needs what test_container
+ * needs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <time.h>
+
+/*
+ * Replaced are the proofs, which have their own tests, and the clock: the old
+ * version drains for longer than any machine needs to look at it, until the
+ * test says that its time is over.
+ */
+#define DRAIN_MS 600000
+#define POLL_SERVING_MS 100
+#define chain_app shown_app
+#define clock_gettime shown_clock
+static int shown_clock(clockid_t id, struct timespec *t);
+#include "guest/kubernethes/kubernethes.c"
+#undef chain_app
+#undef clock_gettime
+
+#include "tests/unit/guest/kubernethes/kube_bed.h"
+
+static void
+the_app_starts_when_the_volume_is_there(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish(1, "one", true);
+	begin_role();
+	until("[starting battery version 1]");
+	assert_null(strstr(events, "[app]")); /* joined first, then the app */
+	assert_int_equal(mount("tmpfs", PATH_VOLUME, "tmpfs", 0, NULL), 0);
+	until("[serving battery version 1]");
+	before("[app]", "[app-start]");
+	before("[app-start]", "[listen]");
+	before("[listen]", "[backend 10.0:80]");
+	/* or the front could not tell an expired certificate */
+	before("[time 1800000000]", "[backend 10.0:80]");
+	assert_true(answers_at(0));
+	struct stat s;
+	assert_int_equal(stat(PATH_VOLUME "/app/f", &s), 0);
+	assert_int_equal(stat("/run/dstack/app/0/host/hello.txt", &s), 0);
+	assert_int_equal(s.st_size, 5);
+	assert_int_equal(s.st_uid, SPEC_ID_BASE);
+	assert_int_equal(stat("/run/dstack/app/0/host/no.txt", &s), -1);
+	assert_int_equal(stat("/run/dstack/app/0/host/netcfg", &s), -1);
+}
+
+static void
+an_archive_that_does_not_match_leaves_the_old_one_serving(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish(2, "two", false);
+	until("[refused, old one serves: battery version 2]");
+	assert_null(strstr(events, "[backend"));
+	assert_true(answers_at(0));
+	assert_false(answers_at(1));
+}
+
+static void
+promise_19_a_new_version_serves_before_the_old_one_goes(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish(3, "three", true);
+	until("[serving battery version 3]");
+	before("[listen]", "[backend 10.1:80]");
+	assert_null(strstr(events, "[backend 0."));
+	assert_true(answers_at(1));
+	/* What the old one was asked before, it may still answer. */
+	assert_null(strstr(events, "[gone 0]"));
+	assert_true(answers_at(0));
+	shown->ahead += DRAIN_MS / 1000;
+	until("[gone 0]");
+	until("[put f]");
+	before("[backend 10.1:80]", "[gone 0]");
+	assert_false(answers_at(0));
+	/* Its open files were closed as it ended, and the host got them. */
+	assert_string_equal(put_name, "f");
+}
+
+static void
+an_older_version_is_not_taken_again(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish(2, "two", true);
+	until("[refused, old one serves: battery version 2]");
+	assert_true(answers_at(1));
+	/* Nor after a new start of this VM: the volume remembers. */
+	kill(role_pid, SIGKILL);
+	waitpid(role_pid, NULL, 0);
+	for (int i = 0; i < EDGES; i++)
+		close(edge[i]);
+	publish(2, "two", true);
+	begin_role();
+	until("[not running: battery version 2]");
+	assert_null(strstr(events, "[app]"));
+}
+
+static void
+an_app_that_ends_is_started_again(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	char buf[16] = "";
+	publish(4, "four", true);
+	until("[serving battery version 4]");
+	int fd = open("/run/dstack/app/0/pid", O_RDONLY);
+	assert_true(fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0);
+	close(fd);
+	pid_t pid = (pid_t)strtol(buf, NULL, 10);
+	put_name[0] = '\0';
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	int64_t end = kube_now() + 60000;
+	while (put_name[0] == '\0' || !answers_at(0)) {
+		events[0] = '\0';
+		struct pollfd p = { .fd = edge[1], .events = POLLIN };
+		if (poll(&p, 1, 100) == 1) {
+			struct ipc_request q;
+			bool eof = false;
+			AUTO_WR struct wr out = wr_new(IPC_MAX);
+			assert_int_equal(
+			    ipc_receive(edge[1], &q, &eof), DSTACK_OK);
+			answer(ROLE_HOSTLINK, &q, &out);
+			assert_int_equal(ipc_answer(edge[1], &out), DSTACK_OK);
+			ipc_request_free(&q);
+		}
+		assert_true(kube_now() < end);
+	}
+}
+
+static void
+no_app_named_means_none_runs(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	events[0] = '\0';
+	shown->st = DSTACK_E_BUSY;
+	until("[the chain says so]");
+	before("[backend 0.0:0]", "[gone 0]");
+	assert_false(answers_at(0));
+	kill(role_pid, SIGKILL);
+	waitpid(role_pid, NULL, 0);
+}
+
+static void
+names_of_the_system_are_not_the_apps(void **state)
+{
+	(void)state;
+	assert_true(kube_shared_name("a.txt"));
+	assert_true(kube_shared_name("app-notes.txt"));
+	static const char *const bad[] = { "", ".", "..", ".x", "a/b", "netcfg",
+		"certificate.pem", "request.csr", "encrypted_container.img",
+		"tls-attestation.json",
+		"app-example.tar", "app-0123456789abcdef.tar", "a b" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(kube_shared_name(bad[i]));
+}
+
+static void
+a_view_without_new_blocks_grows_old_by_the_clock_of_the_vm(void **state)
+{
+	(void)state;
+	struct kube_view v = { 0 };
+	assert_false(kube_view_old(&v, 60, 1000000)); /* nothing runs yet */
+	kube_view_block(&v, 7, 1000);
+	assert_false(kube_view_old(&v, 60, 1239));
+	kube_view_block(&v, 7, 1100); /* the same block again is no news */
+	kube_view_block(&v, 6, 1100);
+	assert_true(kube_view_old(&v, 60, 1240));
+	kube_view_block(&v, 8, 1241);
+	assert_false(kube_view_old(&v, 60, 1241));
+	assert_false(kube_view_old(&v, UINT64_MAX, INT64_MAX));
+}
+
+static void
+nothing_is_run_on_a_view_that_is_held_back(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	static struct kube k;
+	struct why why = { "" };
+	k.live = -1;
+	k.chain.cfg.heartbeat = 60;
+	k.view = (struct kube_view){ .known = true, .number = 7,
+		.at = kube_boot_seconds() - 4 * 60 };
+	shown->st = DSTACK_OK;
+	shown->app.version = 1;
+	assert_true(tick(&k, &why));
+	assert_string_equal(k.said, "no new block for four heartbeats");
+	assert_int_equal(k.highest, 0);
+	assert_int_equal(k.retry_at, 0); /* it was not even tried */
+}
+
+static void
+an_app_that_writes_without_end_does_not_hold_the_role(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/test_shared.XXXXXX";
+	assert_non_null(mkdtemp(path));
+	AUTO_CLOSE int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int watch = kube_shared_watch(path);
+	assert_true(dir >= 0 && watch >= 0);
+	for (int i = 0; i < 400; i++) { /* names that are never copied */
+		int fd = openat(dir, i % 2 ? ".a" : ".b", O_WRONLY | O_CREAT,
+		    0600);
+		close(fd);
+	}
+	int calls = 0;
+	while (kube_shared_events(watch, dir, -1, INT64_MAX))
+		calls++;
+	assert_true(calls >= 10);
+	unlinkat(dir, ".a", 0);
+	unlinkat(dir, ".b", 0);
+	rmdir(path);
+}
+
+static void
+ignore(void *ctx)
+{
+	(void)ctx;
+}
+
+/*
+ * A host that takes its time for every answer, to keep an old version
+ * running: a byte of a file at a time, and a list of many files.
+ */
+static pid_t
+slow_host(int *end)
+{
+	int pair[2];
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid_t host = fork();
+	if (host == 0) {
+		struct ipc_request q;
+		bool eof = false;
+		(void)close(pair[0]);
+		while (ipc_receive(pair[1], &q, &eof) == DSTACK_OK && !eof) {
+			AUTO_WR struct wr out = wr_new(0);
+			AUTO_WR struct wr body = wr_new(0);
+			char path[LINK_MAX_PATH + 1] = "";
+			(void)!rd_text(&q.body, path, sizeof(path));
+			ipc_request_free(&q);
+			if (strcmp(path, "/files") == 0) {
+				for (int i = 0; i < 200; i++)
+					wr_fmt(&body, "1000 file%d\n", i);
+			} else if (strncmp(path, "/file/", 6) == 0) {
+				wr_u64be(&body, strstr(path, "/file/file") ==
+					path ? 1000 : 1 << 20);
+				wr_u8(&body, 0);
+			}
+			wr_u16be(&out, 200);
+			wr_blob(&out, body.buf != NULL ? body.buf
+				: (const uint8_t *)"", body.len);
+			(void)usleep(1000);
+			(void)!ipc_answer(pair[1], &out);
+		}
+		_exit(0);
+	}
+	(void)close(pair[1]);
+	*end = pair[0];
+	return host;
+}
+
+static void
+a_host_that_is_slow_on_purpose_does_not_hold_the_role(void **state)
+{
+	(void)state;
+	static const uint8_t digest[32];
+	struct kube_archive got = { 0 };
+	struct why why = { "" };
+	int end;
+	pid_t host = slow_host(&end);
+	int64_t start = kube_now();
+	assert_int_equal(kube_fetch(end, digest, 2 << 20, start + 200,
+			     ignore, NULL, &got, &why),
+	    DSTACK_E_MISSING);
+	assert_true(kube_now() - start < 10000);
+	(void)close(end);
+	(void)waitpid(host, NULL, 0);
+}
+
+static void
+nor_with_the_files_that_it_shares_with_the_app(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/test_shared.XXXXXX";
+	char name[16];
+	int end;
+	assert_non_null(mkdtemp(path));
+	AUTO_CLOSE int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t host = slow_host(&end);
+	int64_t start = kube_now(); /* 200 files of 1000 answers each */
+	kube_shared_fill(end, dir, start + 200);
+	assert_true(kube_now() - start < 10000);
+	AUTO_CLOSE int watch = kube_shared_watch(path);
+	assert_true(dir >= 0 && watch >= 0);
+	for (int i = 0; i < 10; i++) {
+		(void)snprintf(name, sizeof(name), "out%d", i);
+		int fd = openat(dir, name, O_WRONLY | O_CREAT, 0600);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	(void)close(end); /* a copy out would be told as a failed one */
+	(void)waitpid(host, NULL, 0);
+	assert_true(kube_shared_events(watch, dir, -1, kube_now()));
+	assert_false(kube_shared_events(watch, dir, -1, kube_now()));
+	for (int i = 0; i < 10; i++) {
+		(void)snprintf(name, sizeof(name), "out%d", i);
+		(void)unlinkat(dir, name, 0);
+	}
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(name, sizeof(name), "file%d", i);
+		(void)unlinkat(dir, name, 0);
+	}
+	(void)rmdir(path);
+}
+
+static int
+cleanup(void **state)
+{
+	(void)state;
+	unlink(battery);
+	wr_free(&archive);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_of_the_system_are_not_the_apps),
+		cmocka_unit_test(
+		    a_view_without_new_blocks_grows_old_by_the_clock_of_the_vm),
+		cmocka_unit_test(
+		    a_host_that_is_slow_on_purpose_does_not_hold_the_role),
+		cmocka_unit_test(nor_with_the_files_that_it_shares_with_the_app),
+		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
+		cmocka_unit_test(
+		    an_app_that_writes_without_end_does_not_hold_the_role),
+		cmocka_unit_test(the_app_starts_when_the_volume_is_there),
+		cmocka_unit_test(
+		    an_archive_that_does_not_match_leaves_the_old_one_serving),
+		cmocka_unit_test(promise_19_a_new_version_serves_before_the_old_one_goes),
+		cmocka_unit_test(an_older_version_is_not_taken_again),
+		cmocka_unit_test(an_app_that_ends_is_started_again),
+		cmocka_unit_test(no_app_named_means_none_runs),
+	};
+	return cmocka_run_group_tests(tests, prepare, cleanup);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "crypto/hash.h"
+#include "guest/tee/tee.h"
+#include "guest/tee/tdx.h"
+#include "protocol/events.h"
+#include "protocol/statements.h"
+
+/* A TEE in memory; the quote is just its report_data. */
+static struct tee_report fake;
+static bool fake_lies;
+
+static enum dstack_status
+fake_quote(const uint8_t report_data[64], struct wr *out, struct why *why)
+{
+	(void)why;
+	wr_put(out, report_data, 64);
+	return wr_status(out);
+}
+
+static enum dstack_status
+fake_extend(const uint8_t digest[48], uint8_t rtmr3[48], struct why *why)
+{
+	(void)why;
+	event_extend(fake.rtmr[3], digest);
+	memcpy(rtmr3, fake.rtmr[3], 48);
+	rtmr3[0] ^= fake_lies ? 1 : 0;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+fake_report(struct tee_report *out, struct why *why)
+{
+	(void)why;
+	*out = fake;
+	return DSTACK_OK;
+}
+
+static const struct tee_driver driver = { "fake", fake_quote, fake_extend,
+	fake_report };
+
+const struct flavour dstack_flavour = { "test", &driver, &trust_root_sim };
+
+static void
+begin(struct tee_state *s)
+{
+	struct why why = { "" };
+	memset(&fake, 0, sizeof(fake));
+	memset(fake.mrconfigid, 0xcc, 48);
+	fake_lies = false;
+	assert_int_equal(tee_begin(s, &driver, &why), DSTACK_OK);
+}
+
+static enum ipc_status
+ask(struct tee_state *s, enum role from, uint8_t op, const void *p, size_t n,
+    struct wr *out)
+{
+	struct why why = { "" };
+	struct rd r = rd_over(p, n);
+	enum ipc_status st = tee_handle(s, from, op, &r, out, &why);
+	assert_true(st == IPC_YES || why.text[0] != '\0');
+	return st;
+}
+
+static enum ipc_status
+event(struct tee_state *s, enum role from, const char *name, size_t len)
+{
+	static const uint8_t data[256] = { 0 };
+	uint8_t cfg[48];
+	memset(cfg, 0xcc, sizeof(cfg));
+	AUTO_WR struct wr w = wr_new(0);
+	AUTO_WR struct wr out = wr_new(0);
+	wr_text(&w, name);
+	wr_blob(&w, strcmp(name, "netcfg") == 0 ? cfg : data, len);
+	return ask(s, from, TEE_EXTEND, w.buf, w.len, &out);
+}
+
+static enum ipc_status
+quote(struct tee_state *s, enum role from, uint8_t op)
+{
+	static const uint8_t digest[32] = { 5 };
+	AUTO_WR struct wr out = wr_new(0);
+	return ask(s, from, op, digest, 32, &out);
+}
+
+static enum ipc_status
+app_quote(struct tee_state *s, enum role from)
+{
+	static const uint8_t req[32 + 4 + 2] = { [35] = 2 };
+	AUTO_WR struct wr out = wr_new(0);
+	return ask(s, from, TEE_QUOTE_APP, req, sizeof(req), &out);
+}
+
+static void
+to_ready(struct tee_state *s)
+{
+	begin(s);
+	assert_int_equal(event(s, ROLE_INIT, "netcfg", 48), IPC_YES);
+	assert_int_equal(event(s, ROLE_INIT, "join-ready", 0), IPC_YES);
+}
+
+static void
+rtmr3_at_join_ready_is_what_a_verifier_expects(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	uint8_t cfg[48];
+	uint8_t want[48];
+	memset(cfg, 0xcc, sizeof(cfg));
+	to_ready(&s);
+	event_join_rtmr3(cfg, want);
+	assert_memory_equal(fake.rtmr[3], want, 48);
+	assert_memory_equal(s.rtmr3, want, 48);
+}
+
+static void
+events_come_only_in_order(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	begin(&s);
+	assert_int_equal(event(&s, ROLE_INIT, "join-ready", 0), IPC_LATER);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app", 72), IPC_LATER);
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_YES);
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28), IPC_LATER);
+	assert_int_equal(event(&s, ROLE_INIT, "join-ready", 0), IPC_YES);
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app", 72), IPC_LATER);
+	assert_memory_equal(s.rtmr3, fake.rtmr[3], 48);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28), IPC_YES);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28),
+	    IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app", 72), IPC_YES);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app-start", 0), IPC_YES);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app", 72), IPC_YES);
+}
+
+static void
+a_role_extends_only_its_own_events(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	begin(&s);
+	for (int r = 0; r < ROLE_COUNT; r++)
+		if (r != ROLE_INIT)
+			assert_int_equal(event(&s, (enum role)r, "netcfg", 48),
+			    IPC_REFUSED);
+	to_ready(&s);
+	for (int r = 0; r < ROLE_COUNT; r++)
+		if (r != ROLE_REPLICATOOR)
+			assert_int_equal(event(&s, (enum role)r, "joined", 28),
+			    IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28), IPC_YES);
+	assert_int_equal(event(&s, ROLE_INIT, "app", 72), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "other", 0), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app", 71), IPC_REFUSED);
+}
+
+static void
+netcfg_must_be_the_measured_one(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	begin(&s);
+	s.mrconfigid[47] ^= 1;
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
+	assert_int_equal(s.phase, TEE_BOOT);
+}
+
+static void
+replication_quotes_are_given_only_between_join_ready_and_joined(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	begin(&s);
+	assert_int_equal(quote(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER),
+	    IPC_LATER);
+	to_ready(&s);
+	assert_int_equal(quote(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER),
+	    IPC_YES);
+	assert_int_equal(quote(&s, ROLE_REPLICATOOR, TEE_QUOTE_BOOTSTRAP),
+	    IPC_YES);
+	assert_int_equal(app_quote(&s, ROLE_GUEST_SERVICE), IPC_LATER);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28), IPC_YES);
+	assert_int_equal(quote(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER),
+	    IPC_REFUSED);
+	assert_int_equal(quote(&s, ROLE_REPLICATOOR, TEE_QUOTE_BOOTSTRAP),
+	    IPC_REFUSED);
+	assert_int_equal(app_quote(&s, ROLE_GUEST_SERVICE), IPC_YES);
+}
+
+static void
+no_other_role_gets_a_quote(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	to_ready(&s);
+	for (int r = 0; r < ROLE_COUNT; r++) {
+		if (r != ROLE_REPLICATOOR) {
+			assert_int_equal(quote(&s, (enum role)r,
+			    TEE_QUOTE_REGISTER), IPC_REFUSED);
+			assert_int_equal(quote(&s, (enum role)r,
+			    TEE_QUOTE_BOOTSTRAP), IPC_REFUSED);
+		}
+		if (r != ROLE_GUEST_SERVICE)
+			assert_int_equal(app_quote(&s, (enum role)r),
+			    IPC_REFUSED);
+	}
+	for (int op = 0; op < 256; op++)
+		if (op == 0 || op > TEE_INFO)
+			assert_int_equal(quote(&s, ROLE_REPLICATOOR,
+			    (uint8_t)op), IPC_REFUSED);
+}
+
+static void
+the_role_puts_the_purpose_into_report_data(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	uint8_t digest[32] = { 5 };
+	uint8_t want[64];
+	to_ready(&s);
+	AUTO_WR struct wr a = wr_new(0);
+	AUTO_WR struct wr b = wr_new(0);
+	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER, digest,
+	    32, &a), IPC_YES);
+	stmt_report_register(digest, want);
+	assert_memory_equal(a.buf + 4, want, 64);
+	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_BOOTSTRAP, digest,
+	    32, &b), IPC_YES);
+	stmt_report_bootstrap(digest, want);
+	assert_memory_equal(b.buf + 4, want, 64);
+	assert_memory_not_equal(a.buf, b.buf, 68);
+}
+
+static void
+requests_of_another_length_are_refused(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	static const uint8_t long_one[33] = { 0 };
+	to_ready(&s);
+	AUTO_WR struct wr out = wr_new(0);
+	for (size_t n = 0; n <= 33; n++)
+		assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER,
+		    long_one, n, &out), n == 32 ? IPC_YES : IPC_REFUSED);
+	assert_int_equal(ask(&s, ROLE_INIT, TEE_REPORT, long_one, 1, &out),
+	    IPC_REFUSED);
+	out.len = 0;
+	assert_int_equal(ask(&s, ROLE_INIT, TEE_REPORT, long_one, 0, &out),
+	    IPC_YES);
+	assert_int_equal(out.len, TEE_REPORT_LEN);
+}
+
+static void
+a_vm_where_something_ran_before_is_refused(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	struct why why = { "" };
+	begin(&s);
+	fake.rtmr[3][20] = 1;
+	assert_int_equal(tee_begin(&s, &driver, &why), DSTACK_E_REJECTED);
+}
+
+static void
+a_device_that_extends_to_another_value_is_refused(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	begin(&s);
+	fake_lies = true;
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
+}
+
+static void
+the_tdx_driver_refuses_clearly_where_the_device_is_absent(void **state)
+{
+	(void)state;
+	struct tee_report r;
+	struct why why = { "" };
+	uint8_t d[64] = { 0 };
+	AUTO_WR struct wr out = wr_new(0);
+	if (access(tdx_paths.device, F_OK) == 0)
+		skip();
+	assert_int_equal(tee_driver_tdx.report(&r, &why), DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "TDX guest"));
+	assert_int_equal(tee_driver_tdx.extend(d, d, &why), DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "6.16"));
+	assert_int_equal(tee_driver_tdx.quote(d, &out, &why),
+	    DSTACK_E_MISSING);
+	assert_int_equal(out.len, 0);
+}
+
+static void
+put_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* The driver takes an entry that is there, so plain files can play one. */
+static void
+quotes_come_from_configfs_only_if_tdx_provides_them(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/tsm.XXXXXX";
+	char entry[32];
+	const struct tdx_paths p = { .device = "none", .rtmr3 = "rtmr3",
+		.tsm = "." };
+	const struct tdx_paths none = { .tsm = "./nothing" };
+	struct why why = { "" };
+	uint8_t rd[64];
+	uint8_t rtmr3[48];
+	memset(rd, 'r', sizeof(rd));
+	AUTO_WR struct wr out = wr_new(0);
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(tdx_tsm_quote(&none, rd, &out, &why),
+	    DSTACK_E_MISSING);
+	(void)snprintf(entry, sizeof(entry), "dstack-%ld", (long)getpid());
+	assert_int_equal(mkdir(entry, 0700), 0);
+	assert_int_equal(chdir(entry), 0);
+	put_file("inblob", "");
+	put_file("generation", "1\n");
+	put_file("outblob", "a quote");
+	put_file("provider", "sev_guest\n");
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(tdx_tsm_quote(&p, rd, &out, &why), DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "sev_guest"));
+	assert_int_equal(chdir(entry), 0);
+	put_file("provider", "tdx_guest\n");
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(tdx_tsm_quote(&p, rd, &out, &why), DSTACK_OK);
+	assert_int_equal(out.len, 7);
+	assert_memory_equal(out.buf, "a quote", 7);
+	assert_int_equal(chdir(entry), 0);
+	put_file("outblob", "");
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(tdx_tsm_quote(&p, rd, &out, &why), DSTACK_E_SYS);
+	/* a register that reads as other than 48 bytes is none */
+	put_file("rtmr3", "");
+	assert_int_equal(tdx_extend(&p, rd, rtmr3, &why), DSTACK_OK);
+	assert_memory_equal(rtmr3, rd, 48);
+	put_file("rtmr3",
+	    "0123456789012345678901234567890123456789012345678");
+	assert_int_equal(tdx_extend(&p, rd, rtmr3, &why), DSTACK_E_FORMAT);
+	assert_int_equal(unlink("rtmr3"), 0);
+	assert_int_equal(chdir(entry), 0);
+	assert_int_equal(unlink("inblob") | unlink("generation") |
+	    unlink("outblob") | unlink("provider"), 0);
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(rmdir(entry), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+a_tdreport_whose_own_hash_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	uint8_t raw[TDREPORT_LEN];
+	struct tee_report r;
+	struct why why = { "" };
+	for (size_t i = 0; i < sizeof(raw); i++)
+		raw[i] = (uint8_t)(i * 7);
+	assert_int_equal(tdx_report_parse(raw, &r, &why), DSTACK_E_FORMAT);
+	sha384(raw + 512, 512, raw + 80);
+	assert_int_equal(tdx_report_parse(raw, &r, &why), DSTACK_OK);
+	assert_memory_equal(r.mrtd, raw + 528, 48);
+	assert_memory_equal(r.mrconfigid, raw + 576, 48);
+	assert_memory_equal(r.rtmr[0], raw + 720, 48);
+	assert_memory_equal(r.rtmr[3], raw + 864, 48);
+	raw[1023] ^= 1;
+	assert_int_equal(tdx_report_parse(raw, &r, &why), DSTACK_E_FORMAT);
+}
+
+static void
+qgs_answers_are_bounded_and_exact(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	AUTO_WR struct wr w = wr_new(0);
+	AUTO_WR struct wr out = wr_new(0);
+	wr_u16le(&w, 1);
+	wr_u16le(&w, 0);
+	wr_u32le(&w, 1);
+	wr_u32le(&w, 16 + 8 + 2 + 3);
+	wr_u32le(&w, 0);
+	wr_u32le(&w, 2);
+	wr_u32le(&w, 3);
+	wr_str(&w, "idabc");
+	for (size_t n = 0; n < w.len; n++)
+		assert_int_not_equal(qgs_answer(w.buf, n, &out, &why),
+		    DSTACK_OK);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(qgs_answer(w.buf, w.len, &out, &why), DSTACK_OK);
+	assert_int_equal(out.len, 3);
+	assert_memory_equal(out.buf, "abc", 3);
+	w.buf[12] = 5; /* error */
+	assert_int_equal(qgs_answer(w.buf, w.len, &out, &why),
+	    DSTACK_E_MISSING);
+	w.buf[12] = 0;
+	w.buf[16] = 0xff; /* id longer than the message */
+	w.buf[19] = 0xff;
+	assert_int_equal(qgs_answer(w.buf, w.len, &out, &why),
+	    DSTACK_E_FORMAT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    rtmr3_at_join_ready_is_what_a_verifier_expects),
+		cmocka_unit_test(events_come_only_in_order),
+		cmocka_unit_test(a_role_extends_only_its_own_events),
+		cmocka_unit_test(netcfg_must_be_the_measured_one),
+		cmocka_unit_test(
+		    replication_quotes_are_given_only_between_join_ready_and_joined),
+		cmocka_unit_test(no_other_role_gets_a_quote),
+		cmocka_unit_test(the_role_puts_the_purpose_into_report_data),
+		cmocka_unit_test(requests_of_another_length_are_refused),
+		cmocka_unit_test(a_vm_where_something_ran_before_is_refused),
+		cmocka_unit_test(
+		    a_device_that_extends_to_another_value_is_refused),
+		cmocka_unit_test(
+		    the_tdx_driver_refuses_clearly_where_the_device_is_absent),
+		cmocka_unit_test(
+		    quotes_come_from_configfs_only_if_tdx_provides_them),
+		cmocka_unit_test(
+		    a_tdreport_whose_own_hash_does_not_fit_is_refused),
+		cmocka_unit_test(qgs_answers_are_bounded_and_exact),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
