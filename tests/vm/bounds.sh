@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/bounds.sh"
-start_network "$B/demo-bounds" --nodes 1 --memory 256 || exit 1
+start_network --nodes 1 --memory 256 || exit 1
 hv=$net/node0/host_volume
 console=$net/node0/console.log
 control=$(sed -n 's/^GUEST_SERVICE=//p' "$net/node0/host.env")

@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/memory.sh"
-start_network "$B/demo-memory" --nodes 1 --memory 256 || exit 1
+start_network --nodes 1 --memory 256 || exit 1
 check "a VM of 256 MB serves the greeting" \
 	"$(yes_if has 0 / 'Welcome to Dstack')"
 yes 'some text' | head -c 1048576 >"$net/x"

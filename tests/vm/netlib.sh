@@ -59,19 +59,23 @@ gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
-# start_network DIR ARGUMENTS...: a kept network; returns when it is ready.
+# start_network ARGUMENTS...: a kept network; returns when it is ready. Its
+# folder has the script's name and nothing of an earlier run, so that it does
+# not matter which other scripts ran before or run beside.
 start_network() {
-	net=$1
-	shift
+	net=$B/vm-$(basename "$0" .sh)
+	rm -rf "$net"
 	mkdir -p "$net"
-	rm -f "$net/events"
 	"$bin" demo --keep --json --dir "$net" --timeout 400 "$@" \
 		>"$net/events" 2>"$net/errors" &
 	demo=$!
 	wait_for 420 ready_or_over
 	grep -q '"ready"' "$net/events" || {
 		cat "$net/errors"
-		tail -5 "$net"/node*/console.log
+		for log in "$net"/node*/console.log; do
+			echo "$log:"
+			tail -n 5 "$log"
+		done
 		return 1
 	}
 	ca=$(jq -r .ca "$net/network.json")

@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/network.sh"
-start_network "$B/demo-vm" --nodes 2 --spare 1 || exit 1
+start_network --nodes 2 --spare 1 || exit 1
 zero=$net/node0
 disk=$zero/host_volume/encrypted_container.img
 size=$(stat -c %s "$disk")

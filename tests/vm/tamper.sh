@@ -8,7 +8,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/tamper.sh"
-start_network "$B/demo-vm" --nodes 1 --spare 1 || exit 1
+start_network --nodes 1 --spare 1 || exit 1
 one=$net/node1
 whole=$PWD/$B/image/sim
 cp "$one/host_volume/netcfg" "$net/netcfg"
