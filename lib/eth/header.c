@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Block headers. The field list is that of the execution specification:
- * fifteen fields of the beginning, then what each fork put behind them.
+ * Block headers, as a node's JSON tells them. What comes in is the node's
+ * word; what decides is keccak256 over the RLP of the header's fields, in the
+ * order of the execution specification: fifteen of the beginning, then what
+ * each fork put behind them. A fork's fields come together or not at all, and
+ * those of the newest fork that is seen decide how many are encoded.
+ *
+ * A field that this list does not have is never skipped: the hash does not
+ * come out then, and the refusal names the member that may be it, so that
+ * whoever reads it knows that the program is older than the chain.
  */
 #include "eth/rpc.h"
 
@@ -43,6 +50,8 @@ static const struct field field[] = {
 	{ "excessBlobGas", QUANTITY, 0, 2 },
 	{ "parentBeaconBlockRoot", FIXED, 32, 2 },
 	{ "requestsHash", FIXED, 32, 3 },             /* Prague, Osaka */
+	{ "blockAccessListHash", FIXED, 32, 4 },      /* Amsterdam, EIP-7928 */
+	{ "slotNumber", QUANTITY, 0, 4 },             /* and EIP-7843 */
 };
 #define FIELDS (sizeof(field) / sizeof(field[0]))
 
@@ -102,6 +111,40 @@ encode(const json_t *block, struct wr *w, struct why *why)
 	return wr_status(w);
 }
 
+/* The first member that is neither a header's nor of the body; or NULL. */
+static const char *
+stranger(const json_t *block)
+{
+	static const char *const body[] = { "hash", "size", "transactions",
+		"uncles", "withdrawals", "totalDifficulty" };
+	const char *name = NULL;
+	json_t *v = NULL;
+	json_object_foreach ((json_t *)(uintptr_t)block, name, v) {
+		bool known = false;
+		for (size_t i = 0; i < FIELDS && !known; i++)
+			known = strcmp(name, field[i].name) == 0;
+		for (size_t i = 0; i < sizeof(body) / sizeof(body[0]); i++)
+			known = known || strcmp(name, body[i]) == 0;
+		if (!known)
+			return name;
+	}
+	return NULL;
+}
+
+static enum dstack_status
+other_hash(const json_t *block, struct why *why)
+{
+	const char *name = stranger(block);
+	if (name != NULL)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "block's hash is not that of its header, and it has "
+		    "\"%.40s\", which this program does not know: the chain "
+		    "may have a fork newer than it", name);
+	return why_set(why, DSTACK_E_REJECTED,
+	    "block's hash is not that of its header; the node lies, or "
+	    "the chain has a fork newer than this program");
+}
+
 enum dstack_status
 eth_header_from_json(
     const json_t *block, struct eth_header *out, struct why *why)
@@ -123,9 +166,7 @@ eth_header_from_json(
 	if (st != DSTACK_OK)
 		return why_set(why, st, "block's hash does not parse");
 	if (memcmp(told, h.hash, 32) != 0)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "block's hash is not that of its header; the node lies, or "
-		    "the chain has a fork newer than this program");
+		return other_hash(block, why);
 	st = eth_json_u64(json_object_get(block, "number"), &h.number);
 	if (st == DSTACK_OK)
 		st = eth_json_u64(

@@ -56,8 +56,8 @@ struct eth_header {
 	uint8_t parent_beacon_root[32]; /* zero where the fork has none */
 };
 /*
- * Header out of an eth_getBlockByNumber result (fields of London to Osaka).
- * Its hash is keccak256 of the RLP of the fields; DSTACK_E_REJECTED where
+ * Header out of an eth_getBlockByNumber result (fields of London to
+ * Amsterdam: 16 to 23). Its hash is keccak256 of the RLP of the fields; DSTACK_E_REJECTED where
  * the answer names another one. DSTACK_E_MISSING: the result is null (no
  * such block), or a field is absent that its fork has.
  */

@@ -136,6 +136,34 @@ a_record_is_read_through_its_proofs(void **state)
 	assert_int_equal(e.policy.platform_mode, KM_PLATFORM_OPEN);
 }
 
+/*
+ * The same block as Amsterdam has it: the hash of an empty block access list
+ * (EIP-7928: keccak256 of an empty list's RLP) and a slot number (EIP-7843).
+ * The hash is by @ethereumjs/block 10.1.3.
+ */
+static void
+a_record_is_read_on_a_chain_of_amsterdam(void **state)
+{
+	(void)state;
+	struct state_epoch e;
+	struct why why = { "" };
+	json_t *w = json_deep_copy(world);
+	json_t *b = json_object_get(w, "block");
+	json_object_set_new(b, "blockAccessListHash",
+	    json_string("0x1dcc4de8dec75d7aab85b567b6ccd41a"
+			"d312451b948a7413f0a142fd40d49347"));
+	json_object_set_new(b, "slotNumber", json_string("0x7f"));
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+	json_object_set_new(b, "hash",
+	    json_string("0x48fd15992a3df9bc5a719d9a07498cf5"
+			"9a2432184be3f4cf89f0e47950aa99d7"));
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_OK);
+	assert_int_equal(e.state, KM_EPOCH_OPEN);
+	json_object_set_new(b, "slotNumber", json_string("0x7e"));
+	assert_int_equal(view(w, NULL, &e, &why), DSTACK_E_FORMAT);
+	json_decref(w);
+}
+
 static void
 a_host_that_is_down_or_errs_leaves_it_undecided(void **state)
 {
@@ -272,6 +300,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_read_through_its_proofs),
+		cmocka_unit_test(a_record_is_read_on_a_chain_of_amsterdam),
 		cmocka_unit_test(
 		    a_host_that_is_down_or_errs_leaves_it_undecided),
 		cmocka_unit_test(

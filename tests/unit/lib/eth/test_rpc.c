@@ -182,15 +182,18 @@ data_has_its_length_and_whole_bytes(void **state)
 
 /*
  * A header with made-up fields, without those of forks after fork (0 London,
- * 1 Shanghai, 2 Cancun, 3 Prague). The hashes were computed apart from this
- * code.
+ * 1 Shanghai, 2 Cancun, 3 Prague, 4 Amsterdam). The hashes were computed
+ * apart from this code (the last by @ethereumjs/block 10.1.3).
  */
 static const char *const fork_hash[] = {
 	"0x3ef093718d74885a8f24c6a47d16661af460c7d6b8608cfd94ea8474785d0955",
 	"0xbcccb4915f31b401387f377dca6725ae542520cfc230cda16fa6a512973adc4d",
 	"0x44d0455ef23ec4fe169db0b411b9315876788d55c743df691468bdf60ee309ae",
 	"0x264e175c07f41b0797b55365b6c07ff5d7dd67fad97ebe11d9be92ec27cfc538",
+	"0x0369d37ce87eae6ad90d2cfaef2c6831a24159aab67f178acb1ff24b22162789",
 };
+#define FORKS 5
+#define NEWEST (FORKS - 1)
 
 static void
 put_fixed(json_t *h, const char *name, uint8_t byte, size_t n)
@@ -237,6 +240,10 @@ header(int fork)
 	}
 	if (fork >= 3)
 		put_fixed(h, "requestsHash", 10, 32);
+	if (fork >= 4) {
+		put_fixed(h, "blockAccessListHash", 11, 32);
+		put_number(h, "slotNumber", 0x9abc);
+	}
 	return h;
 }
 
@@ -244,7 +251,7 @@ static void
 headers_of_each_fork_have_their_hash(void **state)
 {
 	(void)state;
-	for (int fork = 0; fork < 4; fork++) {
+	for (int fork = 0; fork < FORKS; fork++) {
 		json_t *j = header(fork);
 		struct eth_header h;
 		struct why why = { "" };
@@ -263,13 +270,13 @@ static void
 a_header_with_any_other_field_is_refused(void **state)
 {
 	(void)state;
-	json_t *names = header(3);
+	json_t *names = header(NEWEST);
 	const char *name;
 	json_t *v;
 	struct eth_header h;
 	struct why why;
 	json_object_foreach (names, name, v) {
-		json_t *j = header(3);
+		json_t *j = header(NEWEST);
 		size_t n = json_string_length(v);
 		char *text = strdup(json_string_value(v));
 		assert_non_null(text);
@@ -277,13 +284,11 @@ a_header_with_any_other_field_is_refused(void **state)
 		json_object_set_new(j, name, json_string(text));
 		assert_int_equal(
 		    eth_header_from_json(j, &h, &why), DSTACK_E_REJECTED);
-		/* and one without it: without the last it is an older fork's */
+		/* and one without it: a fork's fields come together */
 		json_object_del(j, name);
 		enum dstack_status want = DSTACK_E_MISSING;
 		if (strcmp(name, "hash") == 0)
 			want = DSTACK_E_FORMAT;
-		else if (strcmp(name, "requestsHash") == 0)
-			want = DSTACK_E_REJECTED;
 		assert_int_equal(eth_header_from_json(j, &h, &why), want);
 		json_object_set_new(j, name, json_string("0x"));
 		assert_int_not_equal(
@@ -292,6 +297,147 @@ a_header_with_any_other_field_is_refused(void **state)
 		json_decref(j);
 	}
 	json_decref(names);
+}
+
+/* Without all fields of its fork it is a header of the fork before. */
+static void
+an_amsterdam_header_without_its_fields_has_another_hash(void **state)
+{
+	(void)state;
+	json_t *j = header(4);
+	struct eth_header h;
+	struct why why;
+	json_object_del(j, "blockAccessListHash");
+	json_object_set_new(j, "slotNumber", json_null());
+	assert_int_equal(
+	    eth_header_from_json(j, &h, &why), DSTACK_E_REJECTED);
+	json_object_set_new(j, "hash", json_string(fork_hash[3]));
+	assert_int_equal(eth_header_from_json(j, &h, &why), DSTACK_OK);
+	json_decref(j);
+}
+
+/* Quantities and sizes in every wrong form, the right hash beside them. */
+static void
+amsterdam_fields_in_a_wrong_form_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *value;
+	} bad[] = {
+		{ "slotNumber", "0x09abc" }, /* leading zero */
+		{ "slotNumber", "39612" },
+		{ "slotNumber", "0x" },
+		{ "slotNumber", "0x9abg" },
+		{ "slotNumber", "0x00" },
+		{ "blockAccessListHash", "0x0b" },
+		{ "blockAccessListHash", "" },
+		{ "blockAccessListHash",
+		    "0x0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+		    "0b0b0b0b0b0b" }, /* 33 bytes */
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		json_t *j = header(4);
+		struct eth_header h;
+		struct why why;
+		json_object_set_new(
+		    j, bad[i].name, json_string(bad[i].value));
+		assert_int_not_equal(
+		    eth_header_from_json(j, &h, &why), DSTACK_OK);
+		assert_non_null(strstr(why.text, bad[i].name));
+		json_decref(j);
+	}
+	json_t *j = header(4);
+	struct eth_header h;
+	struct why why;
+	json_object_set_new(j, "slotNumber", json_integer(0x9abc));
+	assert_int_not_equal(eth_header_from_json(j, &h, &why), DSTACK_OK);
+	json_decref(j);
+}
+
+/* What no list has is never passed over in silence where the hash differs. */
+static void
+a_field_of_a_later_fork_is_named(void **state)
+{
+	(void)state;
+	json_t *j = header(4);
+	struct eth_header h;
+	struct why why;
+	put_fixed(j, "inclusionListHash", 12, 32);
+	/* the hash of 24 fields is not that of the 23 it knows */
+	put_fixed(j, "hash", 13, 32);
+	assert_int_equal(
+	    eth_header_from_json(j, &h, &why), DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "inclusionListHash"));
+	/* and what is no header's does not change a hash that is right */
+	json_object_set_new(j, "hash", json_string(fork_hash[4]));
+	assert_int_equal(eth_header_from_json(j, &h, &why), DSTACK_OK);
+	json_decref(j);
+}
+
+/*
+ * Two blocks of another client's development chain (reth 2.7.0), the last
+ * before Amsterdam and the first of it: every field is that client's.
+ */
+static void
+blocks_of_another_client_have_their_hash(void **state)
+{
+	(void)state;
+	static const char empty[] =
+	    "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
+	static const struct {
+		const char *name, *before, *after;
+	} two[] = {
+		{ "hash", "0x2648510bb7819909b36373a3a2ccda82a51a0c8b154d03ff7710ef8d64b689e6",
+		    "0x86e1583ca604ce5de648b44c41fb309b8dfe72ab21b57ad9f12eb0d92ac991f8" },
+		{ "parentHash", "0x74f90ca1c71db6591cc4510eb6e831bdf7fcc7beabcdcbfaa1e7cb0788840153",
+		    "0x2648510bb7819909b36373a3a2ccda82a51a0c8b154d03ff7710ef8d64b689e6" },
+		{ "stateRoot", "0xd430244510b470423f038afbfb318f1e8b458357727dd4959845e6b0182fbae8",
+		    "0x2338ab0cb5b76db31251fc2352e9142fd8b2bf19de6ac4a3c201b84d6ba737d3" },
+		{ "mixHash", "0x879d6ebf21224bb92a05f0c4d50a2823ae85c1bfda76dd171381184d6f4070c5",
+		    "0x27184df4d2e2182675a2310a546d32e0d74a7accd4fbeafa84a903cd489dd40c" },
+		{ "parentBeaconBlockRoot", "0x9bdd621d2614dc45107bc9f80a2221de691a899d7740569523c6e0cc24f4ffd6",
+		    "0x1214de134cf32c261ff3c2b6f96435016e9b98bf7dcd4870ad0009a2acf79974" },
+		{ "number", "0xbf", "0xc0" },
+		{ "timestamp", "0x6abd0dc7", "0x6abd0dcb" },
+		{ "blockAccessListHash", NULL,
+		    "0x1d33a17375e8dd0aef5da65c3f51422043f1c40d52eceaaca238cc92501aa32e" },
+		{ "slotNumber", NULL, "0xc0" },
+		/* the same in both */
+		{ "sha3Uncles", "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347", "" },
+		{ "miner", "0x8943545177806ed17b9f23f0a21ee5948ecaa776", "" },
+		{ "transactionsRoot", empty, "" },
+		{ "receiptsRoot", empty, "" },
+		{ "withdrawalsRoot", empty, "" },
+		{ "difficulty", "0x0", "" },
+		{ "gasLimit", "0xbebc200", "" },
+		{ "gasUsed", "0x0", "" },
+		{ "extraData", "0x726574682f76322e372e302f6c696e7578", "" },
+		{ "nonce", "0x0000000000000000", "" },
+		{ "baseFeePerGas", "0x7", "" },
+		{ "blobGasUsed", "0x0", "" },
+		{ "excessBlobGas", "0x0", "" },
+		{ "requestsHash", "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "" },
+	};
+	uint8_t before[32] = { 0 };
+	for (int after = 0; after < 2; after++) {
+		json_t *j = json_object();
+		struct eth_header h;
+		struct why why = { "" };
+		put_fixed(j, "logsBloom", 0, 256);
+		for (size_t i = 0; i < sizeof(two) / sizeof(two[0]); i++) {
+			const char *v = after != 0 && two[i].after[0] != 0 ?
+			    two[i].after : two[i].before;
+			if (v != NULL)
+				json_object_set_new(
+				    j, two[i].name, json_string(v));
+		}
+		assert_int_equal(eth_header_from_json(j, &h, &why), DSTACK_OK);
+		assert_int_equal(h.number, 0xbf + after);
+		if (after != 0)
+			assert_memory_equal(h.parent_hash, before, 32);
+		memcpy(before, h.hash, 32);
+		json_decref(j);
+	}
 }
 
 static void
@@ -319,6 +465,11 @@ main(void)
 		cmocka_unit_test(data_has_its_length_and_whole_bytes),
 		cmocka_unit_test(headers_of_each_fork_have_their_hash),
 		cmocka_unit_test(a_header_with_any_other_field_is_refused),
+		cmocka_unit_test(
+		    an_amsterdam_header_without_its_fields_has_another_hash),
+		cmocka_unit_test(amsterdam_fields_in_a_wrong_form_are_refused),
+		cmocka_unit_test(a_field_of_a_later_fork_is_named),
+		cmocka_unit_test(blocks_of_another_client_have_their_hash),
 		cmocka_unit_test(a_block_that_is_not_there_is_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
