@@ -141,12 +141,12 @@ interface IKeyManager {
     event Unpaused();
 
     error BadAnchor(); // not the hash of one of the last 256 blocks
-    error BadApp(); // other appId, version not up, name of no length or too long
+    error BadApp(); // other appId, not the next version, name of no length or too long
     error BadEpoch(); // not the current (bootstrap: the last) epoch, or not in that state
-    error BadPlatform(); // denied once is denied for ever
+    error BadPlatform(); // denied
     error BadPolicy(); // another policyHash, or a policy that would be weaker
     error BadSignature(); // wrong signer, or an encoding that is refused
-    error BadValue(); // zero where something is needed
+    error BadValue(); // zero where something is needed, nothing to take back, no owner
     error CiphertextMismatch(); // ct is not the one that was signed, or absent
     error NotBootstrapper();
     error NotPauser();
@@ -155,6 +155,7 @@ interface IKeyManager {
     error RequestUnknown(); // not asked for, already onboarded, or expired
     error RequestKnown(); // this requestId was used
     error StoppedByPauser();
+    error TooFar(); // a floor that rises by more than 16 in one call
     error TooMany(); // more requests in this block than the policy allows
     error TooSoon(); // notice period
 
@@ -210,6 +211,10 @@ interface IKeyManager {
     /// @notice proposeApp of the same appId, the next version, at the earliest time.
     function set_container(string calldata name, bytes32 digest) external;
     function setPauser(address pauser) external;
+    /// @notice Take back a denial of the pauser; one of the owner is final.
+    function allowTupleAgain(uint64 epoch, bytes32 tupleHash) external;
+    function allowAdvisoryAgain(uint64 epoch, bytes32 advisory) external;
+    function allowPlatformAgain(bytes32 platformHash) external;
     function unpause() external;
 
     // Owner or pauser: these only take away

@@ -42,6 +42,14 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     uint32 private constant EXPIRY_MAX = 7200; // blocks: about a day
     uint256 private constant ANCHOR_WINDOW = 256; // blocks that blockhash knows
     uint256 private constant NAME_MAX = 127;
+    /// A floor rises by at most so much a call: Intel's numbers go up by one
+    /// now and then, so a call that wants more is a mistake or an attack, and
+    /// no call may put a floor where no machine will ever be.
+    uint256 private constant FLOOR_STEP = 16;
+
+    /// @dev What stood in a list before the pauser denied it, plus one. Behind
+    /// what guests prove: none of them reads it.
+    mapping(bytes32 key => uint8) private _undoable;
 
     /// @notice Whether the network may be a simulated one: open platforms, no notice.
     bool public immutable simAllowed;
@@ -79,6 +87,11 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         if (msg.sender != b.submitter) revert NotSubmitter();
         if (b.policyHash != e.policyHash) revert BadPolicy();
         if (b.seedCommit == 0 || quoteHash == 0) revert BadValue();
+        // lower floors than the epoch before had: seen by all for the notice period
+        if (
+            b.epoch != 0 && _lower(_epochs[b.epoch - 1].policy, e.policy)
+                && block.timestamp < e.openedAt + noticePeriod
+        ) revert TooSoon();
         _checkAnchor(b.anchorNumber, b.anchorHash);
         bytes32 digest = _statement(BOOTSTRAP_TYPEHASH, 7);
         _checkSigner(digest, sig, b.xPub);
@@ -256,7 +269,8 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     // --------------------------------------------------------- governance
 
     /// @notice Open the next epoch. The one before serves until this one is
-    /// bootstrapped, and never again may an older one be.
+    /// bootstrapped, and never again may an older one be. Its floors may be
+    /// lower than those before; it is then bootstrapped after the notice period.
     function openEpoch(uint64 epoch, Policy calldata p, address bootstrapper)
         external
         onlyOwner
@@ -265,7 +279,6 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         if (bootstrapper == address(0)) revert BadValue();
         Epoch storage e = _epochs[epoch];
         e.policy = _pack(p);
-        if (epoch != 0) _checkFloors(_epochs[epoch - 1].policy, e.policy);
 
         _head.epochCount = epoch + 1;
         e.state = EpochState.Open;
@@ -292,7 +305,8 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         emit PolicyChanged(epoch, _rehash(epoch));
     }
 
-    /// @notice Make a policy stricter: fewer statuses, higher floors.
+    /// @notice Make a policy stricter: fewer statuses, higher floors, each by
+    /// at most FLOOR_STEP.
     function raiseFloors(
         uint64 epoch,
         uint32 tcbStatusMask,
@@ -306,7 +320,12 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         if (tcbStatusMask == 0 || tcbStatusMask & ~uint32(old) != 0) revert BadPolicy();
         e.policy = _floors(tcbStatusMask, minTcbEvalNum, minRootCrl, minPckCrl)
             | old >> 128 << 128;
-        _checkFloors(old, e.policy);
+        if (_lower(old, e.policy)) revert NotUp();
+        for (uint256 bit = 32; bit < 128; bit += 32) {
+            if (uint32(e.policy >> bit) > uint256(uint32(old >> bit)) + FLOOR_STEP) {
+                revert TooFar();
+            }
+        }
         emit PolicyChanged(epoch, _rehash(epoch));
     }
 
@@ -324,9 +343,11 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         emit PlatformSet(platformHash, ALLOWED);
     }
 
-    /// @notice Propose what the network runs. notBefore 0: as soon as allowed.
-    /// A proposal whose time has not come is replaced; one that runs steps
-    /// back and runs on until the new one's time.
+    /// @notice Propose what the network runs, as the next version. notBefore 0:
+    /// as soon as allowed. A proposal whose time has not come is replaced; one
+    /// that runs steps back and runs on until the new one's time. Where the
+    /// running version was stopped, the one that ran before it may come back
+    /// at once: everybody had notice of it, and nothing is served meanwhile.
     function proposeApp(
         bytes32 appId,
         bytes32 digest,
@@ -334,13 +355,17 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         uint64 version,
         uint64 notBefore
     ) public onlyOwner {
-        uint64 earliest = uint64(block.timestamp) + noticePeriod;
+        App storage b = _latest;
+        uint64 earliest = uint64(block.timestamp);
+        if (
+            !(b.stopped && block.timestamp >= b.notBefore && !_previous.stopped
+                && digest == _previous.digest)
+        ) earliest += noticePeriod;
         if (notBefore == 0) notBefore = earliest;
         if (notBefore < earliest || notBefore == type(uint64).max) revert TooSoon();
         if (appId == 0 || digest == 0) revert BadValue();
         if (bytes(name).length == 0 || bytes(name).length > NAME_MAX) revert BadApp();
-        App storage b = _latest;
-        if (version <= b.version) revert BadApp();
+        if (version != b.version + 1) revert BadApp();
         if (b.version != 0) {
             if (appId != b.appId) revert BadApp();
             if (block.timestamp >= b.notBefore) _previous = b;
@@ -361,6 +386,27 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     function setPauser(address pauser_) external onlyOwner {
         pauser = pauser_;
         emit PauserChanged(pauser_);
+    }
+
+    /// @notice Take back what the pauser denied: what stood there before
+    /// stands there again. What the owner denied stays denied.
+    function allowTupleAgain(uint64 epoch, bytes32 tupleHash) external onlyOwner {
+        emit TupleSet(epoch, tupleHash, _undo(tuples[epoch], _tupleKey(epoch, tupleHash), tupleHash));
+    }
+
+    function allowAdvisoryAgain(uint64 epoch, bytes32 advisory) external onlyOwner {
+        emit AdvisorySet(
+            epoch, advisory, _undo(advisories[epoch], _advisoryKey(epoch, advisory), advisory)
+        );
+    }
+
+    function allowPlatformAgain(bytes32 platformHash) external onlyOwner {
+        emit PlatformSet(platformHash, _undo(platforms, platformHash, platformHash));
+    }
+
+    /// @notice A network without an owner could never be unpaused.
+    function renounceOwnership() public view override onlyOwner {
+        revert BadValue();
     }
 
     function unpause() external onlyOwner {
@@ -392,17 +438,19 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     }
 
     function denyTuple(uint64 epoch, bytes32 tupleHash) external onlyStopper {
-        tuples[epoch][tupleHash] = DENIED;
+        if (epoch >= _head.epochCount) revert BadEpoch();
+        _deny(tuples[epoch], _tupleKey(epoch, tupleHash), tupleHash);
         emit TupleSet(epoch, tupleHash, DENIED);
     }
 
     function denyAdvisory(uint64 epoch, bytes32 advisory) external onlyStopper {
-        advisories[epoch][advisory] = DENIED;
+        if (epoch >= _head.epochCount) revert BadEpoch();
+        _deny(advisories[epoch], _advisoryKey(epoch, advisory), advisory);
         emit AdvisorySet(epoch, advisory, DENIED);
     }
 
     function denyPlatform(bytes32 platformHash) external onlyStopper {
-        platforms[platformHash] = DENIED;
+        _deny(platforms, platformHash, platformHash);
         emit PlatformSet(platformHash, DENIED);
     }
 
@@ -470,6 +518,34 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         list[key] = ALLOWED;
     }
 
+    function _tupleKey(uint64 epoch, bytes32 hash) private pure returns (bytes32) {
+        return keccak256(abi.encode("tuple", epoch, hash));
+    }
+
+    function _advisoryKey(uint64 epoch, bytes32 hash) private pure returns (bytes32) {
+        return keccak256(abi.encode("advisory", epoch, hash));
+    }
+
+    /// @dev The owner's word is final; of the pauser's it is kept what was before.
+    function _deny(mapping(bytes32 => uint8) storage list, bytes32 key, bytes32 entry) private {
+        if (msg.sender == owner()) {
+            _undoable[key] = 0;
+        } else if (list[entry] != DENIED) {
+            _undoable[key] = list[entry] + 1;
+        }
+        list[entry] = DENIED;
+    }
+
+    function _undo(mapping(bytes32 => uint8) storage list, bytes32 key, bytes32 entry)
+        private
+        returns (uint8 before)
+    {
+        if (_undoable[key] == 0) revert BadValue();
+        before = _undoable[key] - 1;
+        _undoable[key] = 0;
+        list[entry] = before;
+    }
+
     /// @dev The policy word. Layout: lib/protocol/layout.h.
     function _pack(Policy calldata p) private view returns (uint256) {
         if (
@@ -492,11 +568,13 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         return mask | uint256(tcbEval) << 32 | uint256(rootCrl) << 64 | uint256(pckCrl) << 96;
     }
 
-    /// @dev The three minimums at bits 32, 64 and 96 of a policy word.
-    function _checkFloors(uint256 old, uint256 next) private pure {
+    /// @dev Is one of the three minimums, at bits 32, 64 and 96 of a policy
+    /// word, lower in next than in old?
+    function _lower(uint256 old, uint256 next) private pure returns (bool) {
         for (uint256 bit = 32; bit < 128; bit += 32) {
-            if (uint32(next >> bit) < uint32(old >> bit)) revert NotUp();
+            if (uint32(next >> bit) < uint32(old >> bit)) return true;
         }
+        return false;
     }
 
     /// @dev policyHash over {epoch, policy word as stored, the two chains}.

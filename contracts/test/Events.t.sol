@@ -120,6 +120,23 @@ contract EventsTest is Base {
         km.denyPlatform(QUOTE);
         said("PlatformSet(bytes32,uint8)", QUOTE, 0, abi.encode(2));
         eq(km.platforms(QUOTE), 2, "platform denied");
+        vm.stopPrank();
+        bytes32 other = keccak256("other");
+        vm.startPrank(PAUSER);
+        km.denyTuple(0, other);
+        said("TupleSet(uint64,bytes32,uint8)", 0, other, abi.encode(2));
+        km.denyAdvisory(0, other);
+        said("AdvisorySet(uint64,bytes32,uint8)", 0, other, abi.encode(2));
+        km.denyPlatform(other);
+        said("PlatformSet(bytes32,uint8)", other, 0, abi.encode(2));
+        vm.stopPrank();
+        vm.startPrank(OWNER);
+        km.allowTupleAgain(0, other);
+        said("TupleSet(uint64,bytes32,uint8)", 0, other, abi.encode(0));
+        km.allowAdvisoryAgain(0, other);
+        said("AdvisorySet(uint64,bytes32,uint8)", 0, other, abi.encode(0));
+        km.allowPlatformAgain(other);
+        said("PlatformSet(bytes32,uint8)", other, 0, abi.encode(0));
         km.closeEpoch(0);
         said("EpochClosed(uint64)", 0, 0, "");
         vm.stopPrank();
@@ -130,17 +147,17 @@ contract EventsTest is Base {
     function testEveryChangeOfTheAppAndOfPowerIsAnEvent() public {
         logs.recordLogs();
         vm.startPrank(OWNER);
-        km.proposeApp(APP, QUOTE, "app", 3, 0);
+        km.proposeApp(APP, QUOTE, "app", 1, 0);
         said(
             "ContainerChanged(string,bytes32,uint64,uint64)",
             QUOTE,
             0,
-            abi.encode("app", 3, block.timestamp)
+            abi.encode("app", 1, block.timestamp)
         );
         IKeyManager.App memory a = km.app(true);
-        ok(a.appId == APP && a.digest == QUOTE && a.version == 3, "record");
-        km.stopApp(3);
-        said("AppStopped(uint64)", bytes32(uint256(3)), 0, "");
+        ok(a.appId == APP && a.digest == QUOTE && a.version == 1, "record");
+        km.stopApp(1);
+        said("AppStopped(uint64)", bytes32(uint256(1)), 0, "");
         km.setPauser(HOST);
         said("PauserChanged(address)", topic(HOST), 0, "");
         ok(km.pauser() == HOST, "pauser");

@@ -32,7 +32,10 @@ contract GovernanceTest is Base {
 
     function testEveryGovernanceFunctionRefusesAStrangerAndThePauser() public {
         openEpoch(0);
-        bytes[] memory calls = new bytes[](10);
+        bytes[] memory calls = new bytes[](13);
+        calls[10] = abi.encodeCall(km.allowTupleAgain, (0, TUPLE));
+        calls[11] = abi.encodeCall(km.allowAdvisoryAgain, (0, TUPLE));
+        calls[12] = abi.encodeCall(km.allowPlatformAgain, (TUPLE));
         calls[0] = abi.encodeCall(km.openEpoch, (1, policy(), HOST));
         calls[1] = abi.encodeCall(km.allowTuple, (0, TUPLE));
         calls[2] = abi.encodeCall(km.acceptAdvisory, (0, TUPLE));
@@ -51,6 +54,7 @@ contract GovernanceTest is Base {
     }
 
     function testStoppersAreOwnerAndPauserOnly() public {
+        openEpoch(0);
         accept(OWNER, abi.encodeCall(km.proposeApp, (APP, D1, "app", 1, 0)));
         bytes[] memory calls = new bytes[](5);
         calls[0] = abi.encodeCall(km.pause, ());
@@ -274,7 +278,7 @@ contract GovernanceTest is Base {
         refuse(OWNER, abi.encodeCall(km.allowTuple, (0, 0)), IKeyManager.BadValue.selector);
     }
 
-    function testFloorsOnlyRiseAlsoIntoTheNextEpoch() public {
+    function testFloorsOnlyRise() public {
         booted();
         bytes32 before = word(0, 3);
         vm.prank(OWNER);
@@ -287,8 +291,105 @@ contract GovernanceTest is Base {
         bytes4 bad = IKeyManager.BadPolicy.selector;
         refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 3, 18, 2, 3)), bad); // mask grew back
         refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 0, 18, 2, 3)), bad);
-        refuse(OWNER, abi.encodeCall(km.openEpoch, (1, policy(), HOST)), down);
         eq(uint32(uint256(word(0, 4)) >> 128), 50, "the windows stay");
+    }
+
+    /// One call to the top would shut every machine out of the epoch for good.
+    function testFloorsRiseByBoundedSteps() public {
+        booted();
+        uint32 top = type(uint32).max;
+        bytes4 far = IKeyManager.TooFar.selector;
+        IKeyManager.Policy memory p = policy();
+        (uint32 a, uint32 b, uint32 c) = (p.minTcbEvalNum, p.minRootCrl, p.minPckCrl);
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, top, b, c)), far);
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a + 17, b, c)), far);
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a, b + 17, c)), far);
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a, b, c + 17)), far);
+        accept(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a + 16, b + 16, c + 16)));
+    }
+
+    /// A floor that was raised too far is mended by the next epoch, which its
+    /// nodes can see for the notice period before it has a key.
+    function testTheNextEpochMayLowerFloorsUnderNotice() public {
+        km = new KeyManager(OWNER, PAUSER, 3600, true, false);
+        booted();
+        vm.startPrank(OWNER);
+        km.raiseFloors(0, 1, 18, 2, 3);
+        km.openEpoch(1, policy(), HOST);
+        vm.stopPrank();
+        IKeyManager.Bootstrap memory b = bootstrapOf(1, 0x2222);
+        bytes memory sig = sign(0x2222, digestOf(keccak256(abi.encode(T_BOOTSTRAP, b))));
+        bytes memory call = abi.encodeCall(km.bootstrap, (b, sig, QUOTE));
+        vm.warp(block.timestamp + 3599);
+        refuse(HOST, call, IKeyManager.TooSoon.selector);
+        vm.warp(block.timestamp + 1);
+        accept(HOST, call);
+        // floors that do not fall need no notice of their own
+        openEpoch(2);
+        boot(2, 0x3333);
+    }
+
+    function testOwnershipIsNotRenounced() public {
+        vm.prank(PAUSER);
+        km.pause();
+        refuse(
+            OWNER, abi.encodeCall(km.renounceOwnership, ()), IKeyManager.BadValue.selector
+        );
+        refuse(
+            STRANGER,
+            abi.encodeCall(km.renounceOwnership, ()),
+            bytes4(keccak256("OwnableUnauthorizedAccount(address)"))
+        );
+        accept(OWNER, abi.encodeCall(km.unpause, ()));
+    }
+
+    /// A pauser cannot take things away for ever, nor deny what is not there.
+    function testTheOwnerTakesBackThePausersDenialsAndOnlyThose() public {
+        openEpoch(0);
+        bytes4 none = IKeyManager.BadEpoch.selector;
+        refuse(PAUSER, abi.encodeCall(km.denyTuple, (1, TUPLE)), none);
+        refuse(PAUSER, abi.encodeCall(km.denyAdvisory, (1, TUPLE)), none);
+        bytes[] memory allow = new bytes[](3);
+        bytes[] memory deny = new bytes[](3);
+        bytes[] memory again = new bytes[](3);
+        allow[0] = abi.encodeCall(km.allowTuple, (0, TUPLE));
+        allow[1] = abi.encodeCall(km.acceptAdvisory, (0, TUPLE));
+        allow[2] = abi.encodeCall(km.allowPlatform, (TUPLE));
+        deny[0] = abi.encodeCall(km.denyTuple, (0, TUPLE));
+        deny[1] = abi.encodeCall(km.denyAdvisory, (0, TUPLE));
+        deny[2] = abi.encodeCall(km.denyPlatform, (TUPLE));
+        again[0] = abi.encodeCall(km.allowTupleAgain, (0, TUPLE));
+        again[1] = abi.encodeCall(km.allowAdvisoryAgain, (0, TUPLE));
+        again[2] = abi.encodeCall(km.allowPlatformAgain, (TUPLE));
+        bytes4 nothing = IKeyManager.BadValue.selector;
+        bytes4 stranger = bytes4(keccak256("OwnableUnauthorizedAccount(address)"));
+        for (uint256 i = 0; i < 3; ++i) {
+            // denied before it was ever allowed: back to nothing
+            refuse(OWNER, again[i], nothing);
+            accept(PAUSER, deny[i]);
+            accept(PAUSER, deny[i]); // twice is once
+            eq(listed(i), 2, "denied");
+            refuse(PAUSER, again[i], stranger);
+            accept(OWNER, again[i]);
+            eq(listed(i), 0, "as it was");
+            refuse(OWNER, again[i], nothing);
+            // allowed, denied: back to allowed
+            accept(OWNER, allow[i]);
+            accept(PAUSER, deny[i]);
+            accept(OWNER, again[i]);
+            eq(listed(i), 1, "allowed again");
+            // what the owner denied, also after the pauser, stays
+            accept(PAUSER, deny[i]);
+            accept(OWNER, deny[i]);
+            accept(PAUSER, deny[i]);
+            refuse(OWNER, again[i], nothing);
+            eq(listed(i), 2, "denied for ever");
+        }
+    }
+
+    function listed(uint256 i) private view returns (uint8) {
+        if (i == 0) return km.tuples(0, TUPLE);
+        return i == 1 ? km.advisories(0, TUPLE) : km.platforms(TUPLE);
     }
 
     // ---------------------------------------------------------------- app
@@ -339,22 +440,74 @@ contract GovernanceTest is Base {
 
     function testT21VersionsAreStrictlyUpAndTheAppIdStays() public {
         vm.prank(OWNER);
-        km.proposeApp(APP, D1, "app", 5, 0);
+        km.proposeApp(APP, D1, "app", 1, 0);
         bytes4 why = IKeyManager.BadApp.selector;
-        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "app", 5, 0)), why);
-        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "app", 4, 0)), why);
-        refuse(OWNER, abi.encodeCall(km.proposeApp, (TUPLE, D2, "app", 6, 0)), why);
-        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "", 6, 0)), why);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "app", 1, 0)), why);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "app", 0, 0)), why);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (TUPLE, D2, "app", 2, 0)), why);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "", 2, 0)), why);
         refuse(
             OWNER,
-            abi.encodeCall(km.proposeApp, (APP, D2, string(new bytes(128)), 6, 0)),
+            abi.encodeCall(km.proposeApp, (APP, D2, string(new bytes(128)), 2, 0)),
             why
         );
         bytes4 zero = IKeyManager.BadValue.selector;
-        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, 0, "app", 6, 0)), zero);
-        refuse(OWNER, abi.encodeCall(km.proposeApp, (0, D2, "app", 6, 0)), zero);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, 0, "app", 2, 0)), zero);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (0, D2, "app", 2, 0)), zero);
         vm.prank(OWNER);
-        km.proposeApp(APP, D2, string(new bytes(127)), 6, 0);
+        km.proposeApp(APP, D2, string(new bytes(127)), 2, 0);
+    }
+
+    /// The largest version would be the last that anybody can ever propose.
+    function testNoCallUsesUpTheVersions() public {
+        bytes4 why = IKeyManager.BadApp.selector;
+        uint64 top = type(uint64).max;
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D1, "app", top, 0)), why);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D1, "app", 2, 0)), why);
+        vm.prank(OWNER);
+        km.proposeApp(APP, D1, "app", 1, 0);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "app", top, 0)), why);
+        refuse(OWNER, abi.encodeCall(km.proposeApp, (APP, D2, "app", 3, 0)), why);
+        accept(OWNER, abi.encodeCall(km.set_container, ("app", D2)));
+        ok(km.app(true).version == 2, "the next one");
+    }
+
+    function testAStoppedVersionsPredecessorComesBackAtOnceAndNothingElse() public {
+        km = new KeyManager(OWNER, PAUSER, 3600, false, false);
+        vm.startPrank(OWNER);
+        km.proposeApp(APP, D1, "app 1", 1, 0);
+        vm.warp(block.timestamp + 3600);
+        km.proposeApp(APP, D2, "app 2", 2, 0);
+        vm.stopPrank();
+        bytes4 soon = IKeyManager.TooSoon.selector;
+        bytes memory back = abi.encodeCall(km.proposeApp, (APP, D1, "app 1", 3, now_()));
+        // a proposal that was cancelled leaves the old one running: no outage
+        refuse(OWNER, back, soon);
+        uint256 saved = vm.snapshotState();
+        vm.prank(PAUSER);
+        km.stopApp(2);
+        refuse(OWNER, back, soon);
+        vm.revertToState(saved);
+        // while version 2 serves, the way back has notice like any other
+        vm.warp(block.timestamp + 3600);
+        back = abi.encodeCall(km.proposeApp, (APP, D1, "app 1", 3, now_()));
+        refuse(OWNER, back, soon);
+        saved = vm.snapshotState();
+        vm.prank(PAUSER);
+        km.stopApp(2);
+        bytes memory other =
+            abi.encodeCall(km.proposeApp, (APP, keccak256("new"), "app 3", 3, now_()));
+        refuse(OWNER, other, soon);
+        accept(OWNER, back);
+        ok(keccak256(bytes(km.container())) == keccak256("app 1"), "app 1 is back");
+        ok(km.app(true).version == 3 && km.appliesAt() == block.timestamp, "version 3, now");
+        vm.revertToState(saved);
+        // and one that was itself stopped does not come back so
+        vm.startPrank(PAUSER);
+        km.stopApp(2);
+        km.stopApp(1);
+        vm.stopPrank();
+        refuse(OWNER, back, soon);
     }
 
     function testAReplacedProposalStartsItsNoticeAnew() public {

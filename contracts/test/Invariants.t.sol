@@ -12,7 +12,8 @@ contract Actor is Base {
     mapping(uint64 => address) public key;
     mapping(uint64 => bytes32) public tuplesOf; // at bootstrap
     uint64 public lastVersion;
-    uint64 public lastTcbEval;
+    mapping(uint64 => uint32) public floor;
+    mapping(uint64 => uint256) public openedAt;
     bool public broken;
 
     constructor() {
@@ -35,8 +36,8 @@ contract Actor is Base {
         uint64 epoch = km.epochCount();
         km.openEpoch(epoch, p, HOST);
         km.allowTuple(epoch, keccak256("tuple"));
-        if (p.minTcbEvalNum < lastTcbEval) broken = true;
-        lastTcbEval = p.minTcbEvalNum;
+        floor[epoch] = p.minTcbEvalNum;
+        openedAt[epoch] = block.timestamp;
     }
 
     function bootstrapLast(uint256 k) public {
@@ -44,6 +45,10 @@ contract Actor is Base {
         k = 1 + k % 2;
         boot(epoch, k);
         if (key[epoch] != address(0)) broken = true; // written twice
+        if (
+            epoch != 0 && floor[epoch] < floor[epoch - 1]
+                && block.timestamp < openedAt[epoch] + 100
+        ) broken = true; // lower floors, without notice
         key[epoch] = vm.addr(k);
         tuplesOf[epoch] = word(epoch, 6);
     }
@@ -90,8 +95,12 @@ contract Actor is Base {
     function propose(uint64 version, uint64 when) external {
         version %= 8;
         when %= 400;
+        IKeyManager.App memory was = km.app(true);
+        // the one way around the notice: back from a version that was stopped
+        bool back = was.stopped && block.timestamp >= was.notBefore && !km.app(false).stopped
+            && km.app(false).digest == QUOTE;
         km.proposeApp(APP, QUOTE, "app", version, uint64(block.timestamp) + when);
-        if (version <= lastVersion || when < 100) broken = true;
+        if (version != lastVersion + 1 || (when < 100 && !back)) broken = true;
         lastVersion = version;
     }
 
