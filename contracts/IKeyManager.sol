@@ -155,7 +155,7 @@ interface IKeyManager {
     error RequestUnknown(); // not asked for, already onboarded, or expired
     error RequestKnown(); // this requestId was used
     error StoppedByPauser();
-    error TooFar(); // a floor that rises by more than 16 in one call
+    error TooFar(); // a floor that rises by more than 64 in one call
     error TooMany(); // more requests in this block than the policy allows
     error TooSoon(); // notice period
 

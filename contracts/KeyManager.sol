@@ -45,7 +45,7 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     /// A floor rises by at most so much a call: Intel's numbers go up by one
     /// now and then, so a call that wants more is a mistake or an attack, and
     /// no call may put a floor where no machine will ever be.
-    uint256 private constant FLOOR_STEP = 16;
+    uint256 private constant FLOOR_STEP = 64;
 
     /// @dev What stood in a list before the pauser denied it, plus one. Behind
     /// what guests prove: none of them reads it.

@@ -19,6 +19,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	uint64_t u;
 	uint8_t w[32];
 	AUTO_WR struct wr d = wr_new(0);
+	struct eth_rpc_ask ask[2] = { { .method = "a" }, { .method = "b" } };
+	if (eth_rpc_batch_results(data, n, ask, 2, &why) == DSTACK_OK &&
+	    (ask[0].result == NULL || ask[1].result == NULL))
+		abort();
+	json_decref(ask[0].result);
+	json_decref(ask[1].result);
 	enum dstack_status st = eth_rpc_result(data, n, &r, &why);
 	if (st != DSTACK_OK) {
 		if (r != NULL || why.text[0] == '\0')

@@ -23,15 +23,18 @@
 static const char usage[] =
     "usage: dstack contract VERB [--config host.env] [--rpc URL]\n"
     "           [--contract ADDR] [--key-file FILE] [--json] ...\n"
-    "  show\n"
+    "  show [--tuples]\n"
     "  deploy [--owner A] [--pauser A] [--notice SECONDS] [--sim]\n"
     "         [--ct onchain|relay] [--code KeyManager.bin]\n"
     "  open-epoch --bootstrapper A [--epoch N] [--tcb NAME,...]\n"
     "         [--min-eval N] [--min-root-crl N] [--min-pck-crl N]\n"
     "         [--expiry BLOCKS] [--per-block N] [--platforms allow|deny|open]\n"
+    "         [--replace]\n"
     "  allow-tuple|deny-tuple HASH [--epoch N]\n"
     "  accept-advisory|deny-advisory ID [--epoch N]\n"
     "  allow-platform|deny-platform HASH\n"
+    "  allow-tuple-again HASH, allow-advisory-again ID [--epoch N],\n"
+    "  allow-platform-again HASH: what the pauser denied\n"
     "  close-epoch --epoch N\n"
     "  propose --name NAME --digest HASH [--app-id HASH] [--version N]\n"
     "         [--not-before SECONDS]\n"
@@ -44,16 +47,20 @@ static const char usage[] =
     "         [--heartbeat SECONDS] [--log-app yes|no]\n"
     "--calldata: print what the verb would send, for a timelock or multisig\n"
     "that owns the contract, and send nothing.\n"
+    "--max-fee GWEI: the most that a unit of gas may cost (100).\n"
     "The key is PRIVKEY of the configuration, or 64 hex digits in FILE.\n"
     "With neither --config nor --rpc: the network of " DEMO_DIR " when it\n"
     "runs, with its owner's key; else host.env.";
+
+#define GAS_MAX 16777216u /* of one transaction (EIP-7825) */
+#define PATIENCE_MS 30000u
 
 enum option_code {
 	O_CONFIG = 256, O_RPC, O_CONTRACT, O_KEY, O_JSON, O_OWNER, O_PAUSER,
 	O_NOTICE, O_SIM, O_CT, O_CODE, O_BOOTSTRAPPER, O_EPOCH, O_TCB, O_EVAL,
 	O_ROOT, O_PCK, O_EXPIRY, O_CAP, O_PLATFORMS, O_NAME, O_DIGEST, O_APP,
 	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_HEARTBEAT,
-	O_LOG_APP, O_CALLDATA,
+	O_LOG_APP, O_CALLDATA, O_MAX_FEE, O_REPLACE, O_TUPLES,
 };
 
 static bool
@@ -158,6 +165,9 @@ option(struct contract_args *a, int c)
 		a->has_epoch = true;
 		return number(optarg, UINT64_MAX - 1, &a->epoch);
 	case O_CALLDATA: a->calldata = true; return true;
+	case O_MAX_FEE: return u32(optarg, &a->max_fee_gwei);
+	case O_REPLACE: a->replace = true; return true;
+	case O_TUPLES: a->tuples = true; return true;
 	case O_TCB:
 		a->has_tcb = true;
 		return tcb_mask(optarg, &a->policy.tcb_mask);
@@ -226,6 +236,9 @@ parse(int argc, char **argv, struct contract_args *a)
 		{ "heartbeat", required_argument, NULL, O_HEARTBEAT },
 		{ "log-app", required_argument, NULL, O_LOG_APP },
 		{ "calldata", no_argument, NULL, O_CALLDATA },
+		{ "max-fee", required_argument, NULL, O_MAX_FEE },
+		{ "replace", no_argument, NULL, O_REPLACE },
+		{ "tuples", no_argument, NULL, O_TUPLES },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -284,6 +297,13 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	g->rpc = rpc_new(url);
 	if (g->rpc == NULL)
 		return DSTACK_E_NOMEM;
+	/* a person waits for it; a contract's creation is large */
+	struct rpc_limits limits = { .max_gas = GAS_MAX,
+		.max_fee = a->max_fee_gwei * UINT64_C(1000000000),
+		.patience_ms = PATIENCE_MS };
+	if (limits.max_fee == 0)
+		limits.max_fee = c.max_fee_gwei * UINT64_C(1000000000);
+	rpc_limit(g->rpc, &limits);
 	st = rpc_chain_id(g->rpc, &g->chain_id, why);
 	if (st == DSTACK_OK && a->config != NULL && c.chain_id != g->chain_id)
 		return why_set(why, DSTACK_E_REJECTED,

@@ -27,6 +27,9 @@ struct contract_args {
 	bool has_contract, has_bootstrapper, has_epoch, has_digest, has_app,
 	    has_ct, has_confirmations, has_tcb;
 	bool calldata; /* print the call, send nothing */
+	bool replace;  /* open-epoch: give up one that has no key yet */
+	bool tuples;   /* show: and what is allowed */
+	uint32_t max_fee_gwei; /* 0: host.env's, or the default */
 	uint8_t contract[20];
 	uint8_t bootstrapper[20];
 	uint8_t digest[32];
@@ -63,6 +66,29 @@ DSTACK_CHECKED enum dstack_status verb_accept_ownership(
     struct gov *g, struct contract_args *a, struct why *why);
 DSTACK_CHECKED enum dstack_status verb_purge(
     struct gov *g, struct contract_args *a, struct why *why);
+
+/* cli/contract/lists.c */
+DSTACK_CHECKED enum dstack_status verb_allow_tuple(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_deny_tuple(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_accept_advisory(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_deny_advisory(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_allow_platform(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_deny_platform(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_allow_tuple_again(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_allow_advisory_again(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_allow_platform_again(
+    struct gov *g, struct contract_args *a, struct why *why);
+/* What was ever listed and what it is now: [{"epoch","tuple","allowed"}]. */
+DSTACK_CHECKED enum dstack_status contract_tuples(
+    const struct gov *g, json_t **out, struct why *why);
 
 /* Send the call, which is used up, and print where it went. */
 DSTACK_CHECKED enum dstack_status contract_send(const struct gov *g,

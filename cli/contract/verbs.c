@@ -43,6 +43,12 @@ print_plain(const json_t *o, int indent)
 		if (json_is_object(v)) {
 			printf("\n");
 			print_plain(v, indent + 2);
+		} else if (json_is_array(v)) {
+			size_t i = 0;
+			json_t *e = NULL;
+			printf("\n");
+			json_array_foreach (v, i, e)
+				print_plain(e, indent + 2);
 		} else if (json_is_string(v)) {
 			printf(" %s\n", json_string_value(v));
 		} else {
@@ -145,11 +151,14 @@ static enum dstack_status
 verb_show(struct gov *g, struct contract_args *a, struct why *why)
 {
 	struct gov_view v;
+	json_t *tuples = NULL;
 	enum dstack_status st = gov_read(g, &v, why);
+	if (st == DSTACK_OK && a->tuples)
+		st = contract_tuples(g, &tuples, why);
 	if (st != DSTACK_OK)
 		return st;
 	bool next = v.head.epoch_count > v.head.current_epoch + 1;
-	return contract_print(
+	json_t *o =
 	    json_pack("{s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s,s:I,s:b,s:I,s:o,s:o,"
 	              "s:o,s:o}",
 	        "contract", addr_json(g->contract), "chainId",
@@ -166,8 +175,10 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 	        next ? epoch_json(&v.latest, v.head.epoch_count - 1)
 	             : json_null(),
 	        "previousApp", app_json(&v.previous), "app",
-	        app_json(&v.app)),
-	    a);
+	        app_json(&v.app));
+	if (o != NULL && tuples != NULL)
+		(void)json_object_set_new(o, "tuples", tuples);
+	return contract_print(o, a);
 }
 
 /* --epoch, or else the last one that was opened. */
@@ -194,10 +205,29 @@ contract_last_epoch(const struct gov *g, struct contract_args *a, bool next,
 	return DSTACK_OK;
 }
 
+/* One that has no key yet would be given up by the next. */
+static enum dstack_status
+none_open(const struct gov *g, const struct contract_args *a, struct why *why)
+{
+	struct state_epoch last;
+
+	if (a->replace || a->epoch == 0)
+		return DSTACK_OK;
+	enum dstack_status st = gov_read_epoch(g, a->epoch - 1, &last, why);
+	if (st == DSTACK_OK && last.state == KM_EPOCH_OPEN)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "epoch %" PRIu64 " is open and has no key yet: wait for "
+		    "its bootstrapper, or give it up with --replace",
+		    a->epoch - 1);
+	return st;
+}
+
 static enum dstack_status
 verb_open_epoch(struct gov *g, struct contract_args *a, struct why *why)
 {
 	enum dstack_status st = contract_last_epoch(g, a, true, why);
+	if (st == DSTACK_OK)
+		st = none_open(g, a, why);
 	if (st == DSTACK_OK && !a->has_bootstrapper)
 		st = why_set(why, DSTACK_E_MISSING,
 		    "who may bootstrap it? --bootstrapper ADDR");
@@ -207,82 +237,6 @@ verb_open_epoch(struct gov *g, struct contract_args *a, struct why *why)
 	return st != DSTACK_OK
 	    ? st
 	    : contract_print(json_pack("{s:I}", "epoch", (json_int_t)a->epoch), a);
-}
-
-static enum dstack_status
-word_argument(const char *text, uint8_t out[static 32], struct why *why)
-{
-	if (hex_decode(text, strlen(text), out, 32) == DSTACK_OK)
-		return DSTACK_OK;
-	return why_set(why, DSTACK_E_FORMAT, "'%s' is not 64 hex digits", text);
-}
-
-/* A function of (uint64 epoch, bytes32): a hash, or keccak256 of an id. */
-static enum dstack_status
-epoch_word(struct gov *g, struct contract_args *a, const char *function,
-    bool id, struct why *why)
-{
-	uint8_t w[32];
-	enum dstack_status st = contract_last_epoch(g, a, false, why);
-	if (st == DSTACK_OK && id)
-		keccak256(a->word[0], strlen(a->word[0]), w);
-	else if (st == DSTACK_OK)
-		st = word_argument(a->word[0], w, why);
-	if (st != DSTACK_OK)
-		return st;
-	struct abi_enc e = abi_begin(function);
-	abi_u64(&e, a->epoch);
-	abi_word(&e, w);
-	return contract_send(g, &e, a, why);
-}
-
-static enum dstack_status
-verb_allow_tuple(struct gov *g, struct contract_args *a, struct why *why)
-{
-	return epoch_word(g, a, KM_FN_ALLOW_TUPLE, false, why);
-}
-
-static enum dstack_status
-verb_deny_tuple(struct gov *g, struct contract_args *a, struct why *why)
-{
-	return epoch_word(g, a, KM_FN_DENY_TUPLE, false, why);
-}
-
-static enum dstack_status
-verb_accept_advisory(struct gov *g, struct contract_args *a, struct why *why)
-{
-	return epoch_word(g, a, KM_FN_ACCEPT_ADVISORY, true, why);
-}
-
-static enum dstack_status
-verb_deny_advisory(struct gov *g, struct contract_args *a, struct why *why)
-{
-	return epoch_word(g, a, KM_FN_DENY_ADVISORY, true, why);
-}
-
-static enum dstack_status
-platform(struct gov *g, struct contract_args *a, const char *function,
-    struct why *why)
-{
-	uint8_t w[32];
-	enum dstack_status st = word_argument(a->word[0], w, why);
-	if (st != DSTACK_OK)
-		return st;
-	struct abi_enc e = abi_begin(function);
-	abi_word(&e, w);
-	return contract_send(g, &e, a, why);
-}
-
-static enum dstack_status
-verb_allow_platform(struct gov *g, struct contract_args *a, struct why *why)
-{
-	return platform(g, a, KM_FN_ALLOW_PLATFORM, why);
-}
-
-static enum dstack_status
-verb_deny_platform(struct gov *g, struct contract_args *a, struct why *why)
-{
-	return platform(g, a, KM_FN_DENY_PLATFORM, why);
 }
 
 static enum dstack_status
@@ -346,6 +300,14 @@ verb_unpause(struct gov *g, struct contract_args *a, struct why *why)
 }
 
 static enum dstack_status
+word_argument(const char *text, uint8_t out[static 32], struct why *why)
+{
+	if (hex_decode(text, strlen(text), out, 32) == DSTACK_OK)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_FORMAT, "'%s' is not 64 hex digits", text);
+}
+
+static enum dstack_status
 verb_verify(struct gov *g, struct contract_args *a, struct why *why)
 {
 	AUTO_WR struct wr call = wr_new(0);
@@ -390,6 +352,12 @@ contract_verb(const char *name)
 		{ "deny-advisory", verb_deny_advisory, 1, true, false },
 		{ "allow-platform", verb_allow_platform, 1, true, false },
 		{ "deny-platform", verb_deny_platform, 1, true, false },
+		{ "allow-tuple-again", verb_allow_tuple_again, 1, true,
+		    false },
+		{ "allow-advisory-again", verb_allow_advisory_again, 1, true,
+		    false },
+		{ "allow-platform-again", verb_allow_platform_again, 1, true,
+		    false },
 		{ "close-epoch", verb_close_epoch, 0, true, false },
 		{ "propose", verb_propose, 0, true, false },
 		{ "stop-app", verb_stop_app, 1, true, false },

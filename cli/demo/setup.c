@@ -149,6 +149,9 @@ start_chain(struct demo *d, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	d->rpc = rpc_new(d->rpc_url);
+	if (d->rpc != NULL) /* the contract is created by it */
+		rpc_limit(
+		    d->rpc, &(struct rpc_limits){ .max_gas = 1u << 24 });
 	if (d->rpc == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	uint64_t end = proc_now_ms() + START_MS;

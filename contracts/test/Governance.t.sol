@@ -302,10 +302,10 @@ contract GovernanceTest is Base {
         IKeyManager.Policy memory p = policy();
         (uint32 a, uint32 b, uint32 c) = (p.minTcbEvalNum, p.minRootCrl, p.minPckCrl);
         refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, top, b, c)), far);
-        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a + 17, b, c)), far);
-        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a, b + 17, c)), far);
-        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a, b, c + 17)), far);
-        accept(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a + 16, b + 16, c + 16)));
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a + 65, b, c)), far);
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a, b + 65, c)), far);
+        refuse(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a, b, c + 65)), far);
+        accept(OWNER, abi.encodeCall(km.raiseFloors, (0, 1, a + 64, b + 64, c + 64)));
     }
 
     /// A floor that was raised too far is mended by the next epoch, which its

@@ -21,6 +21,7 @@ enum kind {
 	KIND_LISTEN, /* HOST:PORT */
 	KIND_U64,
 	KIND_U32,
+	KIND_GAS,
 	KIND_FLAVOUR,
 	KIND_UPDATE,
 };
@@ -72,6 +73,10 @@ static const struct field fields[] = {
 	    VM_FIRMWARE, "a TDVF file (Debian's package ovmf)" },
 	{ "QUOTE_SERVICE", KIND_TEXT, AT(quote_service), false, "2:4050",
 	    "CID:PORT of the quote generation service, or its socket" },
+	{ "MAX_FEE_GWEI", KIND_U32, AT(max_fee_gwei), false, "100",
+	    "the most gwei a unit of gas may cost" },
+	{ "MAX_GAS", KIND_GAS, AT(max_gas), false, "1000000",
+	    "the most gas of one transaction" },
 	{ "NODE_INDEX", KIND_U32, AT(index), false, "0", "a small number" },
 	{ "VM_MEMORY_MB", KIND_U32, AT(memory_mb), false, "2048",
 	    "mebibytes" },
@@ -185,7 +190,9 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 			memcpy(at, &u, sizeof(u));
 		return st;
 	case KIND_U32:
-		st = number(v, n, 1u << 20, &u);
+	case KIND_GAS:
+		st = number(v, n, f->kind == KIND_U32 ? 1u << 20 : UINT32_MAX,
+		    &u);
 		u32 = (uint32_t)u;
 		if (st == DSTACK_OK)
 			memcpy(at, &u32, sizeof(u32));

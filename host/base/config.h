@@ -44,6 +44,8 @@ struct host_config {
 	bool sim;                        /* FLAVOUR=sim (or tdx) */
 	char firmware[CONFIG_TEXT];      /* FIRMWARE; tdx only */
 	char quote_service[CONFIG_TEXT]; /* QUOTE_SERVICE; tdx only */
+	uint32_t max_fee_gwei;           /* MAX_FEE_GWEI, a unit of gas */
+	uint32_t max_gas;                /* MAX_GAS, a transaction */
 	uint32_t index;                  /* NODE_INDEX */
 	uint32_t memory_mb;              /* VM_MEMORY_MB */
 	uint32_t cpus;                   /* VM_CPUS */

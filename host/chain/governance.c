@@ -96,21 +96,26 @@ creation_code(const char *path, struct wr *out, struct why *why)
 }
 
 static enum dstack_status
-code_hash(const struct gov *g, uint8_t out[static 32], struct why *why)
+hash_code(const struct gov *g, const struct wr *code, uint8_t out[static 32],
+    struct why *why)
 {
-	AUTO_WR struct wr code = wr_new(CODE_MAX);
-	enum dstack_status st = rpc_code(g->rpc, g->contract, &code, why);
-	if (st != DSTACK_OK)
-		return st;
-	if (code.len == 0) {
+	if (code->len == 0) {
 		char hex[43];
 		eip55(g->contract, hex);
 		return why_set(why, DSTACK_E_REJECTED,
 		    "no contract at %s on chain %llu; check address and RPC",
 		    hex, (unsigned long long)g->chain_id);
 	}
-	keccak256(code.buf, code.len, out);
+	keccak256(code->buf, code->len, out);
 	return DSTACK_OK;
+}
+
+static enum dstack_status
+code_hash(const struct gov *g, uint8_t out[static 32], struct why *why)
+{
+	AUTO_WR struct wr code = wr_new(CODE_MAX);
+	enum dstack_status st = rpc_code(g->rpc, g->contract, &code, why);
+	return st != DSTACK_OK ? st : hash_code(g, &code, out, why);
 }
 
 enum dstack_status
@@ -227,13 +232,24 @@ gov_propose_app(const struct gov *g, const uint8_t app_id[static 32],
 	return gov_send(g, &e, NULL, why);
 }
 
+/* Words of the contract's storage, in one request. */
 static enum dstack_status
 slots(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
     size_t n, struct why *why)
 {
+	struct eth_rpc_ask ask[STATE_APP_SLOTS + 2 * KM_EPOCH_SLOTS];
 	enum dstack_status st = DSTACK_OK;
-	for (size_t i = 0; i < n && st == DSTACK_OK; i++)
-		st = rpc_storage(g->rpc, g->contract, slot[i], word[i], why);
+
+	if (n > sizeof(ask) / sizeof(ask[0]))
+		return why_set(why, DSTACK_E_LIMIT, "too many slots at once");
+	for (size_t i = 0; i < n; i++)
+		ask[i] = rpc_ask_storage(g->contract, slot[i]);
+	st = rpc_batch(g->rpc, ask, n, why);
+	for (size_t i = 0; i < n; i++) {
+		if (st == DSTACK_OK)
+			st = rpc_word(ask[i].result, word[i], why);
+		json_decref(ask[i].result);
+	}
 	return st;
 }
 
@@ -271,63 +287,113 @@ gov_read_epoch(const struct gov *g, uint64_t epoch, struct state_epoch *out,
 	    : state_epoch_decode((const uint8_t(*)[32])word, out);
 }
 
-/* One word that a function without arguments answers. */
+static const char *const asked[] = { KM_FN_OWNER, KM_FN_SIM_ALLOWED,
+	KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD, KM_FN_PENDING_OWNER };
+#define ASKED (sizeof(asked) / sizeof(asked[0]))
+
+/* The one word that a function without arguments answered. */
 static enum dstack_status
-ask(const struct gov *g, const char *function, uint8_t word[static 32],
+answered(const char *function, const json_t *result, uint8_t word[static 32],
     struct why *why)
 {
-	AUTO_WR struct wr out = wr_new(0);
-	uint8_t call[4];
-
-	abi_selector(function, call);
-	enum dstack_status st =
-	    rpc_eth_call(g->rpc, g->contract, call, 4, &out, why);
-	if (st != DSTACK_OK)
-		return st;
-	struct rd r = rd_over(out.buf, out.len);
-	if (abi_rd_word(&r, word) != DSTACK_OK || rd_end(&r) != DSTACK_OK)
+	if (eth_json_fixed(result, word, 32) != DSTACK_OK)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s is not answered: that is no KeyManager", function);
 	return DSTACK_OK;
 }
 
+/*
+ * Code, the functions' words, head and pauser: one request, as an endpoint
+ * may be seconds away.
+ */
+static enum dstack_status
+read_head(const struct gov *g, struct gov_view *v, uint8_t (*word)[32],
+    struct why *why)
+{
+	struct eth_rpc_ask ask[ASKED + 3];
+	uint8_t slot[2][32];
+	uint8_t head[2][32];
+	enum dstack_status st = DSTACK_OK;
+
+	for (size_t i = 0; i < ASKED; i++) {
+		uint8_t call[4];
+		abi_selector(asked[i], call);
+		ask[i] = rpc_ask_call(g->contract, call, sizeof(call));
+	}
+	state_head_slot(slot[0]);
+	eth_slot_u64(KM_SLOT_PAUSER, slot[1]);
+	ask[ASKED] = rpc_ask_storage(g->contract, slot[0]);
+	ask[ASKED + 1] = rpc_ask_storage(g->contract, slot[1]);
+	ask[ASKED + 2] = (struct eth_rpc_ask){ .method = "eth_getCode",
+		.params = json_pack(
+		    "[o,s]", eth_json_hex(g->contract, 20), "latest") };
+	st = rpc_batch(g->rpc, ask, ASKED + 3, why);
+	AUTO_WR struct wr code = wr_new(CODE_MAX);
+	if (st == DSTACK_OK &&
+	    eth_json_data(ask[ASKED + 2].result, CODE_MAX, &code) != DSTACK_OK)
+		st = why_set(why, DSTACK_E_FORMAT, "eth_getCode: no hex data");
+	if (st == DSTACK_OK)
+		st = hash_code(g, &code, v->code_hash, why);
+	for (size_t i = 0; i < ASKED && st == DSTACK_OK; i++)
+		st = answered(asked[i], ask[i].result, word[i], why);
+	for (size_t i = 0; i < 2 && st == DSTACK_OK; i++)
+		st = rpc_word(ask[ASKED + i].result, head[i], why);
+	for (size_t i = 0; i < ASKED + 3; i++)
+		json_decref(ask[i].result);
+	if (st != DSTACK_OK)
+		return st;
+	state_head_decode(head[0], &v->head);
+	memcpy(v->pauser, head[1] + 12, 20);
+	return DSTACK_OK;
+}
+
+/* The apps, the current epoch and the last one: one more request. */
+static enum dstack_status
+read_records(const struct gov *g, struct gov_view *v, struct why *why)
+{
+	uint8_t slot[STATE_APP_SLOTS + 2 * KM_EPOCH_SLOTS][32];
+	uint8_t word[STATE_APP_SLOTS + 2 * KM_EPOCH_SLOTS][32];
+	const uint8_t(*at)[32] = (const uint8_t(*)[32])word;
+	uint64_t count = v->head.epoch_count;
+
+	state_app_slots(slot);
+	state_epoch_slots(v->head.current_epoch, slot + STATE_APP_SLOTS);
+	state_epoch_slots(count != 0 ? count - 1 : 0,
+	    slot + STATE_APP_SLOTS + KM_EPOCH_SLOTS);
+	enum dstack_status st = slots(g, (const uint8_t(*)[32])slot, word,
+	    STATE_APP_SLOTS + 2 * KM_EPOCH_SLOTS, why);
+	if (st == DSTACK_OK)
+		st = state_app_record(at, &v->app);
+	if (st == DSTACK_OK)
+		st = state_app_record(
+		    at + STATE_APP_SLOTS / 2, &v->previous);
+	if (st == DSTACK_OK)
+		st = state_epoch_decode(at + STATE_APP_SLOTS, &v->epoch);
+	if (st == DSTACK_OK && count != 0)
+		st = state_epoch_decode(
+		    at + STATE_APP_SLOTS + KM_EPOCH_SLOTS, &v->latest);
+	return st;
+}
+
 enum dstack_status
 gov_read(const struct gov *g, struct gov_view *out, struct why *why)
 {
-	static const char *const calls[] = { KM_FN_OWNER, KM_FN_SIM_ALLOWED,
-		KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD,
-		KM_FN_PENDING_OWNER };
 	struct gov_view v;
-	uint8_t word[5][32];
-	uint8_t slot[2][32];
-	uint8_t head[2][32];
+	uint8_t word[ASKED][32];
 
 	memset(&v, 0, sizeof(v));
-	enum dstack_status st = code_hash(g, v.code_hash, why);
-	for (size_t i = 0; i < 5 && st == DSTACK_OK; i++)
-		st = ask(g, calls[i], word[i], why);
-	state_head_slot(slot[0]);
-	eth_slot_u64(KM_SLOT_PAUSER, slot[1]);
+	enum dstack_status st = read_head(g, &v, word, why);
 	if (st == DSTACK_OK)
-		st = slots(g, (const uint8_t(*)[32])slot, head, 2, why);
+		st = read_records(g, &v, why);
 	if (st != DSTACK_OK)
 		return st;
 	memcpy(v.owner, word[0] + 12, 20);
 	memcpy(v.pending_owner, word[4] + 12, 20);
-	memcpy(v.pauser, head[1] + 12, 20);
 	v.sim = word[1][31] != 0;
 	v.ct_onchain = word[2][31] != 0;
 	struct rd r = rd_over(word[3], 32);
-	state_head_decode(head[0], &v.head);
 	if (abi_rd_u64(&r, &v.notice_period) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "noticePeriod: no u64");
-	st = gov_read_epoch(g, v.head.current_epoch, &v.epoch, why);
-	if (st == DSTACK_OK && v.head.epoch_count != 0)
-		st = gov_read_epoch(g, v.head.epoch_count - 1, &v.latest, why);
-	if (st == DSTACK_OK)
-		st = gov_read_apps(g, &v.previous, &v.app, why);
-	if (st != DSTACK_OK)
-		return st;
 	*out = v;
 	return DSTACK_OK;
 }

@@ -155,7 +155,7 @@ km_error_name(const char *text)
 		"BadPlatform", "BadPolicy", "BadSignature", "BadValue",
 		"CiphertextMismatch", "NotBootstrapper", "NotPauser",
 		"NotSubmitter", "NotUp", "RequestUnknown", "RequestKnown",
-		"StoppedByPauser", "TooMany", "TooSoon" };
+		"StoppedByPauser", "TooFar", "TooMany", "TooSoon" };
 	/* of what it inherits (OpenZeppelin) */
 	static const char *const more[][2] = {
 		{ "OwnableUnauthorizedAccount(address)", "NotOwner" },

@@ -1,25 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/chain/rpc_client.h"
+/*
+ * Questions to the chain's endpoint; send.c has transactions. A question goes
+ * out as JSON-RPC over HTTP, alone or in a batch, and its answer comes back
+ * bounded and parsed (eth/rpc.h). What can go wrong on the way: the endpoint
+ * is away (the caller tries again when it likes), it cuts an answer short
+ * (asked once more, at once), it is asked too often. After 429 or 503 nobody
+ * asks it until its Retry-After is over, or a pause that doubles where it
+ * names none: a caller with patience sleeps meanwhile, any other is told, so
+ * that guests that try several times a second cost the endpoint nothing.
+ */
+#include "host/chain/rpc_priv.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/hex.h"
-#include "crypto/secp.h"
 #include "eth/rpc.h"
-#include "eth/tx.h"
 #include "host/http/client.h"
 
-#define POLL_MS 100
-#define DEFAULT_WAIT_MS 60000u
 #define CODE_MAX (64u * 1024)
+#define PAUSE_FIRST_MS 1000u /* after a 429 that names no time */
+#define PAUSE_MAX_MS 60000u
 
-struct rpc {
-	char *url;
-	pthread_mutex_t send; /* nonce to eth_sendRawTransaction */
-};
+uint64_t
+rpc_now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void
+rpc_pause_ms(uint64_t ms)
+{
+	struct timespec t = { .tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
 
 struct rpc *
 rpc_new(const char *url)
@@ -29,12 +48,31 @@ rpc_new(const char *url)
 	if (r == NULL)
 		return NULL;
 	r->url = strdup(url);
-	if (r->url == NULL || pthread_mutex_init(&r->send, NULL) != 0) {
-		free(r->url);
+	if (r->url == NULL) {
 		free(r);
 		return NULL;
 	}
+	r->limits = (struct rpc_limits){
+		.max_fee = RPC_MAX_FEE_GWEI * UINT64_C(1000000000),
+		.max_gas = RPC_MAX_GAS,
+		.bump_ms = RPC_BUMP_MS,
+	};
+	(void)pthread_mutex_init(&r->send, NULL);
+	(void)pthread_mutex_init(&r->wait, NULL);
 	return r;
+}
+
+void
+rpc_limit(struct rpc *r, const struct rpc_limits *l)
+{
+	if (l->max_fee != 0)
+		r->limits.max_fee = l->max_fee;
+	if (l->max_gas != 0)
+		r->limits.max_gas = l->max_gas;
+	if (l->bump_ms != 0)
+		r->limits.bump_ms = l->bump_ms;
+	if (l->patience_ms != 0)
+		r->limits.patience_ms = l->patience_ms;
 }
 
 void
@@ -42,32 +80,119 @@ rpc_free(struct rpc *r)
 {
 	if (r == NULL)
 		return;
+	for (size_t i = 0; i < RPC_OPEN; i++)
+		free(r->open[i].data);
 	(void)pthread_mutex_destroy(&r->send);
+	(void)pthread_mutex_destroy(&r->wait);
 	free(r->url);
 	free(r);
+}
+
+/* The endpoint said not to come back before retry_after seconds (0: it did
+ * not say when). */
+static void
+hold_off(struct rpc *r, unsigned retry_after)
+{
+	(void)pthread_mutex_lock(&r->wait);
+	uint64_t ms = (uint64_t)retry_after * 1000;
+	if (ms == 0) {
+		r->pause_ms = r->pause_ms == 0 ? PAUSE_FIRST_MS
+		    : r->pause_ms >= PAUSE_MAX_MS / 2 ? PAUSE_MAX_MS
+						      : r->pause_ms * 2;
+		ms = r->pause_ms;
+	}
+	r->not_before_ms = rpc_now_ms() + ms;
+	(void)pthread_mutex_unlock(&r->wait);
+}
+
+static void
+welcome(struct rpc *r)
+{
+	(void)pthread_mutex_lock(&r->wait);
+	r->pause_ms = 0;
+	(void)pthread_mutex_unlock(&r->wait);
+}
+
+/* Milliseconds until the endpoint may be asked. */
+static uint64_t
+to_wait(struct rpc *r)
+{
+	(void)pthread_mutex_lock(&r->wait);
+	uint64_t now = rpc_now_ms();
+	uint64_t ms = r->not_before_ms > now ? r->not_before_ms - now : 0;
+	(void)pthread_mutex_unlock(&r->wait);
+	return ms;
+}
+
+/* One exchange. *again: the same may be asked again after to_wait(). */
+static enum dstack_status
+exchange(struct rpc *r, const void *text, size_t len, struct wr *out,
+    bool *again, struct why *why)
+{
+	unsigned status = 0;
+	unsigned retry_after = 0;
+	struct http_request q = { .url = r->url,
+		.body = text,
+		.bodylen = len,
+		.max = ETH_RPC_MAX,
+		.retry_after = &retry_after };
+	AUTO_WR struct wr body = wr_new(ETH_RPC_MAX);
+	char origin[160];
+
+	*again = false;
+	enum dstack_status st = http_do(&q, &status, &body, NULL, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "chain RPC");
+	http_origin(r->url, origin, sizeof(origin));
+	if (status == 429 || status == 503) {
+		hold_off(r, retry_after);
+		*again = true;
+		return why_set(why, DSTACK_E_MISSING,
+		    "chain RPC: %s answered HTTP %u and is asked again in "
+		    "%llu s", origin, status,
+		    (unsigned long long)(to_wait(r) + 999) / 1000);
+	}
+	if (status / 100 != 2)
+		return why_set(why, DSTACK_E_MISSING,
+		    "chain RPC: %s answered HTTP %u; check ETH_RPC_URL",
+		    origin, status);
+	welcome(r);
+	wr_put(out, body.buf, body.len);
+	return wr_status(out);
 }
 
 enum dstack_status
 rpc_pass(struct rpc *r, const void *text, size_t len, struct wr *out,
     struct why *why)
 {
-	unsigned status = 0;
-	struct http_request q = { .url = r->url,
-		.body = text,
-		.bodylen = len,
-		.max = ETH_RPC_MAX };
-	enum dstack_status st = http_do(&q, &status, out, NULL, why);
+	uint64_t left = r->limits.patience_ms;
+	bool again = true;
+	bool cut = false;
 
-	if (st != DSTACK_OK)
-		return why_wrap(why, st, "chain RPC");
-	if (status / 100 != 2) {
-		char origin[160];
-		http_origin(r->url, origin, sizeof(origin));
-		return why_set(why, DSTACK_E_MISSING,
-		    "chain RPC: %s answered HTTP %u; check ETH_RPC_URL",
-		    origin, status);
+	for (;;) {
+		uint64_t ms = to_wait(r);
+		if (ms > left) {
+			char origin[160];
+			http_origin(r->url, origin, sizeof(origin));
+			return why_set(why, DSTACK_E_MISSING,
+			    "chain RPC: %s asked to wait, %llu s from now; "
+			    "another ETH_RPC_URL may have room", origin,
+			    (unsigned long long)(ms + 999) / 1000);
+		}
+		if (ms != 0)
+			rpc_pause_ms(ms);
+		left -= ms;
+		enum dstack_status st =
+		    exchange(r, text, len, out, &again, why);
+		if (st == DSTACK_E_TRUNCATED && !cut) {
+			cut = true; /* once more, at once */
+			continue;
+		}
+		if (st == DSTACK_E_TRUNCATED)
+			st = DSTACK_E_MISSING;
+		if (st == DSTACK_OK || !again || left == 0)
+			return st;
 	}
-	return DSTACK_OK;
 }
 
 enum dstack_status
@@ -75,20 +200,78 @@ rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result,
     struct why *why)
 {
 	AUTO_WR struct wr ask = wr_new(0);
-	AUTO_WR struct wr answer = wr_new(ETH_RPC_MAX);
 	enum dstack_status st = eth_rpc_request(&ask, method, params);
 
 	if (st != DSTACK_OK)
 		return why_set(why, st, "%s: request not built", method);
-	st = rpc_pass(r, ask.buf, ask.len, &answer, why);
-	if (st != DSTACK_OK)
-		return st;
-	st = eth_rpc_result(answer.buf, answer.len, result, why);
+	/* every method we use may be asked twice: a transaction that is sent
+	 * again is the same transaction */
+	for (int i = 0; i < 2; i++) {
+		AUTO_WR struct wr answer = wr_new(ETH_RPC_MAX);
+		st = rpc_pass(r, ask.buf, ask.len, &answer, why);
+		if (st != DSTACK_OK)
+			return st;
+		st = eth_rpc_result(answer.buf, answer.len, result, why);
+		if (st != DSTACK_E_FORMAT && st != DSTACK_E_TRUNCATED)
+			break;
+	}
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", method);
 }
 
-static enum dstack_status
-call_u64(struct rpc *r, const char *method, json_t *params, uint64_t *out,
+struct eth_rpc_ask
+rpc_ask_storage(const uint8_t addr[static 20], const uint8_t slot[static 32])
+{
+	return (struct eth_rpc_ask){ .method = "eth_getStorageAt",
+		.params = json_pack("[o,o,s]", eth_json_hex(addr, 20),
+		    eth_json_hex(slot, 32), "latest") };
+}
+
+struct eth_rpc_ask
+rpc_ask_call(const uint8_t to[static 20], const void *data, size_t len)
+{
+	return (struct eth_rpc_ask){ .method = "eth_call",
+		.params = json_pack("[{s:o,s:o},s]", "to",
+		    eth_json_hex(to, 20), "data", eth_json_hex(data, len),
+		    "latest") };
+}
+
+enum dstack_status
+rpc_batch(struct rpc *r, struct eth_rpc_ask *ask, size_t n, struct why *why)
+{
+	AUTO_WR struct wr text = wr_new(0);
+	AUTO_WR struct wr answer = wr_new(ETH_RPC_MAX);
+	enum dstack_status st = eth_rpc_batch_request(&text, ask, n);
+
+	if (st == DSTACK_OK)
+		st = rpc_pass(r, text.buf, text.len, &answer, why);
+	if (st == DSTACK_OK)
+		st = eth_rpc_batch_results(
+		    answer.buf, answer.len, ask, n, why);
+	/* an endpoint without batches, or one that cut it short: singly */
+	bool singly = answer.len != 0 && st != DSTACK_OK &&
+	    st != DSTACK_E_REJECTED;
+	for (size_t i = 0; i < n; i++) {
+		if (singly) {
+			json_decref(ask[i].result);
+			ask[i].result = NULL;
+			st = rpc_call(r, ask[i].method,
+			    json_incref(ask[i].params), &ask[i].result, why);
+			singly = st == DSTACK_OK;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		json_decref(ask[i].params);
+		ask[i].params = NULL;
+		if (st != DSTACK_OK) {
+			json_decref(ask[i].result);
+			ask[i].result = NULL;
+		}
+	}
+	return st;
+}
+
+enum dstack_status
+rpc_u64(struct rpc *r, const char *method, json_t *params, uint64_t *out,
     struct why *why)
 {
 	json_t *v = NULL;
@@ -106,13 +289,13 @@ call_u64(struct rpc *r, const char *method, json_t *params, uint64_t *out,
 enum dstack_status
 rpc_chain_id(struct rpc *r, uint64_t *id, struct why *why)
 {
-	return call_u64(r, "eth_chainId", NULL, id, why);
+	return rpc_u64(r, "eth_chainId", NULL, id, why);
 }
 
 enum dstack_status
 rpc_block_number(struct rpc *r, uint64_t *number, struct why *why)
 {
-	return call_u64(r, "eth_blockNumber", NULL, number, why);
+	return rpc_u64(r, "eth_blockNumber", NULL, number, why);
 }
 
 static enum dstack_status
@@ -150,17 +333,13 @@ rpc_code(struct rpc *r, const uint8_t addr[static 20], struct wr *out,
 }
 
 enum dstack_status
-rpc_storage(struct rpc *r, const uint8_t addr[static 20],
-    const uint8_t slot[static 32], uint8_t value[static 32], struct why *why)
+rpc_word(const json_t *result, uint8_t value[static 32], struct why *why)
 {
 	AUTO_WR struct wr w = wr_new(CODE_MAX);
-	enum dstack_status st = call_data(r, "eth_getStorageAt",
-	    json_pack("[o,o,s]", eth_json_hex(addr, 20),
-	        eth_json_hex(slot, 32), "latest"),
-	    &w, why);
 
-	if (st != DSTACK_OK)
-		return st;
+	if (eth_json_data(result, CODE_MAX, &w) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "eth_getStorageAt: answer is no hex data");
 	if (w.len > 32)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "eth_getStorageAt: %zu bytes, not 32", w.len);
@@ -169,199 +348,17 @@ rpc_storage(struct rpc *r, const uint8_t addr[static 20],
 	return DSTACK_OK;
 }
 
-/* The transaction object of eth_estimateGas. */
-static json_t *
-tx_object(const uint8_t from[static 20], const uint8_t *to, const void *data,
-    size_t len)
-{
-	json_t *o = json_pack("{s:o,s:o}", "from", eth_json_hex(from, 20),
-	    "data", eth_json_hex(data, len));
-
-	if (o != NULL && to != NULL)
-		(void)json_object_set_new(o, "to", eth_json_hex(to, 20));
-	return o;
-}
-
-/* Priority fee 1 gwei at most; max fee covers six full blocks (EIP-1559). */
-static enum dstack_status
-fees(struct rpc *r, struct eth_tx *tx, struct why *why)
-{
-	json_t *block = NULL;
-	uint64_t base = 0;
-	struct why ignored;
-	enum dstack_status st = rpc_call(r, "eth_getBlockByNumber",
-	    json_pack("[s,b]", "latest", 0), &block, why);
-
-	if (st != DSTACK_OK)
-		return st;
-	st = eth_json_u64(json_object_get(block, "baseFeePerGas"), &base);
-	json_decref(block);
-	if (st != DSTACK_OK)
-		return why_set(why, st,
-		    "chain RPC: the latest block has no base fee (EIP-1559)");
-	if (call_u64(r, "eth_maxPriorityFeePerGas", NULL,
-	        &tx->max_priority_fee, &ignored) != DSTACK_OK)
-		tx->max_priority_fee = 1000000000u;
-	if (base > UINT64_MAX / 4 || tx->max_priority_fee > UINT64_MAX / 4)
-		return why_set(why, DSTACK_E_LIMIT, "chain RPC: absurd fees");
-	tx->max_fee = 2 * base + tx->max_priority_fee;
-	return DSTACK_OK;
-}
-
-static enum dstack_status
-prepare(struct rpc *r, const uint8_t from[static 20], const uint8_t *to,
-    struct eth_tx *tx, struct why *why)
-{
-	uint64_t gas = 0;
-	enum dstack_status st = call_u64(r, "eth_getTransactionCount",
-	    json_pack("[o,s]", eth_json_hex(from, 20), "pending"), &tx->nonce,
-	    why);
-
-	if (st == DSTACK_OK)
-		st = fees(r, tx, why);
-	if (st == DSTACK_OK)
-		st = call_u64(r, "eth_estimateGas",
-		    json_pack("[o]", tx_object(from, to, tx->data, tx->datalen)),
-		    &gas, why);
-	if (st != DSTACK_OK)
-		return st;
-	if (gas > UINT64_MAX / 2)
-		return why_set(why, DSTACK_E_LIMIT, "chain RPC: absurd gas");
-	tx->gas = gas + gas / 5; /* state may move before inclusion */
-	tx->create = to == NULL;
-	if (to != NULL)
-		memcpy(tx->to, to, 20);
-	return DSTACK_OK;
-}
-
-static enum dstack_status
-sign_and_send(struct rpc *r, const struct secret32 *key, struct eth_tx *tx,
-    const uint8_t from[static 20], const uint8_t *to, uint8_t hash[static 32],
-    struct why *why)
-{
-	AUTO_WR struct wr raw = wr_new(0);
-	json_t *sent = NULL;
-	enum dstack_status st = prepare(r, from, to, tx, why);
-
-	if (st == DSTACK_OK) {
-		st = eth_tx_sign(tx, key, &raw, hash);
-		if (st != DSTACK_OK)
-			(void)why_set(why, st, "transaction not signed");
-	}
-	if (st == DSTACK_OK)
-		st = rpc_call(r, "eth_sendRawTransaction",
-		    json_pack("[o]", eth_json_hex(raw.buf, raw.len)), &sent,
-		    why);
-	json_decref(sent);
-	return st;
-}
-
-static void
-pause_ms(long ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000,
-		.tv_nsec = (ms % 1000) * 1000000 };
-
-	(void)nanosleep(&t, NULL);
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static enum dstack_status
-read_receipt(const json_t *v, struct rpc_receipt *receipt, struct why *why)
-{
-	uint64_t ok = 0;
-	const json_t *made = json_object_get(v, "contractAddress");
-
-	if (eth_json_u64(json_object_get(v, "status"), &ok) != DSTACK_OK ||
-	    eth_json_u64(json_object_get(v, "blockNumber"),
-	        &receipt->block) != DSTACK_OK ||
-	    eth_json_u64(json_object_get(v, "gasUsed"), &receipt->gas_used) !=
-	        DSTACK_OK)
-		return why_set(why, DSTACK_E_FORMAT,
-		    "eth_getTransactionReceipt: not a receipt");
-	if (made != NULL && !json_is_null(made) &&
-	    eth_json_fixed(made, receipt->contract, 20) != DSTACK_OK)
-		return why_set(why, DSTACK_E_FORMAT,
-		    "eth_getTransactionReceipt: contractAddress garbled");
-	if (ok != 1)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "transaction reverted in block %llu",
-		    (unsigned long long)receipt->block);
-	receipt->logs = json_incref(json_object_get(v, "logs"));
-	return DSTACK_OK;
-}
-
-static enum dstack_status
-await(struct rpc *r, unsigned wait_ms, struct rpc_receipt *receipt,
-    struct why *why)
-{
-	uint64_t end = now_ms() + (wait_ms != 0 ? wait_ms : DEFAULT_WAIT_MS);
-	char hex[65];
-
-	hex_encode(receipt->tx_hash, 32, hex);
-	for (;;) {
-		json_t *v = NULL;
-		enum dstack_status st = rpc_call(r,
-		    "eth_getTransactionReceipt",
-		    json_pack("[o]", eth_json_hex(receipt->tx_hash, 32)), &v,
-		    why);
-		if (st == DSTACK_OK && json_is_object(v)) {
-			st = read_receipt(v, receipt, why);
-			json_decref(v);
-			return st;
-		}
-		json_decref(v);
-		/* an endpoint that is away for a moment is asked again */
-		if (now_ms() >= end)
-			return why_set(why, DSTACK_E_MISSING,
-			    "transaction 0x%s was sent but is in no block yet",
-			    hex);
-		pause_ms(POLL_MS);
-	}
-}
-
-/* As the usual nodes say it (geth, reth, erigon, anvil). */
-static bool
-no_funds(const char *text)
-{
-	return strcasestr(text, "insufficient funds") != NULL ||
-	    strcasestr(text, "exceeds allowance") != NULL;
-}
-
 enum dstack_status
-rpc_send(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
-    const uint8_t *to, const void *data, size_t len, unsigned wait_ms,
-    struct rpc_receipt *receipt, struct why *why)
+rpc_storage(struct rpc *r, const uint8_t addr[static 20],
+    const uint8_t slot[static 32], uint8_t value[static 32], struct why *why)
 {
-	struct eth_tx tx = { .chain_id = chain_id,
-		.data = data,
-		.datalen = len };
-	uint8_t from[20];
-	enum dstack_status st = secp_address(key, from);
+	struct eth_rpc_ask ask = rpc_ask_storage(addr, slot);
+	json_t *v = NULL;
+	enum dstack_status st = rpc_call(r, ask.method, ask.params, &v, why);
 
-	memset(receipt, 0, sizeof(*receipt));
-	if (st != DSTACK_OK)
-		return why_set(why, st, "PRIVKEY is no secp256k1 key");
-	(void)pthread_mutex_lock(&r->send);
-	st = sign_and_send(r, key, &tx, from, to, receipt->tx_hash, why);
-	(void)pthread_mutex_unlock(&r->send);
-	if (st == DSTACK_E_REJECTED && no_funds(why->text)) {
-		char hex[41];
-		hex_encode(from, 20, hex);
-		return why_set(why, DSTACK_E_MISSING,
-		    "account 0x%s cannot pay the gas: send it funds on chain "
-		    "%llu",
-		    hex, (unsigned long long)chain_id);
-	}
 	if (st != DSTACK_OK)
 		return st;
-	return await(r, wait_ms, receipt, why);
+	st = rpc_word(v, value, why);
+	json_decref(v);
+	return st;
 }

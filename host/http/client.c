@@ -13,6 +13,7 @@
 #define DEFAULT_TIMEOUT_MS 20000u
 #define CONNECT_TIMEOUT_MS 5000L
 #define HEADERS_MAX (64u * 1024)
+#define RETRY_AFTER_MAX (24u * 3600) /* seconds; longer is the same to us */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t handle_key;
@@ -169,11 +170,20 @@ http_do(const struct http_request *q, unsigned *status, struct wr *out,
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s answered more than %zu bytes", origin, body.max);
 	if (rc != CURLE_OK)
-		return why_set(why, DSTACK_E_MISSING, "%s: %s", origin,
-		    curl_easy_strerror(rc));
+		return why_set(why,
+		    rc == CURLE_PARTIAL_FILE ? DSTACK_E_TRUNCATED
+					     : DSTACK_E_MISSING,
+		    "%s: %s", origin, curl_easy_strerror(rc));
 	long code = 0;
 	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
 	*status = (unsigned)code;
+	if (q->retry_after != NULL) {
+		curl_off_t wait = 0;
+		(void)curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &wait);
+		*q->retry_after = wait <= 0 ? 0
+		    : wait > RETRY_AFTER_MAX ? RETRY_AFTER_MAX
+					     : (unsigned)wait;
+	}
 	if (out != NULL)
 		wr_put(out, body.buf, body.len);
 	if (headers != NULL)

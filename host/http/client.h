@@ -31,13 +31,17 @@ struct http_request {
 	size_t max;               /* bytes of answer; 0: 1 MiB */
 	unsigned timeout_ms;      /* whole exchange; 0: 20 s */
 	const atomic_bool *stop;  /* set: gives up within a second; or NULL */
+	/* gets the seconds that the answer asks to wait before the next
+	 * request (Retry-After, RFC 9110 10.2.3; 0: none); or NULL */
+	unsigned *retry_after;
 };
 
 /*
  * *status gets the HTTP status, out (appended to) the body, headers (may be
  * NULL) the answer's header lines.
  * DSTACK_E_MISSING: no answer in time, or no connection. DSTACK_E_LIMIT: the
- * answer is larger than max. Any HTTP status is DSTACK_OK.
+ * answer is larger than max. DSTACK_E_TRUNCATED: it ended before its own
+ * Content-Length. Any HTTP status is DSTACK_OK.
  */
 DSTACK_CHECKED enum dstack_status http_do(const struct http_request *q,
     unsigned *status, struct wr *out, struct wr *headers, struct why *why);

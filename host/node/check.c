@@ -145,24 +145,22 @@ node_measure(const struct node_options *o, struct sim_measurements *out,
 	return teed_measure(&t, out, why);
 }
 
+/* DSTACK_E_MISSING: the endpoint is away, or answers nonsense or an error. */
 static enum dstack_status
 check_chain(const struct host_config *c, struct rpc *rpc,
     uint8_t code_hash[static 32], struct why *why)
 {
 	uint64_t id = 0;
 	AUTO_WR struct wr code = wr_new(0);
-	enum dstack_status st = rpc_chain_id(rpc, &id, why);
-
-	if (st != DSTACK_OK)
-		return st;
+	if (rpc_chain_id(rpc, &id, why) != DSTACK_OK)
+		return DSTACK_E_MISSING;
 	if (id != c->chain_id)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "ETH_RPC_URL serves chain %llu, host.env says CHAIN_ID "
 		    "%llu",
 		    (unsigned long long)id, (unsigned long long)c->chain_id);
-	st = rpc_code(rpc, c->contract, &code, why);
-	if (st != DSTACK_OK)
-		return st;
+	if (rpc_code(rpc, c->contract, &code, why) != DSTACK_OK)
+		return DSTACK_E_MISSING;
 	if (code.len == 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "CONTRACT has no code on chain %llu; check the address",

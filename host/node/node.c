@@ -415,6 +415,10 @@ node_run(const struct node_options *o, struct why *why)
 	n.why = why;
 	n.base = event_base_new();
 	n.rpc = rpc_new(o->cfg->rpc_url);
+	if (n.rpc != NULL)
+		rpc_limit(n.rpc, &(struct rpc_limits){
+		    .max_fee = o->cfg->max_fee_gwei * UINT64_C(1000000000),
+		    .max_gas = o->cfg->max_gas });
 	enum dstack_status st = n.base == NULL || n.rpc == NULL
 	    ? why_set(why, DSTACK_E_NOMEM, "no memory")
 	    : start(&n, why);

@@ -122,6 +122,9 @@ route_transact(struct router *r, const char *what, const struct wr *call,
 		    "%s: the contract refuses: %s", what, name);
 	json_decref(receipt->logs);
 	receipt->logs = NULL;
+	/* too dear just now is not the fault of what the guest asks */
+	if (st == DSTACK_E_LIMIT)
+		st = DSTACK_E_MISSING;
 	if (st == DSTACK_OK)
 		route_say(r, ""); /* the next failure is a new one */
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", what);

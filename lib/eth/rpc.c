@@ -69,9 +69,9 @@ scan(const char *p, size_t n, struct why *why)
 	return DSTACK_OK;
 }
 
-enum dstack_status
-eth_rpc_result(
-    const void *text, size_t len, json_t **result, struct why *why)
+/* Text to JSON, within its bounds. */
+static enum dstack_status
+parse(const void *text, size_t len, json_t **out, struct why *why)
 {
 	json_error_t err;
 	if (len > ETH_RPC_MAX)
@@ -83,12 +83,18 @@ eth_rpc_result(
 	enum dstack_status st = scan(text, len, why);
 	if (st != DSTACK_OK)
 		return st;
-	AUTO_JSON json_t *all = json_loadb(text, len, JSON_REJECT_DUPLICATES,
-	    &err);
-	if (all == NULL)
+	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
+	if (*out == NULL)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "JSON-RPC answer is no JSON: %.100s at byte %d", err.text,
 		    err.position);
+	return DSTACK_OK;
+}
+
+/* The result of one answer object; a new reference. */
+static enum dstack_status
+result_of(const json_t *all, json_int_t want, json_t **result, struct why *why)
+{
 	const char *version =
 	    json_string_value(json_object_get(all, "jsonrpc"));
 	const json_t *id = json_object_get(all, "id");
@@ -103,7 +109,7 @@ eth_rpc_result(
 		    "the chain's node answers: %.160s",
 		    m != NULL ? m : "an error without a message");
 	}
-	if (!json_is_integer(id) || json_integer_value(id) != JSONRPC_ID)
+	if (!json_is_integer(id) || json_integer_value(id) != want)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "JSON-RPC answer is for another request");
 	json_t *r = json_object_get(all, "result");
@@ -112,6 +118,73 @@ eth_rpc_result(
 		    "JSON-RPC answer has neither result nor error");
 	*result = json_incref(r);
 	return DSTACK_OK;
+}
+
+enum dstack_status
+eth_rpc_result(
+    const void *text, size_t len, json_t **result, struct why *why)
+{
+	AUTO_JSON json_t *all = NULL;
+	enum dstack_status st = parse(text, len, &all, why);
+	return st != DSTACK_OK ? st : result_of(all, JSONRPC_ID, result, why);
+}
+
+enum dstack_status
+eth_rpc_batch_request(struct wr *w, const struct eth_rpc_ask *ask, size_t n)
+{
+	wr_str(w, "[");
+	for (size_t i = 0; i < n; i++) {
+		AUTO_JSON json_t *req = json_pack("{s:s, s:I, s:s, s:O}",
+		    "jsonrpc", "2.0", "id", (json_int_t)i + JSONRPC_ID,
+		    "method", ask[i].method, "params", ask[i].params);
+		AUTO_FREE char *text =
+		    req != NULL ? json_dumps(req, JSON_COMPACT) : NULL;
+		if (text == NULL)
+			return DSTACK_E_NOMEM;
+		wr_fmt(w, "%s", i == 0 ? "" : ",");
+		wr_str(w, text);
+	}
+	wr_str(w, "]");
+	return wr_status(w);
+}
+
+/* The answer with this id, wherever the server put it; NULL: none. */
+static const json_t *
+with_id(const json_t *all, json_int_t id)
+{
+	size_t i = 0;
+	json_t *o = NULL;
+	json_array_foreach (all, i, o) {
+		const json_t *v = json_object_get(o, "id");
+		if (json_is_integer(v) && json_integer_value(v) == id)
+			return o;
+	}
+	return NULL;
+}
+
+enum dstack_status
+eth_rpc_batch_results(const void *text, size_t len, struct eth_rpc_ask *ask,
+    size_t n, struct why *why)
+{
+	AUTO_JSON json_t *all = NULL;
+	enum dstack_status st = parse(text, len, &all, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (!json_is_array(all))
+		return why_set(why, DSTACK_E_MISSING,
+		    "the chain's node does not answer batches");
+	for (size_t i = 0; i < n && st == DSTACK_OK; i++) {
+		json_int_t id = (json_int_t)i + JSONRPC_ID;
+		const json_t *o = with_id(all, id);
+		if (o == NULL)
+			st = why_set(why, DSTACK_E_FORMAT,
+			    "the chain's node left part of a batch out");
+		else
+			st = result_of(o, id, &ask[i].result, why);
+		if (st != DSTACK_OK)
+			(void)why_wrap(why, st, "%s", ask[i].method);
+	}
+	return st;
 }
 
 /* The digits behind "0x", and nothing but digits; or NULL. */

@@ -34,6 +34,22 @@ DSTACK_CHECKED enum dstack_status eth_rpc_result(
     const void *text, size_t len, json_t **result, struct why *why);
 
 /*
+ * Several calls in one message (JSON-RPC 2.0, section 6). params are
+ * borrowed; result is NULL before and a new reference of the caller's after,
+ * also of those that came before one that failed.
+ * DSTACK_E_MISSING: the server answers no array: ask one by one.
+ */
+struct eth_rpc_ask {
+	const char *method;
+	json_t *params;
+	json_t *result;
+};
+DSTACK_CHECKED enum dstack_status eth_rpc_batch_request(
+    struct wr *w, const struct eth_rpc_ask *ask, size_t n);
+DSTACK_CHECKED enum dstack_status eth_rpc_batch_results(const void *text,
+    size_t len, struct eth_rpc_ask *ask, size_t n, struct why *why);
+
+/*
  * "0x" quantities without leading zeros, and data of exact or bounded length.
  * v may be NULL (no such member): DSTACK_E_FORMAT, as for any other type.
  */

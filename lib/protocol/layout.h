@@ -92,7 +92,7 @@ enum km_platform_mode {
 enum km_listed {
 	KM_LISTED_NO = 0,
 	KM_LISTED_ALLOWED = 1,
-	KM_LISTED_DENIED = 2, /* for ever */
+	KM_LISTED_DENIED = 2, /* the pauser's: until the owner takes it back */
 };
 
 /* mapping(bytes32 requestId => one word) */
@@ -171,6 +171,9 @@ enum km_request_state {
 #define KM_FN_CLOSE_EPOCH "closeEpoch(uint64)"
 #define KM_FN_ALLOW_PLATFORM "allowPlatform(bytes32)"
 #define KM_FN_DENY_PLATFORM "denyPlatform(bytes32)"
+#define KM_FN_ALLOW_TUPLE_AGAIN "allowTupleAgain(uint64,bytes32)"
+#define KM_FN_ALLOW_ADVISORY_AGAIN "allowAdvisoryAgain(uint64,bytes32)"
+#define KM_FN_ALLOW_PLATFORM_AGAIN "allowPlatformAgain(bytes32)"
 #define KM_FN_DENY_TUPLE "denyTuple(uint64,bytes32)"
 #define KM_FN_DENY_ADVISORY "denyAdvisory(uint64,bytes32)"
 #define KM_FN_PROPOSE_APP "proposeApp(bytes32,bytes32,string,uint64,uint64)"
@@ -206,6 +209,7 @@ enum km_request_state {
  */
 #define KM_EV_ONBOARDED "Onboarded(bytes32," KM_T_ONBOARD ",bytes,bytes)"
 /* topic 1 digest; data: string name, version, notBefore */
+#define KM_EV_TUPLE_SET "TupleSet(uint64,bytes32,uint8)"
 #define KM_EV_CONTAINER_CHANGED "ContainerChanged(string,bytes32,uint64,uint64)"
 
 /* Typed data (EIP-712), as signed by guests. */

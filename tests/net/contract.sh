@@ -73,6 +73,11 @@ show=$(contract show --json "${on[@]}")
 [ "$(echo "$show" | jq -c '[.epoch.state, .epoch.policy.platformMode, .ct, .noticePeriod, .app]')" = '["open",3,"onchain",0,null]' ]
 [ "$(echo "$show" | jq -r .owner)" = "$owner" ]
 echo "ok an epoch is opened and shown"
+refused 1 'epoch 0 is open and has no key yet' open-epoch --bootstrapper "$owner" --platforms open "${on[@]}"
+refused 1 'already allowed in epoch 0' allow-tuple "$tuple" "${on[@]}"
+[ "$(contract show --tuples --json "${on[@]}" | jq -c .tuples)" = "[{\"epoch\":0,\"tuple\":\"0x${tuple#0x}\",\"allowed\":true}]" ]
+contract show --tuples "${on[@]}" | grep -q "tuple: 0x${tuple#0x}"
+echo "ok a second epoch and a tuple twice are refused with the reason, and tuples are listed"
 
 name=localhost/an-app-with-a-name-of-more-than-31-characters
 contract propose --name "$name" --digest "sha256:$digest" "${on[@]}" >/dev/null
@@ -167,6 +172,13 @@ if by_other unpause 2>"$work/out"; then echo "not ok: the pauser unpauses"; exit
 grep -q NotOwner "$work/out"
 contract unpause "${on[@]}" >/dev/null
 echo "ok another pauser, who can stop and not start"
+by_other deny-tuple "$tuple" "${on[@]}" >/dev/null
+[ "$(contract show --tuples --json "${on[@]}" | jq -c '.tuples[0].allowed')" = false ]
+contract allow-tuple-again "$tuple" "${on[@]}" >/dev/null
+[ "$(contract show --tuples --json "${on[@]}" | jq -c '.tuples[0].allowed')" = true ]
+refused 1 BadValue allow-tuple-again "$tuple" "${on[@]}"
+refused 1 TooFar raise-floors --min-eval 4000 "${on[@]}"
+echo "ok the owner takes back what the pauser denied; floors do not leap"
 call=$(contract transfer-ownership "$other" --calldata --json "${on[@]}")
 [ "$(echo "$call" | jq -r .data)" = "$("$cast" calldata 'transferOwnership(address)' "$other")" ]
 [ "$(echo "$call" | jq -r .to)" = "$km" ]

@@ -106,6 +106,8 @@ start_anvil(void)
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", p);
 	assert_int_equal(proc_start(argv, -1, false, &anvil, NULL), DSTACK_OK);
 	rpc = rpc_new(url);
+	/* the contract is created here */
+	rpc_limit(rpc, &(struct rpc_limits){ .max_gas = 1u << 24 });
 	for (int i = 0; rpc_chain_id(rpc, &id, NULL) != DSTACK_OK; i++) {
 		assert_true(i < 600);
 		proc_pause_ms(50);
