@@ -112,8 +112,34 @@ guest_status(const char *control)
 	return v != NULL ? v : json_null();
 }
 
+/* The account that pays for the node, and what it has: wei, as text. */
+static void
+payer(json_t *o, const char *state, const char *config, struct rpc *rpc)
+{
+	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
+	char path[160];
+	char account[43];
+	json_t *wei = NULL;
+
+	(void)snprintf(path, sizeof(path), "%s/host.env", state);
+	if (config_load(config != NULL ? config : path, &c, NULL) !=
+	    DSTACK_OK)
+		return;
+	eip55(c.submitter, account);
+	(void)json_object_set_new(o, "payer", json_string(account));
+	if (rpc != NULL &&
+	    rpc_call(rpc, "eth_getBalance",
+	        json_pack("[s,s]", account, "latest"), &wei, NULL) ==
+	        DSTACK_OK &&
+	    json_is_string(wei))
+		(void)json_object_set_new(o, "balance", json_incref(wei));
+	json_decref(wei);
+}
+
+/* config: of the node, where it is not STATE/host.env; rpc NULL: not asked. */
 static json_t *
-node_json(const char *state, const char *host_volume, unsigned i)
+node_json(const char *state, const char *host_volume, const char *config,
+    struct rpc *rpc, unsigned i)
 {
 	char domain[NETCFG_DOMAIN_MAX + 1];
 	struct node_status s;
@@ -125,6 +151,9 @@ node_json(const char *state, const char *host_volume, unsigned i)
 	    s.https, "control", s.control);
 	if (o == NULL)
 		return NULL;
+	if (s.said[0] != '\0')
+		(void)json_object_set_new(o, "waits", json_string(s.said));
+	payer(o, state, config, rpc);
 	if (s.failed[0] != '\0')
 		(void)json_object_set_new(o, "failed", json_string(s.failed));
 	if (!s.alive)
@@ -139,11 +168,11 @@ node_json(const char *state, const char *host_volume, unsigned i)
 	return o;
 }
 
+/* The contract's part. What the machine itself knows is told without it. */
 static enum dstack_status
-contract_json(
-    const char *url, const uint8_t at[static 20], json_t *o, struct why *why)
+contract_json(struct rpc *rpc, const char *url, const uint8_t at[static 20],
+    json_t *o, struct why *why)
 {
-	AUTO_RPC struct rpc *rpc = rpc_new(url);
 	struct gov gov = { .rpc = rpc };
 	struct gov_view v;
 	char contract[43];
@@ -153,10 +182,14 @@ contract_json(
 		return DSTACK_E_NOMEM;
 	memset(&v, 0, sizeof(v));
 	memcpy(gov.contract, at, 20);
-	enum dstack_status st = gov_read(&gov, &v, why);
-	if (st != DSTACK_OK)
-		return st;
 	eip55(at, contract);
+	(void)json_object_set_new(o, "contract", json_string(contract));
+	(void)json_object_set_new(o, "rpc", json_string(url));
+	enum dstack_status st = gov_read(&gov, &v, why);
+	if (st != DSTACK_OK) {
+		(void)json_object_set_new(o, "chain", json_string(why->text));
+		return st;
+	}
 	eip55(v.epoch.xpub, xpub);
 	json_t *part = json_pack("{s:s,s:s,s:I,s:s,s:b,s:{s:s,s:o,s:I,s:b}}",
 	    "rpc", url, "contract", contract, "epoch",
@@ -170,24 +203,36 @@ contract_json(
 	return st;
 }
 
+/* Somebody waits for it, but not for ever. */
+static struct rpc *
+patient(const char *url)
+{
+	struct rpc *rpc = rpc_new(url);
+	if (rpc != NULL)
+		rpc_limit(rpc, &(struct rpc_limits){ .patience_ms = 10000 });
+	return rpc;
+}
+
 static enum dstack_status
 of_network(const struct network_info *net, json_t *o, struct why *why)
 {
+	AUTO_RPC struct rpc *rpc = patient(net->rpc);
 	enum dstack_status st =
-	    contract_json(net->rpc, net->contract, o, why);
+	    contract_json(rpc, net->rpc, net->contract, o, why);
 	json_t *nodes = json_array();
 
 	(void)json_object_set_new(o, "pid", json_integer(net->pid));
 	(void)json_object_set_new(o, "ca", json_string(net->ca_file));
 	(void)json_object_set_new(o, "nodes", nodes);
-	for (unsigned i = 0; i < net->nodes && st == DSTACK_OK; i++) {
+	for (unsigned i = 0; i < net->nodes; i++) {
 		char state[128];
 		char host_volume[160];
 		(void)snprintf(state, sizeof(state), "%s/node%u", net->dir, i);
 		(void)snprintf(host_volume, sizeof(host_volume),
 		    "%s/host_volume", state);
 		(void)json_array_append_new(
-		    nodes, node_json(state, host_volume, i));
+		    nodes, node_json(state, host_volume, NULL,
+		               st == DSTACK_OK ? rpc : NULL, i));
 	}
 	return st;
 }
@@ -198,15 +243,16 @@ of_config(const char *path, json_t *o, struct why *why)
 	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
 	enum dstack_status st = config_load(path, &c, why);
 
-	if (st == DSTACK_OK)
-		st = contract_json(c.rpc_url, c.contract, o, why);
 	if (st != DSTACK_OK)
 		return st;
+	AUTO_RPC struct rpc *rpc = patient(c.rpc_url);
+	st = contract_json(rpc, c.rpc_url, c.contract, o, why);
 	/* the provider's key may be in its URL */
 	(void)json_object_del(o, "rpc");
 	(void)json_object_set_new(o, "nodes",
-	    json_pack("[o]", node_json(c.state, c.host_volume, c.index)));
-	return DSTACK_OK;
+	    json_pack("[o]", node_json(c.state, c.host_volume, path,
+	                         st == DSTACK_OK ? rpc : NULL, c.index)));
+	return st;
 }
 
 static const char *
@@ -225,13 +271,20 @@ print_node(const json_t *n)
 	const json_t *app = json_object_get(guest, "app");
 	const json_t *vol = json_object_get(n, "volume");
 
-	printf("node %-4" JSON_INTEGER_FORMAT " %s, %s, %s, %s\n",
+	bool alive = json_is_true(json_object_get(n, "alive"));
+
+	printf("node %-4" JSON_INTEGER_FORMAT " %s%s, %s, %s\n",
 	    json_integer_value(json_object_get(n, "index")),
-	    json_is_true(json_object_get(n, "alive")) ? "up" : "DOWN",
-	    str(n, "phase"), str(n, "guest"), str(n, "https"));
+	    alive ? "up, " : "DOWN, last seen at phase ", str(n, "phase"),
+	    str(n, "guest"), str(n, "https"));
+	if (json_object_get(n, "payer") != NULL)
+		printf("  payer       %s, %s wei\n", str(n, "payer"),
+		    str(n, "balance"));
+	if (alive && json_object_get(n, "waits") != NULL)
+		printf("  waits       %s\n", str(n, "waits"));
 	if (json_object_get(n, "failed") != NULL)
 		printf("  failed      %s\n", str(n, "failed"));
-	if (!json_is_true(json_object_get(n, "alive")))
+	if (!alive)
 		return;
 	printf("  address     %s, %s\n", str(guest, "node"),
 	    str(guest, "state"));
@@ -257,6 +310,12 @@ print_people(const json_t *o)
 
 	printf("contract  %s on %s%s\n", str(o, "contract"), str(o, "rpc"),
 	    paused ? ", PAUSED" : "");
+	if (json_object_get(o, "chain") != NULL) {
+		printf("chain     NOT READ: %s\n", str(o, "chain"));
+		for (size_t i = 0; i < json_array_size(nodes); i++)
+			print_node(json_array_get(nodes, i));
+		return;
+	}
 	printf("epoch     %" JSON_INTEGER_FORMAT ", xPub %s\n",
 	    json_integer_value(json_object_get(o, "epoch")), str(o, "xPub"));
 	printf("app       %s version %" JSON_INTEGER_FORMAT " %s%s\n",
@@ -304,7 +363,8 @@ cmd_status(int argc, char **argv)
 		st = of_config(config, o, &why);
 	else if (st == DSTACK_OK)
 		st = of_network(&net, o, &why);
-	if (st != DSTACK_OK) {
+	/* what is known is shown, and the exit says that it is not all */
+	if (st != DSTACK_OK && json_object_size(o) == 0) {
 		json_decref(o);
 		return cmd_fail("status", st, &why);
 	}
@@ -315,5 +375,5 @@ cmd_status(int argc, char **argv)
 		print_people(o);
 	}
 	json_decref(o);
-	return EXIT_YES;
+	return st == DSTACK_OK ? EXIT_YES : EXIT_UNDECIDED;
 }

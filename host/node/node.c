@@ -63,6 +63,45 @@ write_status(struct node *n)
 	n->unwritten = n->unwritten || why.text[0] != '\0';
 }
 
+/* Is the console's line a role's, as "replicatoor: …"? */
+static bool
+of_role(const char *line)
+{
+	static const char *const roles[] = { "init", "keyd", "replicatoor",
+		"verifier", "volume", "kubernethes", "unstoppable-tls",
+		"guest-service", "hostlink", "tee" };
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		size_t k = strlen(roles[i]);
+		if (strncmp(line, roles[i], k) == 0 && line[k] == ':')
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What a node says before it serves is what it waits for: on the first
+ * screen, and in its status until the next phase.
+ */
+static void
+role_said(struct node *n)
+{
+	static const char serving[] = "serving";
+	bool joined = n->status.at_ms[NODE_ONBOARDED] != 0;
+	if (strcmp(n->status.phase, serving) == 0 || !of_role(n->line) ||
+	    strcmp(n->status.said, n->line) == 0)
+		return;
+	/* what this host answered it was said here before */
+	if (strstr(n->line, ": host /") == NULL)
+		log_line("guest: %s", n->line);
+	/* until it has joined, the others wait for the one that joins */
+	if (!joined && (strncmp(n->line, "kubernethes:", 12) == 0 ||
+	                   strncmp(n->line, "volume:", 7) == 0))
+		return;
+	(void)snprintf(
+	    n->status.said, sizeof(n->status.said), "%.255s", n->line);
+	write_status(n);
+}
+
 static void
 on_line(struct node *n)
 {
@@ -74,8 +113,11 @@ on_line(struct node *n)
 	if (strncmp(n->line, "init: ", 6) == 0 &&
 	    strstr(n->line, "; powering off") != NULL)
 		n->parting = true;
-	if (at == NULL)
+	if (at == NULL) {
+		if (!n->parting)
+			role_said(n);
 		return;
+	}
 	at += sizeof(mark) - 1;
 	for (size_t i = 0; i < NODE_PHASES; i++) {
 		size_t k = strlen(node_phases[i]);
@@ -84,6 +126,7 @@ on_line(struct node *n)
 		    n->status.at_ms[i] != 0)
 			continue;
 		n->status.at_ms[i] = proc_now_ms();
+		n->status.said[0] = '\0';
 		(void)snprintf(n->status.phase, sizeof(n->status.phase), "%s",
 		    node_phases[i]);
 		log_line("phase %s", node_phases[i]);

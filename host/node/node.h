@@ -37,6 +37,7 @@ DSTACK_CHECKED enum dstack_status node_run(
 
 /* A node's state as node.json has it. */
 #define NODE_PHASES 6
+#define NODE_ONBOARDED 3 /* index in node_phases */
 struct node_status {
 	int pid;
 	bool alive; /* is that process still there? */
@@ -46,6 +47,7 @@ struct node_status {
 	char control[80];
 	char service[80];
 	char guest[8];               /* "kvm", "tcg", "tdx", "no-vm" */
+	char said[256];              /* a role's last line in this phase, or "" */
 	char failed[256];            /* why it ended, "" otherwise */
 };
 /* "boot", "bootstrap", "register", "onboarded", "volume", "serving" */

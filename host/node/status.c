@@ -29,10 +29,10 @@ node_status_write(
 		if (s->at_ms[i] != 0)
 			(void)json_object_set_new(at, node_phases[i],
 			    json_integer((json_int_t)s->at_ms[i]));
-	json_t *o = json_pack("{s:i,s:s,s:o,s:s,s:s,s:s,s:s,s:s}", "pid",
+	json_t *o = json_pack("{s:i,s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:s}", "pid",
 	    s->pid, "phase", s->phase, "at_ms", at, "https", s->https,
 	    "control", s->control, "service", s->service, "guest", s->guest,
-	    "failed", s->failed);
+	    "said", s->said, "failed", s->failed);
 	(void)snprintf(path, sizeof(path), "%s/node.json", state_dir);
 	(void)snprintf(temp, sizeof(temp), "%s/node.json.new", state_dir);
 	errno = ENOMEM;
@@ -89,6 +89,7 @@ node_status_read(
 	text(o, "control", out->control, sizeof(out->control));
 	text(o, "service", out->service, sizeof(out->service));
 	text(o, "guest", out->guest, sizeof(out->guest));
+	text(o, "said", out->said, sizeof(out->said));
 	text(o, "failed", out->failed, sizeof(out->failed));
 	json_decref(o);
 	return DSTACK_OK;
