@@ -307,7 +307,7 @@ an_answer_that_was_cut_short_is_asked_for_again(void **state)
 		HEAD("200 OK", "Content-Length: 400\r\n") "{\"jsonrpc\":", YES,
 		NULL };
 	static const char *const garbled[] = {
-		HEAD("200 OK", "") "{\"jsonrpc\":\"2.0\",\"id\":1,\"resul",
+		HEAD("200 OK", "") "{\"jsonrpc\":\"2.0\",\"id\":1,\"res",
 		YES, NULL };
 	static const char *const always[] = {
 		HEAD("200 OK", "") "<html>busy</html>", NULL };
