@@ -5,16 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "host/vm/vm.h"
 #include "host/vm/acpi.h"
 
-#define STOP_MS 3000
+#define STOP_MS 3000 /* for QEMU itself */
 
 static const char usage[] =
     "usage: dstack vm start --image DIR --run DIR --link SOCKET --tee SOCKET\n"
@@ -22,7 +24,7 @@ static const char usage[] =
     "           [--vcpus N] [--accel auto|kvm|tcg|tdx] [--netcfg FILE]\n"
     "           [--firmware FILE] [--quote-service CID:PORT|PATH]\n"
     "           [--machine TYPE] [--print]\n"
-    "       dstack vm stop --run DIR\n"
+    "       dstack vm stop --run DIR [--now]\n"
     "       dstack vm logs --run DIR\n"
     "       dstack vm acpi --out DIR [--memory MIB] [--vcpus N]\n"
     "           [--firmware FILE] [--machine TYPE] [--phys-bits N]\n"
@@ -32,7 +34,7 @@ static const char usage[] =
 enum opt {
 	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
 	O_MEMORY, O_VCPUS, O_ACCEL, O_NETCFG, O_FIRMWARE, O_QUOTE, O_PRINT,
-	O_MACHINE, O_OUT, O_NO_DISK, O_BITS,
+	O_MACHINE, O_OUT, O_NO_DISK, O_BITS, O_NOW,
 };
 
 static bool
@@ -56,9 +58,14 @@ accel(const char *text, enum vm_accel *out)
 	return false;
 }
 
+/* What is no part of a vm_config. */
+struct more {
+	bool print, now;
+	const char *out;
+};
+
 static bool
-options(int argc, char **argv, struct vm_config *c, bool *print,
-    const char **out)
+options(int argc, char **argv, struct vm_config *c, struct more *m)
 {
 	static const struct option lopt[] = {
 		{ "image", 1, NULL, O_IMAGE }, { "run", 1, NULL, O_RUN },
@@ -72,7 +79,8 @@ options(int argc, char **argv, struct vm_config *c, bool *print,
 		{ "machine", 1, NULL, O_MACHINE }, { "out", 1, NULL, O_OUT },
 		{ "no-disk", 0, NULL, O_NO_DISK },
 		{ "phys-bits", 1, NULL, O_BITS },
-		{ "print", 0, NULL, O_PRINT }, { NULL, 0, NULL, 0 },
+		{ "print", 0, NULL, O_PRINT }, { "now", 0, NULL, O_NOW },
+		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long n = 0;
 	bool ok = true;
@@ -88,9 +96,10 @@ options(int argc, char **argv, struct vm_config *c, bool *print,
 		case O_NETCFG: c->netcfg = optarg; break;
 		case O_FIRMWARE: c->firmware = optarg; break;
 		case O_QUOTE: c->quote_socket = optarg; break;
-		case O_PRINT: *print = true; break;
+		case O_PRINT: m->print = true; break;
+		case O_NOW: m->now = true; break;
 		case O_MACHINE: c->machine = optarg; break;
-		case O_OUT: *out = optarg; break;
+		case O_OUT: m->out = optarg; break;
 		case O_NO_DISK: c->disk = NULL; break;
 		case O_ACCEL: ok = ok && accel(optarg, &c->accel); break;
 		case O_BITS:
@@ -186,11 +195,11 @@ acpi(int argc, char **argv)
 	struct vm_config c = { .disk = "disk" };
 	AUTO_VM_ACPI struct vm_acpi a = { .tables = { NULL } };
 	struct why why = { "" };
-	const char *out = NULL;
-	bool print = false;
+	struct more m = { .out = NULL };
 
-	if (!options(argc, argv, &c, &print, &out) || out == NULL)
+	if (!options(argc, argv, &c, &m) || m.out == NULL)
 		return cmd_usage(usage);
+	const char *out = m.out;
 	enum dstack_status st = vm_acpi_read(NULL, &c, &a, &why);
 	if (st == DSTACK_OK && mkdir(out, 0755) != 0 && errno != EEXIST)
 		st = why_set(
@@ -204,14 +213,34 @@ acpi(int argc, char **argv)
 	return st == DSTACK_OK ? EXIT_YES : cmd_fail("vm", st, &why);
 }
 
+/* In order, unless that takes too long or is not wanted. */
+static int
+stop(const char *run_dir, bool now)
+{
+	struct why why = { "" };
+	struct vm vm;
+	enum dstack_status st = vm_find(run_dir, &vm, &why);
+
+	if (st != DSTACK_OK)
+		return cmd_fail("vm", st, &why);
+	if (!now && vm_ask_stop(&vm)) {
+		struct pollfd p = { .fd = vm.pidfd, .events = POLLIN };
+		if (poll(&p, 1, VM_STOP_MS) != 1)
+			log_line("the guest does not stop in %d s: it is cut "
+				 "off", VM_STOP_MS / 1000);
+	}
+	vm_stop(&vm, STOP_MS);
+	return EXIT_YES;
+}
+
 int
 cmd_vm(int argc, char **argv)
 {
 	struct vm_config c = { .image_dir = NULL };
 	struct why why = { "" };
-	bool print = false, kvm = false;
+	struct more m = { .out = NULL };
+	bool kvm = false;
 	const char *sub = argc > 1 ? argv[1] : "";
-	const char *out = NULL;
 
 	if (strcmp(sub, "acpi") == 0)
 		return acpi(argc - 1, argv + 1);
@@ -223,23 +252,17 @@ cmd_vm(int argc, char **argv)
 			printf("no KVM: %s\n", why.text);
 		return EXIT_YES;
 	}
-	if (argc < 2 || !options(argc - 1, argv + 1, &c, &print, &out) ||
+	if (argc < 2 || !options(argc - 1, argv + 1, &c, &m) ||
 	    c.run_dir == NULL)
 		return cmd_usage(usage);
 	if (strcmp(sub, "start") == 0) {
 		if (c.control_port == 0 || c.https_port == 0)
 			return cmd_usage(usage);
-		return start(&c, print);
+		return start(&c, m.print);
 	}
 	if (strcmp(sub, "logs") == 0)
 		return logs(c.run_dir);
-	if (strcmp(sub, "stop") == 0) {
-		struct vm vm;
-		enum dstack_status st = vm_find(c.run_dir, &vm, &why);
-		if (st != DSTACK_OK)
-			return cmd_fail("vm", st, &why);
-		vm_stop(&vm, STOP_MS);
-		return EXIT_YES;
-	}
+	if (strcmp(sub, "stop") == 0)
+		return stop(c.run_dir, m.now);
 	return cmd_usage(usage);
 }

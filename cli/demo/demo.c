@@ -46,7 +46,7 @@ static void
 on_signal(int sig)
 {
 	(void)sig;
-	ended = 1;
+	ended++;
 }
 
 static unsigned
@@ -373,7 +373,7 @@ cmd_demo(int argc, char **argv)
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGHUP, &sa, NULL);
 	enum dstack_status st = run(&d, timeout_s, &why);
-	demo_teardown(&d);
+	demo_teardown(&d, &ended);
 	network_forget(d.dir);
 	return st == DSTACK_OK ? EXIT_YES : cmd_fail("demo", st, &why);
 }

@@ -4,6 +4,7 @@
 #define CLI_DEMO_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,7 +66,10 @@ DSTACK_CHECKED enum dstack_status demo_start_node(
     struct demo *d, unsigned i, struct why *why);
 /* A thread that answers the guests' certificate requests. */
 DSTACK_CHECKED enum dstack_status demo_certs(struct demo *d, struct why *why);
-/* Ends all that was started, by process id. Safe at any time. */
-void demo_teardown(struct demo *d);
+/*
+ * Ends all that was started, by process id, nodes in order (VM_STOP_MS). Safe
+ * at any time. When *signals, a count, goes up meanwhile they end at once.
+ */
+void demo_teardown(struct demo *d, const volatile sig_atomic_t *signals);
 
 #endif

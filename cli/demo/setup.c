@@ -21,12 +21,14 @@
 #include "eth/rpc.h"
 #include "host/acme/acme.h"
 #include "host/base/proc.h"
+#include "host/vm/vm.h"
 #include "protocol/netcfg.h"
 #include "protocol/statements.h"
 
 #define ANVIL "tools/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 #define START_MS 60000u
 #define STOP_MS 8000u
+#define NODE_MS (VM_STOP_MS + STOP_MS) /* node run has its own limit below it */
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *f)
@@ -468,15 +470,46 @@ demo_certs(struct demo *d, struct why *why)
 	return DSTACK_OK;
 }
 
-void
-demo_teardown(struct demo *d)
+/* To all of them, or they would end one after the other. */
+static void
+tell_nodes(const struct demo *d)
 {
 	for (unsigned i = 0; i < d->count; i++)
 		if (d->node[i].pid > 0)
 			(void)kill(d->node[i].pid, SIGTERM);
-	atomic_store(&d->certs_stop, true);
+}
+
+/* Each in its own order; a signal that comes meanwhile is the second one. */
+static void
+stop_nodes(struct demo *d, const volatile sig_atomic_t *signals)
+{
+	const int before = *signals;
+	uint64_t end = proc_now_ms() + NODE_MS;
+	bool left = true, hasty = false;
+	int status = 0;
+
+	tell_nodes(d);
+	while (left && proc_now_ms() < end) {
+		left = false;
+		for (unsigned i = 0; i < d->count; i++)
+			left = (d->node[i].pid > 0 &&
+				   !proc_ended(&d->node[i].pid, &status)) ||
+			    left;
+		if (!hasty && *signals > before) {
+			hasty = true;
+			tell_nodes(d);
+		}
+		proc_pause_ms(left ? 10 : 0);
+	}
 	for (unsigned i = 0; i < d->count; i++)
-		proc_stop(&d->node[i].pid, STOP_MS);
+		proc_stop(&d->node[i].pid, 0);
+}
+
+void
+demo_teardown(struct demo *d, const volatile sig_atomic_t *signals)
+{
+	atomic_store(&d->certs_stop, true);
+	stop_nodes(d, signals);
 	if (d->certs_run)
 		(void)pthread_join(d->certs, NULL);
 	d->certs_run = false;

@@ -93,6 +93,15 @@ cgroup_prepare(const char *root, struct why *why)
 	return DSTACK_OK;
 }
 
+void
+cgroup_kill(const char *root)
+{
+	char group[PATH_LEN];
+
+	(void)snprintf(group, sizeof(group), "%s/" CGROUP_APPS, root);
+	(void)put(group, "cgroup.kill", "1");
+}
+
 bool
 cgroup_there(const char *root)
 {

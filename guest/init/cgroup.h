@@ -35,6 +35,9 @@ uint64_t cgroup_available(const char *meminfo);
 DSTACK_CHECKED enum dstack_status cgroup_prepare(
     const char *root, struct why *why);
 
+/* Kill every process of every app, whoever started it. */
+void cgroup_kill(const char *root);
+
 /* Are there groups to use? */
 bool cgroup_there(const char *root);
 /*

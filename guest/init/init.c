@@ -27,6 +27,7 @@
 #include "guest/base/ipc.h"
 #include "guest/init/modules.h"
 #include "guest/init/netlink.h"
+#include "guest/init/stop.h"
 #include "guest/init/supervise.h"
 
 #define TEE_EXTEND 4
@@ -52,6 +53,22 @@ struct no_vm {
 };
 
 /* --- what a VM gives -------------------------------------------------- */
+
+/* The host's way to ask for the end: the port says SIGIO when it has a byte. */
+static int
+stop_port(void)
+{
+	int fd = -1, flags;
+
+	if (boot_port("dstack.stop", 0, &fd, NULL) != DSTACK_OK)
+		return -1; /* such a host can only cut the power */
+	fd = plan_high(fd);
+	flags = fcntl(fd, F_GETFL);
+	if (fcntl(fd, F_SETOWN, getpid()) != 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK | O_ASYNC) != 0)
+		log_line("dstack.stop: %s", strerror(errno));
+	return fd;
+}
 
 static enum dstack_status
 vm_devices(struct plan *p, struct why *why)
@@ -174,14 +191,17 @@ host_devices(struct plan *p, const struct no_vm *o, struct why *why)
 	return st;
 }
 
-static pid_t inner;
+static volatile pid_t inner;
+static volatile sig_atomic_t asked;
 
+/* Once: in order. Twice: at once, with all that run below it. */
 static void
 end_inner(int sig)
 {
 	(void)sig;
 	if (inner > 0)
-		(void)kill(inner, SIGKILL);
+		(void)kill(inner, asked ? SIGKILL : SIGTERM);
+	asked = 1;
 }
 
 /*
@@ -193,6 +213,7 @@ static bool
 enter_namespaces(int *status, struct why *why)
 {
 	struct sigaction sa = { .sa_handler = end_inner };
+	sigset_t set;
 	int s = 0;
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID) != 0) {
@@ -201,6 +222,14 @@ enter_namespaces(int *status, struct why *why)
 		*status = 1;
 		return false;
 	}
+	/*
+	 * Blocked until there is somebody to pass it on to, who keeps it
+	 * blocked until signals() takes it.
+	 */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGINT, &sa, NULL);
 	inner = fork();
@@ -210,6 +239,7 @@ enter_namespaces(int *status, struct why *why)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		return true;
 	}
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 	while (inner > 0 && waitpid(inner, &s, 0) < 0 && errno == EINTR)
 		;
 	/* killed from outside is how a host ends it: no failure */
@@ -337,6 +367,7 @@ signals(int *sigfd, struct why *why)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGIO);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	*sigfd = plan_high(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (*sigfd < 0)
@@ -354,10 +385,14 @@ run(struct init *in, struct why *why)
 		st = start_roles(in, why);
 	if (st == DSTACK_OK && !in->plan.no_vm)
 		st = vm_late_modules(&in->watch, why);
+	if (st == DSTACK_OK && !in->plan.no_vm)
+		in->watch.stop = stop_port();
 	if (st == DSTACK_OK) {
 		watch_phase("boot");
 		st = watch_run(&in->watch, in->sigfd, why);
 	}
+	/* whatever ended it: an app that runs is not to lose what it has */
+	stop_in_order(&in->watch, in->sigfd, !in->plan.no_vm);
 	return st;
 }
 
@@ -409,6 +444,7 @@ init_main(int argc, char **argv)
 
 	plan_init(&in.plan);
 	in.watch.plan = &in.plan;
+	in.watch.stop = -1;
 	for (int r = 0; r < ROLE_COUNT; r++)
 		in.watch.child[r].log = -1;
 	in.plan.no_vm = !vm;
@@ -444,7 +480,6 @@ init_main(int argc, char **argv)
 		st = run(&in, &why);
 	if (vm)
 		power_off(&why);
-	if (st != DSTACK_OK)
-		log_line("%s", why.text);
+	log_line("%s", why.text);
 	return st == DSTACK_OK ? 0 : 1;
 }

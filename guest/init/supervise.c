@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What comes in: packets of the roles on their edges (foreign to init as far
+ * as it goes: one byte says what they are, the rest is text), what they write
+ * to their standard error, their exits, SIGTERM of whoever started --no-vm,
+ * and in a VM one byte of the host on the port dstack.stop. One loop waits for
+ * all of them and looks at each role in turn, a bounded part at a time, so
+ * that none can keep init from the others. A role's last packets are read
+ * before its exit is judged: they have the reason.
+ */
 #include "guest/init/supervise.h"
 
 #include <errno.h>
@@ -162,6 +171,8 @@ ended(struct watch *w, enum role r, int status, struct why *why)
 	close_child(w, r);
 	if (st != DSTACK_OK)
 		return st;
+	if (w->ending && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return DSTACK_OK;
 	if ((r == ROLE_REPLICATOOR || r == ROLE_VOLUME) &&
 	    WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		w->child[r].ready = true;
@@ -234,52 +245,108 @@ say_ready(struct watch *w)
 	}
 }
 
+/* Did the host ask, by the port that is there for it? */
+static bool
+port_asks(const struct watch *w)
+{
+	char byte;
+
+	return w->stop >= 0 && read(w->stop, &byte, 1) == 1;
+}
+
+/*
+ * One wait of at most wait_ms and all that is there after it: what roles say,
+ * their packets, their ends, the host's wish. *asked: the end is asked for.
+ */
+static enum dstack_status
+turn(struct watch *w, int sigfd, int wait_ms, bool *asked, struct why *why)
+{
+	struct pollfd p[2 * ROLE_COUNT + 1];
+	struct signalfd_siginfo s;
+
+	for (int r = 0; r < ROLE_COUNT; r++) {
+		p[2 * r].fd = r == 0 ? -1 : w->child[r].log;
+		p[2 * r + 1].fd =
+		    r == 0 ? -1 : w->plan->edge[ROLE_INIT][r];
+		p[2 * r].events = p[2 * r + 1].events = POLLIN;
+		p[2 * r].revents = p[2 * r + 1].revents = 0;
+	}
+	p[2 * ROLE_COUNT] = (struct pollfd){ .fd = sigfd, .events = POLLIN };
+	if (poll(p, 2 * ROLE_COUNT + 1, wait_ms) < 0 && errno != EINTR)
+		return why_set(
+		    why, DSTACK_E_SYS, "poll: %s", strerror(errno));
+	for (int r = 1; r < ROLE_COUNT; r++) {
+		struct child *c = &w->child[r];
+		bool gone = false;
+		enum dstack_status st = DSTACK_OK;
+		if (p[2 * r].revents != 0 && !read_log(c)) {
+			(void)close(c->log);
+			c->log = -1;
+		}
+		if (p[2 * r + 1].revents != 0)
+			st = read_edge(w, (enum role)r, &gone, why);
+		if (st != DSTACK_OK)
+			return st;
+		if (gone) { /* the exit status comes with SIGCHLD */
+			(void)close(w->plan->edge[ROLE_INIT][r]);
+			w->plan->edge[ROLE_INIT][r] = -1;
+		}
+	}
+	if (p[2 * ROLE_COUNT].revents == 0)
+		return DSTACK_OK;
+	/* signals of one kind are told once: look at all that they stand for */
+	while (read(sigfd, &s, sizeof(s)) == (ssize_t)sizeof(s))
+		*asked = *asked || s.ssi_signo == SIGTERM;
+	*asked = *asked || port_asks(w);
+	return reap(w, why);
+}
+
 enum dstack_status
 watch_run(struct watch *w, int sigfd, struct why *why)
 {
-	struct pollfd p[2 * ROLE_COUNT + 1];
+	bool asked = port_asks(w); /* while the roles were started */
 
-	for (;;) {
-		for (int r = 0; r < ROLE_COUNT; r++) {
-			p[2 * r].fd = w->child[r].log;
-			p[2 * r + 1].fd = r == 0
-			    ? -1
-			    : w->plan->edge[ROLE_INIT][r];
-			p[2 * r].events = p[2 * r + 1].events = POLLIN;
-		}
-		p[0].fd = -1;
-		p[2 * ROLE_COUNT] =
-		    (struct pollfd){ .fd = sigfd, .events = POLLIN };
-		if (poll(p, 2 * ROLE_COUNT + 1, -1) < 0 && errno != EINTR)
-			return why_set(why, DSTACK_E_SYS, "poll: %s",
-			    strerror(errno));
-		for (int r = 1; r < ROLE_COUNT; r++) {
-			struct child *c = &w->child[r];
-			bool gone = false;
-			enum dstack_status st = DSTACK_OK;
-			if (p[2 * r].revents != 0 && !read_log(c)) {
-				(void)close(c->log);
-				c->log = -1;
-			}
-			if (p[2 * r + 1].revents != 0)
-				st = read_edge(w, (enum role)r, &gone, why);
-			if (st != DSTACK_OK)
-				return st;
-			if (gone) { /* the exit status comes with SIGCHLD */
-				(void)close(w->plan->edge[ROLE_INIT][r]);
-				w->plan->edge[ROLE_INIT][r] = -1;
-			}
-		}
-		if (p[2 * ROLE_COUNT].revents != 0) {
-			struct signalfd_siginfo s = { 0 };
-			if (read(sigfd, &s, sizeof(s)) != (ssize_t)sizeof(s))
-				continue;
-			if (s.ssi_signo == SIGTERM)
-				return DSTACK_OK;
-			enum dstack_status st = reap(w, why);
-			if (st != DSTACK_OK)
-				return st;
-		}
+	while (!asked) {
+		enum dstack_status st = turn(w, sigfd, -1, &asked, why);
+		if (st != DSTACK_OK)
+			return st;
 		say_ready(w);
 	}
+	return why_set(why, DSTACK_OK, "stopped as the host asked");
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool
+watch_end(struct watch *w, int sigfd, enum role r, int wait_ms)
+{
+	struct child *c = &w->child[r];
+	int64_t end = now_ms() + wait_ms;
+	struct why why = { "" };
+	bool asked = false;
+
+	if (c->pid <= 0)
+		return true;
+	(void)kill(c->pid, SIGTERM);
+	for (;;) {
+		int64_t left = end - now_ms();
+		/* whatever happens to the others now, the end goes on */
+		if (turn(w, sigfd, left > 0 ? (int)left : 0, &asked, &why) !=
+			DSTACK_OK ||
+		    reap(w, &why) != DSTACK_OK)
+			log_line("%s", why.text);
+		if (c->pid <= 0)
+			return true;
+		if (now_ms() >= end)
+			break;
+	}
+	(void)kill(c->pid, SIGKILL);
+	return false;
 }

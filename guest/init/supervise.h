@@ -24,7 +24,9 @@ struct watch {
 	struct plan *plan;
 	struct child child[ROLE_COUNT];
 	pid_t loader; /* loads the modules that can wait; 0: done */
+	int stop;     /* a byte of the host there asks for the end; -1 */
 	bool all_ready;
+	bool ending;  /* roles are asked to end, and may */
 };
 
 /* Start a role and remember it. */
@@ -34,11 +36,18 @@ DSTACK_CHECKED enum dstack_status watch_start(
 DSTACK_CHECKED enum dstack_status watch_ready(
     struct watch *w, enum role r, int wait_ms, struct why *why);
 /*
- * Until a role fails or, with sigfd readable for SIGTERM, the end is asked
- * for (DSTACK_OK). sigfd: signalfd of SIGCHLD and SIGTERM.
+ * Until a role fails or the end is asked for (DSTACK_OK, and why says by
+ * whom): SIGTERM, or a byte on w->stop. sigfd: signalfd of SIGCHLD, SIGTERM
+ * and SIGIO, which w->stop sends.
  */
 DSTACK_CHECKED enum dstack_status watch_run(
     struct watch *w, int sigfd, struct why *why);
+/*
+ * SIGTERM to a role, whose duty's end is its own to make, and SIGKILL if that
+ * takes longer than wait_ms (false). Meanwhile all roles are read as ever;
+ * another's failure is told and changes nothing.
+ */
+bool watch_end(struct watch *w, int sigfd, enum role r, int wait_ms);
 
 /* "dstack: phase NAME t=MS" on the console; MS since the machine started. */
 void watch_phase(const char *name);

@@ -6,17 +6,21 @@
 #include "guest/keyd/keyd.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "crypto/hpke.h"
 #include "crypto/secp.h"
 #include "guest/base/ipc.h"
 #include "guest/init/sandbox.h"
+
+#define PAGE 4096u
 
 _Static_assert(sizeof(struct keyd) <= 4096, "one page");
 
@@ -196,20 +200,34 @@ secret_page(size_t n, struct why *why)
 	return p;
 }
 
+/* The machine is to end: what is held goes first, whatever is being done. */
+static struct keyd *held;
+
+static void
+on_end(int sig)
+{
+	(void)sig;
+	explicit_bzero(held, PAGE);
+	_exit(0);
+}
+
 int
 keyd_main(void)
 {
 	static const enum role peers[] = { ROLE_REPLICATOOR, ROLE_VERIFIER,
 		ROLE_VOLUME, ROLE_GUEST_SERVICE, ROLE_TLS };
-	const size_t page = 4096;
 	struct why why = { "" };
 	struct keyd *k = NULL;
 	log_name("keyd");
 	enum dstack_status st = sandbox_enter(ROLE_KEYD, &why);
 	if (st == DSTACK_OK) {
-		k = secret_page(page, &why);
+		k = secret_page(PAGE, &why);
 		st = k != NULL ? keyd_begin(k, &why) : DSTACK_E_SYS;
 	}
+	held = k;
+	if (st == DSTACK_OK && signal(SIGTERM, on_end) == SIG_ERR)
+		st = why_set(&why, DSTACK_E_SYS, "keyd: signal: %s",
+		    strerror(errno));
 	if (st != DSTACK_OK) {
 		if (why.text[0] == '\0')
 			(void)why_set(&why, st, "keyd: cannot start");
@@ -219,8 +237,8 @@ keyd_main(void)
 		ipc_serve(peers, sizeof(peers) / sizeof(peers[0]), serve, k);
 	}
 	if (k != NULL) {
-		explicit_bzero(k, page);
-		(void)munmap(k, page);
+		explicit_bzero(k, PAGE);
+		(void)munmap(k, PAGE);
 	}
 	return st == DSTACK_OK ? 0 : 1; /* 0: init is gone, the VM with it */
 }

@@ -384,6 +384,13 @@ container_answers(const struct container *c, int wait_ms)
 }
 
 void
+container_ask(const struct container *c)
+{
+	if (c->pid != 0)
+		(void)container_signal(c->pidfd, c->stop_signal);
+}
+
+void
 container_stop(struct container *c, int grace_ms)
 {
 	int status;

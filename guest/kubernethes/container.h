@@ -64,6 +64,8 @@ bool container_ended(struct container *c, int *status);
  * One try to connect to the app's port that takes at most wait_ms.
  */
 bool container_answers(const struct container *c, int wait_ms);
+/* Its stop signal; it has ended once c->pidfd is readable. */
+void container_ask(const struct container *c);
 /* Stop signal, then SIGKILL after grace_ms. */
 void container_stop(struct container *c, int grace_ms);
 /* Everything of the slot goes. */

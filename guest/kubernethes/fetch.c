@@ -123,6 +123,9 @@ kube_fetch(int edge, const uint8_t digest[static 32], size_t max, int64_t until,
 		do {
 			st = piece(edge, names[i], fd, max, &at, &size, why);
 			idle(ctx);
+			if (kube_ending())
+				return why_set(why, DSTACK_E_BUSY,
+				    "the node is to stop");
 			if (st == DSTACK_OK && kube_now() >= until)
 				return why_set(why, DSTACK_E_MISSING,
 				    "host_volume/%s: the host is too slow to "

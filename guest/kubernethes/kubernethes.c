@@ -22,7 +22,7 @@
 #include "base/own.h"
 #include "guest/init/cgroup.h"
 #include "guest/chain/chain.h"
-#include "guest/kubernethes/container.h"
+#include "guest/kubernethes/app.h"
 #include "guest/base/ipc.h"
 #include "guest/kubernethes/kubernethes.h"
 #include "guest/init/modules.h"
@@ -40,7 +40,6 @@
 #define READY_MS 180000    /* for a new app to answer, on a slow machine */
 #define READY_STEP_MS 50
 #define FETCH_MS 600000    /* for an archive: the chain is not read meanwhile */
-#define STOP_MS 10000      /* between stop signal and SIGKILL */
 #ifndef DRAIN_MS
 #define DRAIN_MS 5000      /* for an old app to answer what it was asked */
 #endif
@@ -48,26 +47,9 @@
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
 #define FILL_MS 60000      /* for the host's files, before an app starts */
-#define SHARED_MS 10000    /* for the host to take what the app wrote */
-#define LOG_LINE 512
-#define LAST_EVENTS 64     /* batches of files that an ended app has left */
 
 #define GS_APP_LISTEN 1
-#define GS_APP_GONE 2
 #define GS_STATUS 3
-
-struct app {
-	struct container box;
-	struct state_app record;
-	struct oci_image *image;
-	int watch, host; /* /mnt/host_volume */
-	int64_t started;
-	int64_t restart_at; /* 0: runs */
-	int64_t retire_at;  /* it was replaced and stops then; 0: not so */
-	int64_t backoff;
-	char line[LOG_LINE];
-	size_t linelen;
-};
 
 struct kube {
 	struct chain chain;
@@ -134,38 +116,16 @@ status(struct kube *k, const char *what, const struct state_app *r)
 	    NULL, NULL);
 }
 
-/* Pass on the app's output, a line each, as far as it is there. */
-static void
-pump_log(struct kube *k, struct app *a)
-{
-	char buf[4096];
-	ssize_t n = a->box.log >= 0 ? read(a->box.log, buf, sizeof(buf)) : 0;
-	for (ssize_t i = 0; i < n; i++) {
-		if (buf[i] != '\n' && a->linelen < LOG_LINE - 1) {
-			a->line[a->linelen++] = buf[i];
-			continue;
-		}
-		a->line[a->linelen] = '\0';
-		log_line("app: %s", a->line);
-		a->linelen = 0;
-	}
-	if (n == 0 && a->box.log >= 0) { /* every writer is gone */
-		(void)close(a->box.log);
-		a->box.log = -1;
-	}
-	(void)k;
-}
-
 static void
 idle(void *ctx)
 {
 	struct kube *k = ctx;
 	for (int i = 0; i < CONTAINER_SLOTS; i++) {
 		struct app *a = &k->app[i];
-		pump_log(k, a);
+		app_log(a);
 		if (a->watch >= 0)
 			(void)kube_shared_events(a->watch, a->host,
-			    FD_EDGE + ROLE_HOSTLINK, kube_now() + SHARED_MS);
+			    FD_EDGE + ROLE_HOSTLINK, kube_now() + APP_SHARED_MS);
 	}
 }
 
@@ -221,33 +181,6 @@ listen_for(struct app *a, struct why *why)
 	    NULL, why);
 	return st == DSTACK_OK ? st
 			       : why_wrap(why, st, "guest-service: app plane");
-}
-
-static void
-app_gone(struct app *a, int grace_ms)
-{
-	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	container_stop(&a->box, grace_ms);
-	wr_u8(&q, (uint8_t)a->box.slot);
-	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_GONE, &q, NULL, 0,
-	    NULL, NULL);
-	if (a->watch >= 0) {
-		int64_t until = kube_now() + SHARED_MS;
-		for (int i = 0; i < LAST_EVENTS; i++) {
-			if (!kube_shared_events(a->watch, a->host,
-				FD_EDGE + ROLE_HOSTLINK, until))
-				break;
-		}
-		(void)close(a->watch);
-	}
-	if (a->host >= 0)
-		(void)close(a->host);
-	a->watch = a->host = -1;
-	oci_free(a->image);
-	a->image = NULL;
-	a->linelen = 0;
-	a->restart_at = a->retire_at = 0;
-	container_drop(&a->box);
 }
 
 /* Tree and folders of a staged image in a slot. */
@@ -322,6 +255,9 @@ wait_ready(struct kube *k, struct app *a, struct why *why)
 			    WIFSIGNALED(code) ? WTERMSIG(code)
 					      : WEXITSTATUS(code));
 		}
+		if (kube_ending())
+			return why_set(why, DSTACK_E_BUSY,
+			    "the node is to stop");
 		if (kube_now() > end)
 			return why_set(why, DSTACK_E_REJECTED,
 			    "app does not listen on port %u (EXPOSE names it) "
@@ -355,8 +291,10 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		st = not_older(k, r, why);
 	if (st != DSTACK_OK)
 		return st;
-	if (a->retire_at != 0)
-		app_gone(a, STOP_MS);
+	if (a->retire_at != 0) {
+		container_ask(&a->box);
+		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
+	}
 	k->highest = r->version;
 	a->record = *r;
 	a->backoff = BACKOFF_FIRST_MS;
@@ -376,7 +314,9 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = kube_backend(slot, a->box.port, why);
 	if (st != DSTACK_OK) {
-		app_gone(a, 0);
+		container_ask(&a->box);
+		/* one that was refused had its time; one that is cut off not */
+		app_stop(a, kube_ending() ? kube_now() + APP_STOP_MS : 0, idle, k);
 		return st;
 	}
 	int old = k->live;
@@ -390,9 +330,13 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 static void
 retire(struct kube *k, int64_t time)
 {
-	for (int i = 0; i < CONTAINER_SLOTS; i++)
-		if (k->app[i].retire_at != 0 && k->app[i].retire_at <= time)
-			app_gone(&k->app[i], STOP_MS);
+	for (int i = 0; i < CONTAINER_SLOTS; i++) {
+		struct app *a = &k->app[i];
+		if (a->retire_at == 0 || a->retire_at > time)
+			continue;
+		container_ask(&a->box);
+		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
+	}
 }
 
 /* --- the loop --- */
@@ -401,13 +345,19 @@ static void
 stop_all(struct kube *k, const char *text)
 {
 	struct why why = { "" };
-	retire(k, INT64_MAX);
+	int64_t until = kube_now() + APP_STOP_MS;
 	if (k->live >= 0) {
 		log_line("%s: the app stops", text);
 		(void)!kube_backend(-1, 0, &why);
-		app_gone(&k->app[k->live], STOP_MS);
-		k->live = -1;
 	}
+	/* all are asked before one is waited for */
+	for (int i = 0; i < CONTAINER_SLOTS; i++)
+		if (i == k->live || k->app[i].retire_at != 0)
+			container_ask(&k->app[i].box);
+	for (int i = 0; i < CONTAINER_SLOTS; i++)
+		if (i == k->live || k->app[i].retire_at != 0)
+			app_stop(&k->app[i], until, idle, k);
+	k->live = -1;
 	say(k, text);
 	status(k, text, NULL);
 }
@@ -496,7 +446,7 @@ keep_running(struct kube *k)
 	struct app *a = &k->app[k->live];
 	int64_t now = kube_now();
 	if (container_ended(&a->box, &code)) {
-		pump_log(k, a);
+		app_log(a);
 		if (now - a->started > STEADY_MS)
 			a->backoff = BACKOFF_FIRST_MS;
 		log_line("app ended (%s %d), starts again in %lld ms",
@@ -520,7 +470,8 @@ keep_running(struct kube *k)
 static void
 wait_for(struct kube *k, int64_t until)
 {
-	struct pollfd p[3] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
+	struct pollfd p[4] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 },
+		{ .fd = kube_ending_fd(), .events = POLLIN } };
 	if (k->live >= 0) {
 		const struct app *a = &k->app[k->live];
 		p[0] = (struct pollfd){ .fd = a->box.log, .events = POLLIN };
@@ -535,7 +486,7 @@ wait_for(struct kube *k, int64_t until)
 	int64_t ms = until - kube_now();
 	if (k->waiting && ms > VOLUME_STEP_MS)
 		ms = VOLUME_STEP_MS;
-	(void)poll(p, 3, ms > 0 ? (int)ms : 0);
+	(void)poll(p, 4, ms > 0 ? (int)ms : 0);
 	idle(k);
 	keep_running(k);
 	retire(k, kube_now());
@@ -552,6 +503,8 @@ begin(struct kube *k, struct why *why)
 		k->app[i].watch = k->app[i].host = -1;
 	}
 	enum dstack_status st = sandbox_enter(ROLE_KUBERNETHES, why);
+	if (st == DSTACK_OK)
+		st = kube_ending_begin(why);
 	if (st != DSTACK_OK)
 		return st;
 	if (sysinfo(&si) != 0)
@@ -575,15 +528,19 @@ kubernethes_main(void)
 		ipc_ready();
 		st = modules_wait("container", &why);
 	}
-	while (st == DSTACK_OK) {
+	while (st == DSTACK_OK && !kube_ending()) {
 		if (!tick(&k, &why))
 			break;
 		int64_t next = kube_now() +
 		    (k.live >= 0 || k.waiting ? POLL_SERVING_MS : POLL_IDLE_MS);
 		do {
 			wait_for(&k, next);
-		} while (kube_now() < next &&
+		} while (!kube_ending() && kube_now() < next &&
 		    !(k.waiting && kube_volume_there()));
+	}
+	if (kube_ending()) {
+		stop_all(&k, "the node is to stop");
+		return 0;
 	}
 	if (why.text[0] == '\0')
 		(void)why_set(&why, st, "%s", dstack_status_text(st));

@@ -14,6 +14,16 @@
 /* Milliseconds of a clock that only goes forward. */
 int64_t kube_now(void);
 
+/* --- app.c: the role's end --- */
+
+/*
+ * Has init asked for it (SIGTERM)? Then every wait ends soon, and the
+ * descriptor is readable for good. begin: from now on it is heard.
+ */
+DSTACK_CHECKED enum dstack_status kube_ending_begin(struct why *why);
+bool kube_ending(void);
+int kube_ending_fd(void);
+
 /* --- kube_fetch.c --- */
 
 /* An archive in memory that no one can change any more. */

@@ -138,7 +138,7 @@ format_integrity(const char *join, const struct volume_keys *keys,
 	    make_integrity(join, &keys->mac, BLOCK / SECTOR, JOURNAL, path, why);
 	if (st != DSTACK_OK)
 		return st;
-	dm_remove(NAME_INTEGRITY);
+	(void)dm_remove(NAME_INTEGRITY);
 	st = ram_block(false, r->integrity_sb, why);
 	if (st != DSTACK_OK)
 		return st;
@@ -246,9 +246,16 @@ make_ext4(const char *device, uint64_t sectors, struct why *why)
 static void
 take_down(void)
 {
-	dm_remove(NAME_CRYPT);
-	dm_remove(NAME_INTEGRITY);
-	dm_remove(NAME_JOIN);
+	(void)dm_remove(NAME_CRYPT);
+	(void)dm_remove(NAME_INTEGRITY);
+	(void)dm_remove(NAME_JOIN);
+}
+
+bool
+volume_disk_close(void)
+{
+	return dm_remove(NAME_CRYPT) && dm_remove(NAME_INTEGRITY) &&
+	    dm_remove(NAME_JOIN);
 }
 
 enum dstack_status

@@ -11,6 +11,7 @@
 #ifndef GUEST_VOLUME_DISK_H
 #define GUEST_VOLUME_DISK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/secret.h"
@@ -41,5 +42,12 @@ DSTACK_CHECKED enum dstack_status volume_disk_format(const char *disk,
 DSTACK_CHECKED enum dstack_status volume_disk_open(const char *disk,
     const struct volume_keys *keys, const struct volume_record *r,
     const char *dir, struct why *why);
+
+/*
+ * Take the stack down when nothing is mounted on it any more: dm-integrity
+ * writes what its journal holds, and the kernel forgets the keys. False and
+ * errno: a part of it stays.
+ */
+bool volume_disk_close(void);
 
 #endif

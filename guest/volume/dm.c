@@ -128,14 +128,16 @@ dm_create(const char *name, const struct dm_segment *seg, size_t count,
 	return st;
 }
 
-void
+bool
 dm_remove(const char *name)
 {
+	bool ok = false;
 	AUTO_CLOSE int fd = open_control();
 	struct request q = { fd, malloc(BUFFER) };
 	if (fd >= 0 && q.buf != NULL) {
 		(void)head(&q, name);
-		(void)ioctl(fd, DM_DEV_REMOVE, q.buf);
+		ok = ioctl(fd, DM_DEV_REMOVE, q.buf) == 0;
 	}
 	free(q.buf);
+	return ok;
 }

@@ -8,6 +8,7 @@
 #ifndef GUEST_DM_H
 #define GUEST_DM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,7 @@ struct dm_segment {
 DSTACK_CHECKED enum dstack_status dm_create(const char *name,
     const struct dm_segment *seg, size_t count, char path[static DM_PATH_MAX],
     struct why *why);
-/* Remove it; a device that is not there is no error. */
-void dm_remove(const char *name);
+/* Remove it. False and errno: it is in use, or (ENXIO) not there. */
+bool dm_remove(const char *name);
 
 #endif

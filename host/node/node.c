@@ -21,7 +21,7 @@
 #define TICK_MS 100
 #define RETRY_TICKS 10u
 #define TEE_WAIT_MS 10000u
-#define STOP_MS 3000
+#define STOP_MS 3000 /* for what has nothing to lose */
 #define SIGNALS 3
 
 struct node {
@@ -44,6 +44,7 @@ struct node {
 	char last[512]; /* last whole line, or why the guest powers off */
 	bool parting;   /* the latter: what the kernel says after is no news */
 	struct node_status status;
+	uint64_t ending; /* when the guest is cut off at the latest; 0: runs */
 	unsigned ticks; /* while it is unwritten */
 	bool unwritten; /* status is newer than its file, and that was said */
 	enum dstack_status st; /* why the loop ended */
@@ -187,12 +188,26 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	read_console(n);
 	if (n->unwritten && ++n->ticks % RETRY_TICKS == 0)
 		write_status(n);
-	if (proc_ended(&n->tee, &status))
+	bool over = n->o->no_vm ? proc_ended(&n->guest, &status)
+				: vm_ended(&n->vm, &status);
+	if (n->ending != 0 && (over || proc_now_ms() > n->ending)) {
+		if (!over)
+			log_line("the guest does not stop in %d s: it is cut "
+				 "off", VM_STOP_MS / 1000);
+		(void)event_base_loopbreak(n->base);
+	} else if (over) {
+		fail(n, n->o->no_vm ? "the guest" : "the VM", status);
+	} else if (proc_ended(&n->tee, &status)) {
 		fail(n, "the simulated TEE", status);
-	else if (n->o->no_vm && proc_ended(&n->guest, &status))
-		fail(n, "the guest", status);
-	else if (!n->o->no_vm && vm_ended(&n->vm, &status))
-		fail(n, "the VM", status);
+	}
+}
+
+static bool
+ask_stop(const struct node *n)
+{
+	if (n->o->no_vm)
+		return n->guest > 0 && kill(n->guest, SIGTERM) == 0;
+	return vm_ask_stop(&n->vm);
 }
 
 static void
@@ -202,6 +217,16 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/*
+	 * The host's part goes on meanwhile: the guest still reads the chain
+	 * and gives the app's last files. One that has not booted has no app.
+	 */
+	if (n->ending == 0 && n->status.at_ms[0] != 0 && ask_stop(n)) {
+		n->ending = proc_now_ms() + VM_STOP_MS;
+		log_line("stopping: the app has its time to end, then the "
+			 "volume is closed; a second signal ends it at once");
+		return;
+	}
 	(void)event_base_loopbreak(n->base);
 }
 
@@ -423,6 +448,7 @@ static void
 stop(struct node *n)
 {
 	router_stop(n->router);
+	/* for a guest that was asked before it is the second time: at once */
 	proc_stop(&n->guest, STOP_MS);
 	vm_stop(&n->vm, STOP_MS);
 	proc_stop(&n->tee, STOP_MS);

@@ -97,6 +97,22 @@ port(struct vm_args *a, const char *id, const char *name, unsigned nr,
 	return DSTACK_OK;
 }
 
+/* Whoever may reach run_dir may ask the guest to stop (vm_ask_stop). */
+static enum dstack_status
+stop_port(struct vm_args *a, const struct vm *vm)
+{
+	AUTO_FREE char *e = escaped(vm->stop);
+
+	if (e == NULL)
+		return DSTACK_E_NOMEM;
+	vm_arg(a, "-chardev");
+	vm_arg(a, "socket,id=stop,path=%s,server=on,wait=off", e);
+	vm_arg(a, "-device");
+	vm_arg(a, "virtserialport,bus=vs.0,nr=3,chardev=stop,"
+	    "name=dstack.stop");
+	return DSTACK_OK;
+}
+
 static enum dstack_status
 image(struct vm_args *a, const struct vm_config *c, struct why *why)
 {
@@ -162,6 +178,8 @@ devices(struct vm_args *a, const struct vm_config *c, const struct vm *vm,
 	st = port(a, "link", "dstack.link", 1, c->link_socket, why);
 	if (st == DSTACK_OK && c->accel != VM_ACCEL_TDX)
 		st = port(a, "tee", "dstack.tee", 2, c->tee_socket, why);
+	if (st == DSTACK_OK)
+		st = stop_port(a, vm);
 	if (st != DSTACK_OK || c->disk == NULL)
 		return st;
 	AUTO_FREE char *disk = escaped(c->disk);

@@ -36,9 +36,10 @@ vm_paths(const char *run_dir, struct vm *vm, struct why *why)
 	int a = snprintf(vm->console, sizeof(vm->console), "%s/console.log",
 	    run_dir);
 	int b = snprintf(vm->qmp, sizeof(vm->qmp), "%s/qmp.sock", run_dir);
+	int c = snprintf(vm->stop, sizeof(vm->stop), "%s/stop.sock", run_dir);
 
-	if (a < 0 || b < 0 || (size_t)a >= sizeof(vm->console) ||
-	    (size_t)b >= sizeof(vm->qmp))
+	if (a < 0 || b < 0 || c < 0 || (size_t)a >= sizeof(vm->console) ||
+	    (size_t)b >= sizeof(vm->qmp) || (size_t)c >= sizeof(vm->stop))
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s: path too long for sockets; use a shorter one",
 		    run_dir);
@@ -57,10 +58,12 @@ run_qemu(char **argv, bool detach, int errfd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	/* in a group of its own: Ctrl-C is the parent's to handle in order */
 	if (detach)
 		(void)setsid();
-	else
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	else if (setpgid(0, 0) != 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		_exit(127);
 	(void)umask(0077);
 	if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1)
 		(void)execv(VM_QEMU, argv);
@@ -121,14 +124,15 @@ spawn(char **argv, bool detach, const char *log, struct vm *vm,
 	return DSTACK_OK;
 }
 
+/* path: of an array as long as sun_path, vm->qmp or vm->stop. */
 static bool
-qmp_connect(const struct vm *vm, int *out)
+to_socket(const char *path, int *out)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	AUTO_CLOSE int fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	memcpy(sa.sun_path, vm->qmp, sizeof(sa.sun_path));
+	memcpy(sa.sun_path, path, sizeof(sa.sun_path));
 	if (fd < 0 ||
 	    connect(fd, (struct sockaddr *)(void *)&sa, sizeof(sa)) != 0)
 		return false;
@@ -164,7 +168,7 @@ runs(const struct vm *v)
 			if (n <= 0)
 				return false;
 		}
-		if (q < 0 && qmp_connect(v, &q))
+		if (q < 0 && to_socket(v->qmp, &q))
 			(void)!write(q, ask, sizeof(ask) - 1);
 	}
 	return false;
@@ -217,6 +221,7 @@ vm_start(const struct vm_config *config, bool detach, struct vm *vm,
 		return why_set(why, DSTACK_E_SYS, "%s: %s", c.run_dir,
 		    strerror(errno));
 	(void)unlink(v.qmp);
+	(void)unlink(v.stop);
 	(void)unlink(v.console);
 	st = vm_argv(&c, &argv, why);
 	if (st != DSTACK_OK)
@@ -262,6 +267,16 @@ vm_ended(struct vm *vm, int *status)
 	return true;
 }
 
+bool
+vm_ask_stop(const struct vm *vm)
+{
+	AUTO_CLOSE int fd = -1;
+
+	/* what the byte is does not matter; QEMU keeps it for the guest */
+	return vm->pid > 0 && to_socket(vm->stop, &fd) &&
+	    send(fd, "s", 1, MSG_NOSIGNAL) == 1;
+}
+
 void
 vm_stop(struct vm *vm, int wait_ms)
 {
@@ -272,7 +287,7 @@ vm_stop(struct vm *vm, int wait_ms)
 	if (vm->pid <= 0)
 		return;
 	struct pollfd p = { .fd = vm->pidfd, .events = POLLIN };
-	if (wait_ms > 0 && qmp_connect(vm, &q)) {
+	if (wait_ms > 0 && to_socket(vm->qmp, &q)) {
 		(void)!write(q, quit, sizeof(quit) - 1);
 		(void)poll(&p, 1, wait_ms);
 		(void)close(q);
@@ -288,6 +303,7 @@ vm_stop(struct vm *vm, int wait_ms)
 	vm->pidfd = -1;
 	vm->pid = 0;
 	(void)unlink(vm->qmp);
+	(void)unlink(vm->stop);
 }
 
 enum dstack_status

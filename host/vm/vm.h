@@ -60,6 +60,7 @@ struct vm {
 	enum vm_accel accel; /* the one that was chosen */
 	char console[192];   /* path of the console log */
 	char qmp[108];       /* path of the QMP socket */
+	char stop[108];      /* of the guest's port dstack.stop */
 };
 
 /*
@@ -90,7 +91,19 @@ DSTACK_CHECKED enum dstack_status vm_start(const struct vm_config *c,
 /* Has QEMU ended? If so, *status is waitpid's (when it is our child). */
 bool vm_ended(struct vm *vm, int *status);
 
-/* Ask QEMU to quit, kill it after wait_ms; reaps. Safe on a zero struct. */
+/*
+ * Ask the guest to stop in order; it powers off when it has (vm_ended). It
+ * may be any program: be ready to wait no longer (VM_STOP_MS) and vm_stop it.
+ * False: QEMU does not take it.
+ */
+bool vm_ask_stop(const struct vm *vm);
+/* Longer than a guest takes that does all it may (guest/init/stop.h). */
+#define VM_STOP_MS 60000
+
+/*
+ * Cut the power: QEMU is told to quit and killed after wait_ms; reaps. Safe on
+ * a zero struct.
+ */
 void vm_stop(struct vm *vm, int wait_ms);
 
 /*

@@ -26,7 +26,7 @@ DSTACK_CHECKED enum dstack_status vm_read_small(const char *path, char *out,
 DSTACK_CHECKED enum dstack_status vm_need_file(
     const char *path, const char *what, struct why *why);
 
-/* Set vm->console and vm->qmp. DSTACK_E_LIMIT: run_dir is too long. */
+/* Set vm->console, vm->qmp and vm->stop. DSTACK_E_LIMIT: run_dir is too long. */
 DSTACK_CHECKED enum dstack_status vm_paths(
     const char *run_dir, struct vm *vm, struct why *why);
 

@@ -103,7 +103,13 @@ check "the generation of its volume went up" \
 	"$(yes_if test "$(generation)" -gt "$first")"
 stop_load
 no_failure "node 1 served all the while" "$net/load1"
-kill_node 0
+"$bin" vm stop --run "$zero"
+check "vm stop asks the guest, which closes its volume and powers off" \
+	"$(yes_if grep -q 'init: stopped as the host asked; powering off' \
+		"$zero/console.log")"
+check "and its volume was not in use any more" \
+	"$(yes_if grep -q 'init: the volume is closed' "$zero/console.log")"
+wait_for 30 gone "$run"
 
 # --- T24: a bit of the file is flipped. Of the blocks that changed, its own
 # are the last long run; dm-integrity's journal is before all data.
@@ -204,5 +210,32 @@ check "and the old version keeps serving" \
 stop_load
 no_failure "no request to node 1 failed meanwhile" "$net/load1"
 no_failure "no request to node 2 failed meanwhile" "$net/load2"
+
+# --- an orderly stop: the app's last words reach its encrypted volume
+mkdir -p "$net/words"
+${CC:-gcc} -O2 -static -o "$net/words/words" tests/vm/last_words.c || exit 1
+echo '{"Entrypoint":["/words"],"ExposedPorts":{"80/tcp":{}},
+	"StopSignal":"SIGUSR1"}' >"$net/words.json"
+four=$("$bin" app build "$net/words" -o "$net/words.tar" \
+	--config "$net/words.json" --tag words:latest |
+	grep -oE '[0-9a-f]{64}' | head -1)
+give "$net/words.tar" "$four"
+contract propose --name app-example --digest "$four" >/dev/null
+wait_for 200 all_say 'last words'
+get 2 /keep/goodbye >/dev/null
+kill "$third"
+wait_for 90 gone "$third"
+wait "$third"
+check "a node that is told to stop ends well" "$(yes_if test $? -eq 0)"
+check "its guest stopped in order" \
+	"$(yes_if test "$(grep -cE 'init: (the volume is closed|stopped)' \
+		"$net/node2/console.log")" -eq 2)"
+check "the app's last file reached the host" \
+	"$(yes_if grep -q goodbye "$net/node2/host_volume/last")"
+start_node 2
+third=$run
+wait_for 300 has 2 / 'last words'
+check "and its last words are on its volume when it is back" \
+	"$(yes_if has 2 / 'last words: goodbye')"
 kill "$third"
 exit $bad

@@ -249,7 +249,7 @@ static void
 a_role_that_writes_without_end_does_not_hold_init(void **state)
 {
 	static struct plan plan;
-	static struct watch w = { .plan = &plan };
+	static struct watch w = { .plan = &plan, .stop = -1 };
 	struct why why = { "" };
 	int pair[2];
 	(void)state;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of an app, and of the role. init asks for the role's end by SIGTERM;
+ * the handler does no more than make a descriptor readable, which every wait
+ * of the role looks at. An app is asked by the signal that its image names and
+ * then waited for, while what it writes is still read: a pipe that is full
+ * would hold it up. One that does not end in time is killed. Then it is taken
+ * out of the guest: guest-service closes its plane, and the files that it has
+ * closed last are handed to the host, as long as the host takes them.
+ */
+#include "guest/kubernethes/app.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "guest/base/ipc.h"
+#include "guest/base/role.h"
+#include "guest/kubernethes/kubernethes.h"
+
+#define STEP_MS 50
+#define LAST_EVENTS 64 /* batches of files that an ended app has left */
+
+static int end_fd = -1;
+
+static void
+on_end(int sig)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+
+	(void)sig;
+	(void)!write(end_fd, &one, sizeof(one));
+	errno = saved;
+}
+
+enum dstack_status
+kube_ending_begin(struct why *why)
+{
+	const struct sigaction sa = { .sa_handler = on_end,
+		.sa_flags = SA_RESTART };
+
+	end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (end_fd < 0 || sigaction(SIGTERM, &sa, NULL) != 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "signals: %s", strerror(errno));
+	return DSTACK_OK;
+}
+
+int
+kube_ending_fd(void)
+{
+	return end_fd;
+}
+
+bool
+kube_ending(void)
+{
+	struct pollfd p = { .fd = end_fd, .events = POLLIN };
+
+	return end_fd >= 0 && poll(&p, 1, 0) == 1;
+}
+
+void
+app_log(struct app *a)
+{
+	char buf[4096];
+	ssize_t n = a->box.log >= 0 ? read(a->box.log, buf, sizeof(buf)) : 0;
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] != '\n' && a->linelen < APP_LOG_LINE - 1) {
+			a->line[a->linelen++] = buf[i];
+			continue;
+		}
+		a->line[a->linelen] = '\0';
+		log_line("app: %s", a->line);
+		a->linelen = 0;
+	}
+	if (n == 0 && a->box.log >= 0) { /* every writer is gone */
+		(void)close(a->box.log);
+		a->box.log = -1;
+	}
+}
+
+/* What is left of an app is ended, and all that it had in the guest. */
+static void
+gone(struct app *a)
+{
+	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	container_stop(&a->box, 0);
+	wr_u8(&q, (uint8_t)a->box.slot);
+	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_GONE, &q, NULL, 0,
+	    NULL, NULL);
+	if (a->watch >= 0) {
+		int64_t until = kube_now() + APP_SHARED_MS;
+		for (int i = 0; i < LAST_EVENTS; i++) {
+			if (!kube_shared_events(a->watch, a->host,
+				FD_EDGE + ROLE_HOSTLINK, until))
+				break;
+		}
+		(void)close(a->watch);
+	}
+	if (a->host >= 0)
+		(void)close(a->host);
+	a->watch = a->host = -1;
+	oci_free(a->image);
+	a->image = NULL;
+	a->linelen = 0;
+	a->restart_at = a->retire_at = 0;
+	container_drop(&a->box);
+}
+
+void
+app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
+{
+	while (a->box.pid != 0 && kube_now() < until) {
+		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
+		if (poll(&p, 1, STEP_MS) == 1)
+			break;
+		idle(ctx);
+	}
+	idle(ctx);
+	if (until != 0 && a->box.pid != 0 && kube_now() >= until)
+		log_line("the app does not stop in %d s; it is ended",
+		    APP_STOP_MS / 1000);
+	gone(a);
+}

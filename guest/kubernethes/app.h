@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One version of the app in its slot: what it says, and how it ends. */
+#ifndef GUEST_APP_H
+#define GUEST_APP_H
+
+#include "guest/kubernethes/container.h"
+#include "protocol/state.h"
+
+#define GS_APP_GONE 2 /* of guest-service */
+#define APP_LOG_LINE 512
+#ifndef APP_STOP_MS
+#define APP_STOP_MS 10000   /* between stop signal and SIGKILL */
+#endif
+#define APP_SHARED_MS 10000 /* for the host to take what the app wrote */
+
+struct app {
+	struct container box;
+	struct state_app record;
+	struct oci_image *image;
+	int watch, host; /* /mnt/host_volume */
+	int64_t started;
+	int64_t restart_at; /* 0: runs */
+	int64_t retire_at;  /* it was replaced and stops then; 0: not so */
+	int64_t backoff;
+	char line[APP_LOG_LINE];
+	size_t linelen;
+};
+
+/* Pass on the app's output, a line each, as far as it is there. */
+void app_log(struct app *a);
+
+/*
+ * Its stop signal was sent (container_ask): up to until (kube_now(), so that
+ * two that are asked at once have one grace; 0: none) for it to do as asked.
+ * idle, which has to read what it writes, is called meanwhile. Then everything
+ * of it in the guest goes; its last files are given to the host.
+ */
+void app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx);
+
+#endif
