@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The view of the chain. A header comes in by the host, its hash is computed
+ * anew and it may not go back behind one that was believed; the contract's
+ * account and slots are proven under its state root, the account's code hash
+ * is netcfg's. Only then is the header believed and remembered.
+ *
+ * What can go wrong: the RPC is away, talks nonsense, serves another chain,
+ * another contract, or an older block. None of it is an answer, so none of it
+ * may decide anything, least of all end a guest that holds the network's
+ * secret: it is all "not now" (DSTACK_E_MISSING, DSTACK_E_FORMAT), and the
+ * caller goes on asking. A shared endpoint that serves another chain for six
+ * seconds must cost six seconds. DSTACK_E_REJECTED is left for what this
+ * image itself cannot do.
+ */
 #include "guest/chain/chain.h"
 
 #include <stdio.h>
@@ -63,7 +77,7 @@ check_chain_id(struct chain *c, struct why *why)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "eth_chainId: the RPC's answer is no number");
 	if (id != c->cfg.chain_id)
-		return why_set(why, DSTACK_E_REJECTED,
+		return why_set(why, DSTACK_E_MISSING,
 		    "the RPC serves chain %llu, netcfg says %llu: "
 		    "point host.env at the right RPC",
 		    (unsigned long long)id,
@@ -122,11 +136,17 @@ final_header(struct chain *c, struct eth_header *h, struct why *why)
 	}
 	if (st != DSTACK_OK)
 		return st;
-	if (h->number < c->head.number || h->timestamp < c->head.timestamp)
+	if (h->number < c->head.number)
 		return why_set(why, DSTACK_E_MISSING,
 		    "the RPC goes back to block %llu after %llu",
 		    (unsigned long long)h->number,
 		    (unsigned long long)c->head.number);
+	if (h->timestamp < c->head.timestamp)
+		return why_set(why, DSTACK_E_MISSING,
+		    "the RPC's block %llu is %llu s older than one seen "
+		    "before it: another chain",
+		    (unsigned long long)h->number,
+		    (unsigned long long)(c->head.timestamp - h->timestamp));
 	if (h->number == c->head.number && c->head.timestamp != 0 &&
 	    memcmp(h->hash, c->head.hash, 32) != 0)
 		return why_set(why, DSTACK_E_MISSING,
@@ -143,16 +163,15 @@ seen(struct chain *c, const struct eth_header *h)
 	memcpy(c->head.hash, h->hash, 32);
 }
 
+/*
+ * With the contract proven in it: a header of another chain that was believed
+ * would leave ours behind it for ever.
+ */
 enum dstack_status
 chain_final(struct chain *c, struct chain_head *out, struct why *why)
 {
-	struct eth_header h;
-	enum dstack_status st = final_header(c, &h, why);
-	if (st != DSTACK_OK)
-		return st;
-	seen(c, &h);
-	*out = c->head;
-	return DSTACK_OK;
+	struct state_head ignored;
+	return chain_state(c, &ignored, out, why);
 }
 
 static enum dstack_status
@@ -184,11 +203,11 @@ prove(const struct chain *c, const struct eth_header *h,
 		    st == DSTACK_E_NOMEM ? st : DSTACK_E_FORMAT,
 		    "proof at block %llu", (unsigned long long)h->number);
 	if (!account.exists)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "the chain has no contract at netcfg's address: "
-		    "deploy it, or correct netcfg");
+		return why_set(why, DSTACK_E_MISSING,
+		    "the RPC's chain has no contract at netcfg's address: "
+		    "point host.env at the right RPC, or deploy it");
 	if (memcmp(account.code_hash, c->cfg.code_hash, 32) != 0)
-		return why_set(why, DSTACK_E_REJECTED,
+		return why_set(why, DSTACK_E_MISSING,
 		    "the contract's code is not the one netcfg names");
 	return DSTACK_OK;
 }
@@ -230,7 +249,7 @@ chain_epoch(struct chain *c, uint64_t epoch, struct state_head *state,
 	if (st != DSTACK_OK)
 		return st;
 	if (state_epoch_decode((const uint8_t(*)[32])words, out) != DSTACK_OK)
-		return why_set(why, DSTACK_E_REJECTED,
+		return why_set(why, DSTACK_E_MISSING,
 		    "the contract's record of epoch %llu is unknown to this "
 		    "image",
 		    (unsigned long long)epoch);
@@ -265,7 +284,7 @@ chain_request(struct chain *c, const uint8_t request_id[static 32],
 	if (st != DSTACK_OK)
 		return st;
 	if (state_request_decode(word[0], out) != DSTACK_OK)
-		return why_set(why, DSTACK_E_REJECTED,
+		return why_set(why, DSTACK_E_MISSING,
 		    "the contract's request record is unknown to this image");
 	return DSTACK_OK;
 }

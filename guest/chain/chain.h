@@ -33,11 +33,14 @@ void chain_open(struct chain *c, int hostlink_edge, const struct netcfg *cfg);
 
 /*
  * The header that counts as final: netcfg's confirmations behind the newest.
- * DSTACK_E_MISSING  the host or its RPC does not answer, or goes back behind
- *                   a block already seen: try again later
+ * DSTACK_E_MISSING  the host or its RPC does not answer, goes back behind a
+ *                   block already seen, or serves another chain, another
+ *                   contract or a record this image does not know: view lost,
+ *                   try again later
  * DSTACK_E_FORMAT   a header or proof that does not hold: the RPC lies or is
  *                   broken; trying again may help, believing it does not
- * DSTACK_E_REJECTED proven: another chain, no contract, other code. Final.
+ * DSTACK_E_REJECTED netcfg asks for a view that this image does not have.
+ * Nothing that the chain or the host answers is ever final.
  */
 DSTACK_CHECKED enum dstack_status chain_final(
     struct chain *c, struct chain_head *out, struct why *why);
