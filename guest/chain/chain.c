@@ -52,14 +52,17 @@ ask(const struct chain *c, const char *method, json_t *params, json_t **result,
 	if (st != DSTACK_OK)
 		return why_set(why, st, "%s: request not built", method);
 	st = link_fetch(c->edge, "/rpc", q.buf, q.len, &a, why);
-	if (st != DSTACK_OK)
-		return st;
-	st = eth_rpc_result(a.buf, a.len, result, why);
-	if (st == DSTACK_OK)
-		return st;
+	if (st == DSTACK_OK) {
+		st = eth_rpc_result(a.buf, a.len, result, why);
+		if (st != DSTACK_OK)
+			(void)why_wrap(why, st, "%s", method);
+	}
+	/* too much, too little, an error: none of it is an answer */
 	if (st == DSTACK_E_REJECTED)
-		st = DSTACK_E_MISSING;
-	return why_wrap(why, st, "%s", method);
+		return DSTACK_E_MISSING;
+	if (st == DSTACK_E_LIMIT || st == DSTACK_E_TRUNCATED)
+		return DSTACK_E_FORMAT;
+	return st;
 }
 
 static enum dstack_status

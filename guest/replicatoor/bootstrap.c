@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bootstrap of an epoch (PROTOCOL.md section 3). */
+/*
+ * Bootstrap of an epoch (PROTOCOL.md section 3). keyd makes the secret, the
+ * statement about it names a recent block (the anchor), the TEE quotes it,
+ * the host posts it. From then on nobody but this guest has what the epoch
+ * may soon be bound to, so the secret is given up only when this guest's own
+ * view of the chain shows that it will never be needed: the epoch has another
+ * key, or a final block is so far behind the anchor that no block may take
+ * the statement any more. What the host says (sent, failed, nothing) shortens
+ * none of it. It is asked to post the same statement again now and then: a
+ * host whose account was empty may have been given funds.
+ */
 #include "guest/replicatoor/replicatoor.h"
 
 #include <string.h>
@@ -8,8 +18,8 @@
 #include "base/log.h"
 #include "base/secret.h"
 
-#define WAIT_BLOCKS 200 /* the anchor lives for 256 */
-#define DOUBT_SECONDS 15 /* a host that refused has surely not sent it later */
+#define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
+#define AGAIN_SECONDS 15  /* between two requests to post it */
 
 static enum dstack_status
 make_secret(uint64_t epoch, struct stmt_bootstrap *s, struct why *why)
@@ -68,17 +78,25 @@ boot_seconds(void)
 	return t.tv_sec;
 }
 
-/*
- * Until the epoch has a key by our own view: ours, or another's. Where the
- * host did not say that it sent our statement (answered is false), it may
- * still have: throwing the secret away then would leave the epoch with a key
- * that nobody holds. So that is watched too, if not as long.
- */
+/* Ask the host to post it. The answer is for people: the chain decides. */
+static void
+post(struct repl *r, const struct wr *body)
+{
+	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
+	struct why why = { "" };
+	if (link_fetch(FD_EDGE + ROLE_HOSTLINK, "/bootstrap", body->buf,
+	        body->len, &answer, &why) != DSTACK_OK)
+		repl_say(r, &why);
+}
+
+/* Until the epoch has a key by our own view: ours, or another's. */
 static enum dstack_status
 await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
-    bool answered, struct state_epoch *record, bool *done, struct why *why)
+    const struct wr *body, struct state_epoch *record, bool *done,
+    struct why *why)
 {
-	const time_t since = boot_seconds();
+	post(r, body);
+	time_t posted = boot_seconds();
 	for (;;) {
 		struct state_epoch now;
 		struct chain_head head;
@@ -90,12 +108,15 @@ await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
 			continue;
 		}
 		if (now.state == KM_EPOCH_OPEN) {
-			if (head.number > s->anchor_number + WAIT_BLOCKS)
+			/* head is final: no block may carry it any more */
+			if (head.number > s->anchor_number + ANCHOR_BLOCKS)
 				return why_set(why, DSTACK_E_BUSY,
-				    "the bootstrap transaction was not mined");
-			if (!answered && boot_seconds() - since > DOUBT_SECONDS)
-				return why_set(why, DSTACK_E_BUSY,
-				    "the host did not post the bootstrap");
+				    "no block has taken the bootstrap and none "
+				    "can any more; making another");
+			if (boot_seconds() - posted >= AGAIN_SECONDS) {
+				post(r, body);
+				posted = boot_seconds();
+			}
 			repl_nap();
 			continue;
 		}
@@ -113,7 +134,6 @@ repl_bootstrap(struct repl *r, uint64_t epoch, struct state_epoch *record,
 {
 	struct msg_bootstrap m = { 0 };
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
-	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
 	ipc_phase("bootstrap");
 	m.s.epoch = epoch;
 	enum dstack_status st = make_secret(epoch, &m.s, why);
@@ -123,17 +143,8 @@ repl_bootstrap(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		msg_bootstrap_build(&body, &m);
 		st = wr_status(&body);
 	}
-	const bool asked = st == DSTACK_OK;
-	if (asked)
-		st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/bootstrap", body.buf,
-		    body.len, &answer, why);
-	/* whether it went through is seen on the chain, not in the answer */
-	if (asked) {
-		if (st != DSTACK_OK)
-			repl_say(r, why);
-		st = await_record(
-		    r, epoch, &m.s, st == DSTACK_OK, record, done, why);
-	}
+	if (st == DSTACK_OK)
+		st = await_record(r, epoch, &m.s, &body, record, done, why);
 	msg_bootstrap_free(&m);
 	if (st != DSTACK_OK || !*done) {
 		struct why no = { "" };

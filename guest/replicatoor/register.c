@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Register, and being onboarded (PROTOCOL.md sections 4 and 5). */
+/*
+ * Register, and being onboarded (PROTOCOL.md sections 4 and 5). keyd makes
+ * the request and its HPKE key, the TEE quotes it, the host posts it. Then
+ * two things are watched by turns: the host, which may have an answer, and
+ * the chain by our own view, which says whether the request is known, still
+ * good, and answered. An answer is opened only once the chain has it too, the
+ * epoch's record is read anew, and the quote that the epoch was born with
+ * satisfies the same policy as ours.
+ *
+ * A host that does not say that it posted the request may have posted it all
+ * the same, and its account has paid: the same request is waited for, and
+ * posted again now and then, until its anchor is too old. Only where the
+ * contract is said to refuse it is another made.
+ */
 #include "guest/replicatoor/replicatoor.h"
 
 #include <errno.h>
@@ -64,6 +77,7 @@ sign_tx(struct msg_register *m, struct why *why)
 #define DOUBT_MS 8000     /* an answer takes a few blocks */
 #define LOST_MS 90000     /* an answer that is on the chain is here by then */
 #define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
+#define AGAIN_MS 15000    /* between two requests to post it */
 
 static enum dstack_status
 build(struct repl *r, const struct state_epoch *record, uint64_t epoch,
@@ -212,12 +226,38 @@ doubt(struct repl *r, uint64_t epoch, const struct state_epoch *record,
 	repl_say(r, &why);
 }
 
+/*
+ * Ask the host to post it. *posted: it says that it did, and told the relay.
+ * DSTACK_E_BUSY: the contract is said to refuse it (409).
+ */
+static enum dstack_status
+post(struct repl *r, const struct wr *body, bool *posted, struct why *why)
+{
+	AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
+	uint16_t status = 0;
+	enum dstack_status st = link_call(FD_EDGE + ROLE_HOSTLINK, "/register",
+	    body->buf, body->len, &status, &a, why);
+	*posted = st == DSTACK_OK && status == 200;
+	if (*posted)
+		return DSTACK_OK;
+	if (st == DSTACK_OK)
+		(void)why_set(why, DSTACK_E_BUSY, "host /register: answered "
+		    "%u: %.*s", status, (int)(a.len < 160 ? a.len : 160),
+		    a.len > 0 ? (const char *)a.buf : "");
+	if (status == 409)
+		return DSTACK_E_BUSY;
+	repl_say(r, why);
+	return DSTACK_OK;
+}
+
 /* Until someone answers, or the request runs out (DSTACK_OK, not done). */
 static enum dstack_status
 await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
-    const struct msg_register *m, bool *done, struct why *why)
+    const struct msg_register *m, const struct wr *body, bool posted,
+    bool *done, struct why *why)
 {
 	const int64_t since = boot_ms();
+	int64_t asked = since; /* the host, to post it */
 	int64_t looked = 0;   /* when the chain was asked last */
 	int64_t answered = 0; /* when it first said that there is an answer */
 	bool doubted = false;
@@ -225,7 +265,14 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		struct state_request request;
 		struct chain_head head;
 		struct msg_onboard o = { 0 };
-		enum dstack_status st = fetch_answer(m->request_id, &o, why);
+		enum dstack_status st = DSTACK_OK;
+		if (!posted && boot_ms() - asked >= AGAIN_MS) {
+			asked = boot_ms();
+			st = post(r, body, &posted, why);
+			if (st != DSTACK_OK)
+				return st;
+		}
+		st = fetch_answer(m->request_id, &o, why);
 		const bool here = st == DSTACK_OK;
 		/* asking the host is cheap, proofs from the chain are not */
 		if (st == DSTACK_E_BUSY && boot_ms() - looked < LOOK_MS) {
@@ -299,7 +346,7 @@ repl_register(struct repl *r, uint64_t epoch, struct state_epoch *record,
 {
 	struct msg_register m = { 0 };
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
-	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
+	bool posted = false;
 	ipc_phase("register");
 	enum dstack_status st = build(r, record, epoch, &m, why);
 	if (st == DSTACK_OK) {
@@ -307,10 +354,10 @@ repl_register(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		st = wr_status(&body);
 	}
 	if (st == DSTACK_OK)
-		st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/register", body.buf,
-		    body.len, &answer, why);
+		st = post(r, &body, &posted, why);
 	if (st == DSTACK_OK)
-		st = await_answer(r, epoch, record, &m, done, why);
+		st = await_answer(
+		    r, epoch, record, &m, &body, posted, done, why);
 	msg_register_free(&m);
 	return st;
 }

@@ -35,6 +35,8 @@ struct entry {
 	char last[64]; /* last reason that was logged */
 	char *answer;  /* what the relay took of us; NULL: nothing */
 	bool over;     /* the chain has an answer */
+	uint8_t *call; /* owned; sent, and in no block yet; or NULL */
+	size_t call_len;
 };
 
 /* Answered, or left to others. */
@@ -267,11 +269,11 @@ publish(struct onboarder *o, struct entry *e, const struct msg_onboard *m)
 	return DSTACK_OK;
 }
 
+/* The guest's answer as a call of the contract, into e->call. */
 static enum dstack_status
-answer(struct onboarder *o, struct entry *e, struct why *why)
+make_call(struct onboarder *o, struct entry *e, struct why *why)
 {
 	struct msg_onboard m;
-	struct rpc_receipt receipt;
 	bool with_ct = true;
 	AUTO_WR struct wr call = wr_new(0);
 	enum dstack_status st = still_requested(o, e, why);
@@ -293,10 +295,27 @@ answer(struct onboarder *o, struct entry *e, struct why *why)
 	if (st == DSTACK_OK)
 		st = km_call_onboard(&call, &m, with_ct);
 	msg_onboard_free(&m);
+	if (st == DSTACK_OK)
+		e->call = wr_steal(&call, &e->call_len);
+	return st;
+}
+
+/* One that was sent and is in no block yet is waited for, not made anew. */
+static enum dstack_status
+answer(struct onboarder *o, struct entry *e, struct why *why)
+{
+	struct rpc_receipt receipt;
+	enum dstack_status st =
+	    e->call != NULL ? DSTACK_OK : make_call(o, e, why);
+
 	if (st != DSTACK_OK)
 		return st;
 	st = rpc_send(o->rpc, &o->cfg->privkey, o->cfg->chain_id,
-	    o->cfg->contract, call.buf, call.len, 0, &receipt, why);
+	    o->cfg->contract, e->call, e->call_len, 0, &receipt, why);
+	if (st != DSTACK_E_BUSY) {
+		free(e->call);
+		e->call = NULL;
+	}
 	const char *name = st != DSTACK_OK ? km_error_name(why->text) : NULL;
 	if (name != NULL)
 		return why_set(why, DSTACK_E_REJECTED,
@@ -324,6 +343,7 @@ finish(struct onboarder *o, struct entry *e)
 	memcpy(d->last, e->last, sizeof(d->last));
 	d->at_ms = now_ms();
 	free(e->body);
+	free(e->call);
 	memset(e, 0, sizeof(*e));
 }
 
@@ -488,6 +508,7 @@ onboarder_free(struct onboarder *o)
 		(void)pthread_join(o->worker, NULL);
 	for (size_t i = 0; i < ONBOARDER_PENDING; i++) {
 		free(o->pending[i].body);
+		free(o->pending[i].call);
 		free(o->pending[i].answer);
 	}
 	for (size_t i = 0; i < DONE_MAX; i++)

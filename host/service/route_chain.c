@@ -110,11 +110,11 @@ route_refused(struct router *r, struct route_answer *a, enum dstack_status st,
 
 enum dstack_status
 route_transact(struct router *r, const char *what, const struct wr *call,
-    struct rpc_receipt *receipt, struct why *why)
+    unsigned wait_ms, struct rpc_receipt *receipt, struct why *why)
 {
 	enum dstack_status st = rpc_send(r->rpc, &r->cfg->privkey,
-	    r->cfg->chain_id, r->cfg->contract, call->buf, call->len, 0,
-	    receipt, why);
+	    r->cfg->chain_id, r->cfg->contract, call->buf, call->len,
+	    wait_ms, receipt, why);
 	const char *name = st != DSTACK_OK ? km_error_name(why->text) : NULL;
 
 	if (name != NULL)
@@ -155,7 +155,7 @@ route_bootstrap(
 			    "folder");
 		if (st == DSTACK_OK)
 			st = route_transact(
-			    r, "bootstrap", &call, &receipt, &why);
+			    r, "bootstrap", &call, ROUTE_MINED_MS, &receipt, &why);
 	}
 	msg_bootstrap_free(&m);
 	if (st != DSTACK_OK)
@@ -177,7 +177,7 @@ route_heartbeat(
 	if (st == DSTACK_OK)
 		st = km_call_heartbeat(&call, &m);
 	if (st == DSTACK_OK)
-		st = route_transact(r, "heartbeat", &call, &receipt, &why);
+		st = route_transact(r, "heartbeat", &call, 0, &receipt, &why);
 	if (st != DSTACK_OK)
 		route_refused(r, a, st, &why);
 	else
@@ -198,7 +198,7 @@ route_anchor(
 	if (st == DSTACK_OK)
 		st = km_call_anchor(&call, &m);
 	if (st == DSTACK_OK)
-		st = route_transact(r, "anchor", &call, &receipt, &why);
+		st = route_transact(r, "anchor", &call, 0, &receipt, &why);
 	if (st != DSTACK_OK)
 		route_refused(r, a, st, &why);
 	else

@@ -108,7 +108,7 @@ route_register(
 		st = km_call_register(&call, &m);
 	}
 	if (st == DSTACK_OK)
-		st = route_transact(r, "register", &call, &receipt, &why);
+		st = route_transact(r, "register", &call, ROUTE_MINED_MS, &receipt, &why);
 	if (st != DSTACK_OK) {
 		msg_register_free(&m);
 		route_refused(r, a, st, &why);

@@ -64,10 +64,18 @@ void route_pending_clear(struct route_pending *p);
 void route_say(struct router *r, const char *text);
 void route_refused(struct router *r, struct route_answer *a,
     enum dstack_status st, const struct why *why);
-/* Send and wait; names the contract's error where it has one. */
+/*
+ * How long a guest that posts the same statement again and again is kept
+ * waiting for its block: the same call waits on for the same transaction.
+ */
+#define ROUTE_MINED_MS 20000u
+/*
+ * Send and wait, wait_ms at most (0: a minute); names the contract's error
+ * where it has one.
+ */
 DSTACK_CHECKED enum dstack_status route_transact(struct router *r,
-    const char *what, const struct wr *call, struct rpc_receipt *receipt,
-    struct why *why);
+    const char *what, const struct wr *call, unsigned wait_ms,
+    struct rpc_receipt *receipt, struct why *why);
 void route_tx(struct route_answer *a, const struct rpc_receipt *receipt);
 
 void route_bootstrap(
