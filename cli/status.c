@@ -158,6 +158,11 @@ node_json(const char *state, const char *host_volume, const char *config,
 		(void)json_object_set_new(o, "failed", json_string(s.failed));
 	if (!s.alive)
 		return o;
+	if (s.trouble[0] != '\0') { /* it stands still: nobody answers */
+		(void)json_object_set_new(
+		    o, "trouble", json_string(s.trouble));
+		return o;
+	}
 	json_t *guest = guest_status(s.control);
 	domain_of(host_volume, domain);
 	(void)json_object_set_new(o, "volume", volume(host_volume, &s));
@@ -272,19 +277,24 @@ print_node(const json_t *n)
 	const json_t *vol = json_object_get(n, "volume");
 
 	bool alive = json_is_true(json_object_get(n, "alive"));
+	const json_t *trouble = json_object_get(n, "trouble");
 
 	printf("node %-4" JSON_INTEGER_FORMAT " %s%s, %s, %s\n",
 	    json_integer_value(json_object_get(n, "index")),
-	    alive ? "up, " : "DOWN, last seen at phase ", str(n, "phase"),
-	    str(n, "guest"), str(n, "https"));
+	    !alive	    ? "DOWN, last seen at phase "
+		: trouble != NULL ? "STANDS STILL, "
+				  : "up, ",
+	    str(n, "phase"), str(n, "guest"), str(n, "https"));
 	if (json_object_get(n, "payer") != NULL)
 		printf("  payer       %s, %s wei\n", str(n, "payer"),
 		    str(n, "balance"));
+	if (trouble != NULL)
+		printf("  trouble     %s\n", str(n, "trouble"));
 	if (alive && json_object_get(n, "waits") != NULL)
 		printf("  waits       %s\n", str(n, "waits"));
 	if (json_object_get(n, "failed") != NULL)
 		printf("  failed      %s\n", str(n, "failed"));
-	if (!alive)
+	if (!alive || trouble != NULL)
 		return;
 	printf("  address     %s, %s\n", str(guest, "node"),
 	    str(guest, "state"));

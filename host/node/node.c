@@ -17,6 +17,7 @@
 #include "host/join/onboarder.h"
 #include "host/base/proc.h"
 #include "host/service/service.h"
+#include "host/vm/watch.h"
 
 #define TICK_MS 100
 #define RETRY_TICKS 10u
@@ -37,6 +38,7 @@ struct node {
 	pid_t tee;
 	pid_t guest; /* no_vm */
 	struct vm vm;
+	struct vm_watch watch;
 	int lock;     /* on STATE_DIR, while this node has it */
 	int console;  /* what the guest says, read from its start */
 	char line[512];
@@ -188,6 +190,14 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	read_console(n);
 	if (n->unwritten && ++n->ticks % RETRY_TICKS == 0)
 		write_status(n);
+	if (!n->o->no_vm &&
+	    vm_watch_step(&n->watch, n->p.disk, proc_now_ms())) {
+		log_line("%s", n->watch.text[0] != '\0' ? n->watch.text
+						       : "the VM goes on");
+		memcpy(n->status.trouble, n->watch.text,
+		    sizeof(n->status.trouble));
+		write_status(n);
+	}
 	bool over = n->o->no_vm ? proc_ended(&n->guest, &status)
 				: vm_ended(&n->vm, &status);
 	if (n->ending != 0 && (over || proc_now_ms() > n->ending)) {
@@ -334,7 +344,10 @@ start_vm(struct node *n, struct why *why)
 		.accel = c->sim ? VM_ACCEL_AUTO : VM_ACCEL_TDX };
 
 	(void)unlink(n->p.console);
-	return vm_start(&v, false, &n->vm, why);
+	enum dstack_status st = vm_start(&v, false, &n->vm, why);
+	if (st == DSTACK_OK)
+		vm_watch_begin(&n->watch, vm_events(&n->vm));
+	return st;
 }
 
 static enum dstack_status
@@ -451,6 +464,7 @@ stop(struct node *n)
 	/* for a guest that was asked before it is the second time: at once */
 	proc_stop(&n->guest, STOP_MS);
 	vm_stop(&n->vm, STOP_MS);
+	vm_watch_end(&n->watch);
 	proc_stop(&n->tee, STOP_MS);
 	service_free(n->service);
 	onboarder_free(n->onboarder);
@@ -480,7 +494,7 @@ node_run(const struct node_options *o, struct why *why)
 	n.o = o;
 	n.lock = n.console = -1;
 	n.status.pid = (int)getpid();
-	n.vm.pidfd = -1;
+	n.vm.pidfd = n.watch.fd = -1;
 	n.why = why;
 	n.base = event_base_new();
 	n.rpc = rpc_new(o->cfg->rpc_url);

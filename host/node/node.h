@@ -49,6 +49,7 @@ struct node_status {
 	char guest[8];               /* "kvm", "tcg", "tdx", "no-vm" */
 	char said[256];              /* a role's last line in this phase, or "" */
 	char failed[256];            /* why it ended, "" otherwise */
+	char trouble[256];           /* why its VM stands still, or "" */
 };
 /* "boot", "bootstrap", "register", "onboarded", "volume", "serving" */
 extern const char *const node_phases[NODE_PHASES];

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node.json: written by a node, read by demo and status. */
+/*
+ * node.json: written by a node, read by demo and status. A new one takes the
+ * old one's place by rename. Where there is no room for it, which is one of
+ * the things it has to tell, the old file's blocks are written over: for that
+ * it is always as long as two blocks, filled up with spaces.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,9 +19,28 @@
 #include "host/node/node_priv.h"
 
 #define STATUS_MAX (16u * 1024)
+#define FILL 8192u /* more than the texts of a struct node_status need */
 
 const char *const node_phases[NODE_PHASES] = { "boot", "bootstrap",
 	"register", "onboarded", "volume", "serving" };
+
+/* One write: a reader sees the old text or the new one. */
+static bool
+over_old(const char *path, const char *block)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && pwrite(fd, block, FILL, 0) == (ssize_t)FILL;
+}
+
+static bool
+put(const char *path, const char *block)
+{
+	AUTO_CLOSE int fd = open(path,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	return fd >= 0 && write(fd, block, FILL) == (ssize_t)FILL;
+}
 
 enum dstack_status
 node_status_write(
@@ -29,18 +54,32 @@ node_status_write(
 		if (s->at_ms[i] != 0)
 			(void)json_object_set_new(at, node_phases[i],
 			    json_integer((json_int_t)s->at_ms[i]));
-	json_t *o = json_pack("{s:i,s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:s}", "pid",
+	json_t *o = json_pack("{s:i,s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "pid",
 	    s->pid, "phase", s->phase, "at_ms", at, "https", s->https,
 	    "control", s->control, "service", s->service, "guest", s->guest,
-	    "said", s->said, "failed", s->failed);
+	    "said", s->said, "failed", s->failed, "trouble", s->trouble);
+	char *dump = o != NULL ? json_dumps(o, JSON_INDENT(1)) : NULL;
+	size_t len = dump != NULL ? strlen(dump) : FILL;
+	char file[FILL];
 	(void)snprintf(path, sizeof(path), "%s/node.json", state_dir);
 	(void)snprintf(temp, sizeof(temp), "%s/node.json.new", state_dir);
 	errno = ENOMEM;
-	bool ok = o != NULL && json_dump_file(o, temp, JSON_INDENT(1)) == 0 &&
-	    rename(temp, path) == 0;
+	bool ok = len < FILL;
+	if (ok) {
+		memset(file, ' ', sizeof(file));
+		memcpy(file, dump, len);
+		file[FILL - 1] = '\n';
+		ok = put(temp, file) && rename(temp, path) == 0;
+	}
+	int err = errno;
+	ok = ok || (len < FILL && over_old(path, file));
+	errno = err;
+	free(dump);
 	json_decref(o);
-	if (ok)
+	if (ok) {
+		(void)unlink(temp);
 		return DSTACK_OK;
+	}
 	(void)why_set(why, DSTACK_E_SYS, "%s: %s; make room in STATE_DIR",
 	    path, strerror(errno));
 	(void)unlink(temp);
@@ -91,6 +130,7 @@ node_status_read(
 	text(o, "guest", out->guest, sizeof(out->guest));
 	text(o, "said", out->said, sizeof(out->said));
 	text(o, "failed", out->failed, sizeof(out->failed));
+	text(o, "trouble", out->trouble, sizeof(out->trouble));
 	json_decref(o);
 	return DSTACK_OK;
 }

@@ -157,8 +157,9 @@ devices(struct vm_args *a, const struct vm_config *c, const struct vm *vm,
 	enum dstack_status st;
 	AUTO_FREE char *console = escaped(vm->console);
 	AUTO_FREE char *qmp = escaped(vm->qmp);
+	AUTO_FREE char *events = escaped(vm->events);
 
-	if (console == NULL || qmp == NULL)
+	if (console == NULL || qmp == NULL || events == NULL)
 		return DSTACK_E_NOMEM;
 	vm_arg(a, "-chardev");
 	vm_arg(a, "file,id=con,path=%s", console);
@@ -166,6 +167,11 @@ devices(struct vm_args *a, const struct vm_config *c, const struct vm *vm,
 	vm_arg(a, "socket,id=qmp,path=%s,server=on,wait=off", qmp);
 	vm_arg(a, "-mon");
 	vm_arg(a, "chardev=qmp,mode=control");
+	/* a monitor serves one client: commands must not wait for a listener */
+	vm_arg(a, "-chardev");
+	vm_arg(a, "socket,id=events,path=%s,server=on,wait=off", events);
+	vm_arg(a, "-mon");
+	vm_arg(a, "chardev=events,mode=control");
 
 	vm_arg(a, "-netdev");
 	vm_arg(a, "user,id=net,ipv6=off,"
@@ -186,8 +192,14 @@ devices(struct vm_args *a, const struct vm_config *c, const struct vm *vm,
 	if (disk == NULL)
 		return DSTACK_E_NOMEM;
 	vm_arg(a, "-drive");
+	/*
+	 * A write that finds no room on the host is no error of the guest's
+	 * disk: the VM stands still until there is some (host/vm/watch.c).
+	 * What cannot be read or written for another reason is the guest's to
+	 * deal with; its secret must not stand still for a dying disk.
+	 */
 	vm_arg(a, "if=none,id=disk,format=raw,cache=writeback,discard=unmap,"
-	    "file=%s", disk);
+	    "werror=enospc,rerror=report,file=%s", disk);
 	return vm_need_file(c->disk, "disk", why);
 }
 

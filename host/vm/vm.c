@@ -33,13 +33,24 @@ vm_accel_name(enum vm_accel a)
 enum dstack_status
 vm_paths(const char *run_dir, struct vm *vm, struct why *why)
 {
-	int a = snprintf(vm->console, sizeof(vm->console), "%s/console.log",
-	    run_dir);
-	int b = snprintf(vm->qmp, sizeof(vm->qmp), "%s/qmp.sock", run_dir);
-	int c = snprintf(vm->stop, sizeof(vm->stop), "%s/stop.sock", run_dir);
+	const struct {
+		char *out;
+		size_t cap;
+		const char *name;
+	} path[] = {
+		{ vm->console, sizeof(vm->console), "console.log" },
+		{ vm->qmp, sizeof(vm->qmp), "qmp.sock" },
+		{ vm->stop, sizeof(vm->stop), "stop.sock" },
+		{ vm->events, sizeof(vm->events), "events.sock" },
+	};
+	bool ok = true;
 
-	if (a < 0 || b < 0 || c < 0 || (size_t)a >= sizeof(vm->console) ||
-	    (size_t)b >= sizeof(vm->qmp) || (size_t)c >= sizeof(vm->stop))
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		int n = snprintf(path[i].out, path[i].cap, "%s/%s", run_dir,
+		    path[i].name);
+		ok = ok && n >= 0 && (size_t)n < path[i].cap;
+	}
+	if (!ok)
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s: path too long for sockets; use a shorter one",
 		    run_dir);
@@ -124,7 +135,7 @@ spawn(char **argv, bool detach, const char *log, struct vm *vm,
 	return DSTACK_OK;
 }
 
-/* path: of an array as long as sun_path, vm->qmp or vm->stop. */
+/* path: in an array as long as sun_path, as those of struct vm are. */
 static bool
 to_socket(const char *path, int *out)
 {
@@ -222,6 +233,7 @@ vm_start(const struct vm_config *config, bool detach, struct vm *vm,
 		    strerror(errno));
 	(void)unlink(v.qmp);
 	(void)unlink(v.stop);
+	(void)unlink(v.events);
 	(void)unlink(v.console);
 	st = vm_argv(&c, &argv, why);
 	if (st != DSTACK_OK)
@@ -267,6 +279,14 @@ vm_ended(struct vm *vm, int *status)
 	return true;
 }
 
+int
+vm_events(const struct vm *vm)
+{
+	int fd = -1;
+
+	return vm->pid > 0 && to_socket(vm->events, &fd) ? fd : -1;
+}
+
 bool
 vm_ask_stop(const struct vm *vm)
 {
@@ -304,6 +324,7 @@ vm_stop(struct vm *vm, int wait_ms)
 	vm->pid = 0;
 	(void)unlink(vm->qmp);
 	(void)unlink(vm->stop);
+	(void)unlink(vm->events);
 }
 
 enum dstack_status

@@ -61,6 +61,7 @@ struct vm {
 	char console[192];   /* path of the console log */
 	char qmp[108];       /* path of the QMP socket */
 	char stop[108];      /* of the guest's port dstack.stop */
+	char events[108];    /* of the QMP monitor that host/vm/watch.h reads */
 };
 
 /*
@@ -90,6 +91,9 @@ DSTACK_CHECKED enum dstack_status vm_start(const struct vm_config *c,
 
 /* Has QEMU ended? If so, *status is waitpid's (when it is our child). */
 bool vm_ended(struct vm *vm, int *status);
+
+/* Connect to vm->events: a descriptor, or -1. One reader at a time. */
+int vm_events(const struct vm *vm);
 
 /*
  * Ask the guest to stop in order; it powers off when it has (vm_ended). It

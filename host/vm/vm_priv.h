@@ -7,7 +7,7 @@
 
 #define VM_QEMU "/usr/bin/qemu-system-x86_64"
 #define VM_SUN_PATH 108u /* sizeof(sun_path) */
-#define VM_ARGV_MAX 80
+#define VM_ARGV_MAX 96
 
 /* An argument vector that grows; each argument is its own allocation. */
 struct vm_args {
@@ -26,7 +26,7 @@ DSTACK_CHECKED enum dstack_status vm_read_small(const char *path, char *out,
 DSTACK_CHECKED enum dstack_status vm_need_file(
     const char *path, const char *what, struct why *why);
 
-/* Set vm->console, vm->qmp and vm->stop. DSTACK_E_LIMIT: run_dir is too long. */
+/* Set vm->console, vm->qmp, vm->stop and vm->events. DSTACK_E_LIMIT: run_dir is too long. */
 DSTACK_CHECKED enum dstack_status vm_paths(
     const char *run_dir, struct vm *vm, struct why *why);
 

@@ -21,7 +21,7 @@ own_network() { # SCRIPT
 	[ -f host_volume/app-example.tar ] || ./build_app.sh >/dev/null || exit 1
 	./build_vm.sh "$B/image" >/dev/null || exit 1
 	# shellcheck disable=SC2016
-	DSTACK_TEST_NET=1 exec unshare -n sh -c \
+	DSTACK_TEST_NET=1 exec unshare -n -m sh -c \
 		'ip link set lo up && exec "$0"' "$1"
 }
 

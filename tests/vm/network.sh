@@ -232,10 +232,52 @@ check "its guest stopped in order" \
 		"$net/node2/console.log")" -eq 2)"
 check "the app's last file reached the host" \
 	"$(yes_if grep -q goodbye "$net/node2/host_volume/last")"
+
+# --- the host's disk fills up; everything of the node is on it
+mkdir "$net/small"
+mount -t tmpfs -o size=400m tmpfs "$net/small" || exit 1
+cp -a --sparse=always "$net/node2/." "$net/small/"
+mount --move "$net/small" "$net/node2" || exit 1
+room() { # MB more than is used
+	used=$(df --output=used -k "$net/node2" | tail -1)
+	mount -o remount,size=$((used + $1 * 1024))k "$net/node2"
+}
 start_node 2
 third=$run
 wait_for 300 has 2 / 'last words'
 check "and its last words are on its volume when it is back" \
 	"$(yes_if has 2 / 'last words: goodbye')"
+trouble() {
+	"$bin" status --config "$net/node2/host.env" --json |
+		jq -r '.nodes[0].trouble // "none"'
+}
+full() {
+	trouble | grep -q 'host disk full: .*encrypted_container.img'
+}
+well() {
+	test "$(trouble)" = none
+}
+check "a node without trouble has none" "$(yes_if well)"
+room 8
+get 2 /fill --max-time 300 >"$net/fill" 2>&1 &
+filler=$!
+runs="$runs $filler"
+wait_for 120 full
+check "status says that the host's disk is full" "$(yes_if full)"
+check "so does the node's log" \
+	"$(yes_if grep -q 'host disk full' "$net/node2/node.log")"
+check "and the VM stands still, no write has failed" \
+	"$(gone $filler && echo no || echo yes)"
+room 200
+wait $filler
+check "it goes on by itself when there is room ($(cat "$net/fill"))" \
+	"$(yes_if grep -q 'blocks: 6144' "$net/fill")"
+wait_for 60 well
+check "and status has no trouble any more" "$(yes_if well)"
+check "what was written meanwhile is right" \
+	"$(yes_if test "$(get 2 /read --max-time 200 |
+		grep -c 'blocks: 6144')" -eq 1)"
 kill "$third"
+wait "$third"
+umount "$net/node2"
 exit $bad
