@@ -35,8 +35,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	AUTO_OCI struct oci_image *img = NULL;
 	struct why why = { "" };
-	const struct oci_sink sink = { NULL, entry, data, end };
+	const struct oci_sink sink = { NULL, entry, data, end, NULL };
 	if (oci_open(p, n, NULL, 16u << 20, &img, &why) == DSTACK_OK)
-		(void)!oci_walk(img, &sink, &why);
+		(void)!oci_walk(img, &sink, NULL, &why);
 	return 0;
 }

@@ -46,10 +46,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	AUTO_WR struct wr layer = wr_new(0);
 	struct why why = { "" };
 	uint8_t d[32];
-	const struct oci_sink sink = { NULL, entry, data, end };
+	const struct oci_sink sink = { NULL, entry, data, end, NULL };
 	wr_put(&layer, p, n);
 	make_image(&ar, LEGACY, &layer, 1, (struct wrong){ 0 }, d);
 	if (oci_open(ar.buf, ar.len, d, 16u << 20, &img, &why) == DSTACK_OK)
-		(void)!oci_walk(img, &sink, &why);
+		(void)!oci_walk(img, &sink, NULL, &why);
 	return 0;
 }

@@ -232,23 +232,49 @@ texts(char *const *v, size_t n)
 	return j;
 }
 
+/* What a node will make other than the image has it, a line each. */
 static void
-print(const struct oci_image *img, bool as_json)
+remarks(const struct oci_tree *t, json_t *out)
 {
+	if (t->devices != 0)
+		(void)json_array_append_new(out,
+		    json_sprintf("%zu device nodes are not made, the first is "
+				 "%s", t->devices, t->device));
+	if (t->strangers != 0)
+		(void)json_array_append_new(out,
+		    json_sprintf("%zu owners are over %d and become nobody "
+				 "(%d), the first is %llu at %s", t->strangers,
+			OCI_MAX_ID, OCI_NOBODY, (unsigned long long)t->id,
+			t->stranger));
+	if (t->leftovers != 0)
+		(void)json_array_append_new(out,
+		    json_sprintf("%zu leftovers of aufs (.wh..wh.*) are passed "
+				 "over", t->leftovers));
+}
+
+static void
+print(const struct archive *a, bool as_json)
+{
+	const struct oci_image *img = a->img;
 	const struct oci_config *c = oci_config(img);
+	json_t *notes = json_array();
 	size_t n = 0;
 	const struct oci_layer *l = oci_layers(img, &n);
 	char hex[65];
 	hex_encode(oci_digest(img), 32, hex);
 	json_t *layers = json_array();
+	remarks(&a->tree, notes);
 	if (!as_json)
 		(void)printf("digest      0x%s\n", hex);
-	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i}",
+	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i,"
+			      "s:o, s:I, s:I}",
 	    "layers", layers, "entrypoint",
 	    texts(c->entrypoint, c->nentrypoint), "cmd", texts(c->cmd, c->ncmd),
 	    "env", texts(c->env, c->nenv), "volumes",
 	    texts(c->volumes, c->nvolumes), "user", c->user, "workdir",
-	    c->workdir, "stopsignal", c->stopsignal, "port", (int)c->port);
+	    c->workdir, "stopsignal", c->stopsignal, "port", (int)c->port,
+	    "notes", notes, "unpacked", (json_int_t)a->tree.bytes, "needs",
+	    (json_int_t)a->tree.most);
 	char id[67];
 	(void)snprintf(id, sizeof(id), "0x%s", hex);
 	(void)json_object_set_new(j, "digest", json_string(id));
@@ -273,6 +299,13 @@ print(const struct oci_image *img, bool as_json)
 			(void)printf("%-11s %s\n", keys[i], t);
 			free(t);
 		}
+		(void)printf("unpacked    %llu bytes of a node's memory, %llu "
+			     "while it is unpacked\n",
+		    (unsigned long long)a->tree.bytes,
+		    (unsigned long long)a->tree.most);
+		for (size_t i = 0; i < json_array_size(notes); i++)
+			(void)printf("note        %s\n",
+			    json_string_value(json_array_get(notes, i)));
 	}
 	json_decref(j);
 }
@@ -286,11 +319,11 @@ inspect(const char *file, const char *digest, bool as_json)
 	    hex_decode(digest, strlen(digest), want, 32) != DSTACK_OK)
 		return cmd_usage("dstack app inspect: --digest takes 64 hex "
 				 "digits");
-	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	AUTO_ARCHIVE struct archive a = { .map = NULL };
 	enum dstack_status st =
 	    archive_open(file, digest != NULL ? want : NULL, &a, &why);
 	if (st == DSTACK_OK)
-		print(a.img, as_json);
+		print(&a, as_json);
 	if (st == DSTACK_OK)
 		return EXIT_YES;
 	(void)cmd_fail("app inspect", st, &why);

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An image archive on this machine. A file is mapped, read as a node reads it
+ * (digests, then the tree with every rule of the unpacker, but no file made),
+ * and only then copied into host volumes, under the name that nodes look for,
+ * first as .part and then renamed, so that no node ever reads half of it.
+ */
 #include "cli/app/archive.h"
 
 #include <errno.h>
@@ -38,6 +44,8 @@ archive_open(const char *path, const uint8_t *want, struct archive *out,
 	out->len = (size_t)s.st_size;
 	enum dstack_status st = oci_open(
 	    p, out->len, want, MAX_UNPACKED, &out->img, why);
+	if (st == DSTACK_OK)
+		st = oci_walk(out->img, NULL, &out->tree, why);
 	if (st == DSTACK_OK)
 		return st;
 	archive_close(out);
@@ -87,7 +95,7 @@ archive_there(
 {
 	char path[PATH_LEN];
 	char hex[65];
-	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	AUTO_ARCHIVE struct archive a = { .map = NULL };
 
 	own_name(digest, dir, path);
 	if (archive_open(path, digest, &a, NULL) == DSTACK_OK)

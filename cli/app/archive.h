@@ -14,11 +14,14 @@ struct archive {
 	void *map;
 	size_t len;
 	struct oci_image *img; /* lives as long as the mapping */
+	struct oci_tree tree;  /* what a node will make of it */
 };
 
 /*
- * Map and check the file. want: the digest it must have, or NULL.
- * DSTACK_E_SYS: it cannot be read; else what oci_open says.
+ * Map and check the file, with the tree that a node would unpack (oci_walk):
+ * what is taken here no node refuses for what it is. want: the digest it must
+ * have, or NULL. DSTACK_E_SYS: it cannot be read; else what oci_open and
+ * oci_walk say.
  */
 DSTACK_CHECKED enum dstack_status archive_open(const char *path,
     const uint8_t *want, struct archive *out, struct why *why);

@@ -223,7 +223,7 @@ push(struct push *p, struct why *why)
 	struct state_app previous;
 	struct state_app latest;
 	char name[KM_APP_NAME_MAX + 1];
-	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	AUTO_ARCHIVE struct archive a = { .map = NULL };
 	enum dstack_status st = archive_open(p->file, NULL, &a, why);
 
 	if (st == DSTACK_OK)

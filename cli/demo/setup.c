@@ -170,7 +170,7 @@ start_chain(struct demo *d, struct why *why)
 static enum dstack_status
 app_digest(struct demo *d, struct why *why)
 {
-	AUTO_ARCHIVE struct archive a = { NULL, 0, NULL };
+	AUTO_ARCHIVE struct archive a = { .map = NULL };
 	enum dstack_status st = archive_open(d->app, NULL, &a, why);
 
 	if (st == DSTACK_E_SYS)

@@ -187,19 +187,16 @@ listen_for(struct app *a, struct why *why)
 static enum dstack_status
 lay_out(struct kube *k, struct app *a, struct why *why)
 {
-	size_t skipped = 0;
 	char host[64];
 	enum dstack_status st =
 	    container_make(&a->box, k->memory / 4 * 3, why);
 	if (st != DSTACK_OK)
 		return st;
 	AUTO_CLOSE int root = container_root(&a->box);
-	st = unpack_image(k->staged, root, SPEC_ID_BASE, &skipped, why);
+	st = unpack_image(
+	    k->staged, root, SPEC_ID_BASE, NULL, NULL, NULL, why);
 	if (st != DSTACK_OK)
 		return st;
-	if (skipped != 0)
-		log_line("image: %zu device nodes or FIFOs were not made",
-		    skipped);
 	/* The config is kept for restarts; the archive is not needed again. */
 	a->image = take_ptr(&k->staged);
 	kube_archive_drop(&k->archive);

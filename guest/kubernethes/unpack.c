@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a checked image to files (THREATS T25).
+ *
+ * Entries come from oci_walk, which has judged them and has followed what
+ * links there were: each is a plain instruction, a path without a symlink in
+ * it. Here every path is opened beneath the root all the same, with no link
+ * followed and no other filesystem entered, so that a mistake there would be
+ * a refusal here and not a file elsewhere. An entry replaces what has its
+ * name; owner, mode and time are set when it is complete, a folder's time
+ * when nothing is put into it any more. What can go wrong is the memory.
+ */
 #include "guest/kubernethes/unpack.h"
 
 #include <dirent.h>
@@ -14,7 +25,7 @@
 /* A directory's time is set when nothing is put into it any more. */
 struct dir_time {
 	char *path;
-	int64_t mtime;
+	struct timespec mtime;
 };
 
 struct unpacker {
@@ -26,7 +37,8 @@ struct unpacker {
 	int dir;
 	struct dir_time *times;
 	size_t ntimes;
-	size_t skipped;
+	void (*done)(void *ctx, size_t from, size_t to);
+	void *ctx;
 };
 
 static int
@@ -51,14 +63,13 @@ unpack_open_in_root(int root, const char *path, int flags)
 	return open2(root, path, flags, RESOLVE_IN_ROOT);
 }
 
+/* All in a directory goes; dir is closed. */
 static enum dstack_status
 clear_dir(int dir, int depth)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	DIR *d = fdopendir(dir);
 	if (d == NULL) {
-		if (copy >= 0)
-			(void)close(copy);
+		(void)close(dir);
 		return DSTACK_E_SYS;
 	}
 	enum dstack_status st = DSTACK_OK;
@@ -70,12 +81,14 @@ clear_dir(int dir, int depth)
 		    strcmp(e->d_name, "..") == 0 ||
 		    unlinkat(dir, e->d_name, 0) == 0)
 			continue;
-		AUTO_CLOSE int sub = openat(dir, e->d_name,
+		int sub = openat(dir, e->d_name,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 || depth == 0)
-			st = DSTACK_E_SYS;
-		else
+		if (sub >= 0 && depth != 0)
 			st = clear_dir(sub, depth - 1);
+		else
+			st = DSTACK_E_SYS;
+		if (sub >= 0 && depth == 0)
+			(void)close(sub);
 		if (st == DSTACK_OK &&
 		    unlinkat(dir, e->d_name, AT_REMOVEDIR) != 0)
 			st = DSTACK_E_SYS;
@@ -89,7 +102,7 @@ unpack_remove(int dir, const char *name)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return DSTACK_OK;
-	AUTO_CLOSE int sub = openat(
+	int sub = openat(
 	    dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (sub < 0)
 		return DSTACK_E_SYS;
@@ -138,7 +151,7 @@ sys(const struct oci_entry *e, const char *what, struct why *why)
 		st = DSTACK_E_REJECTED;
 		(void)why_set(why, st,
 		    "image: %.120s: its path goes through a symlink or a file",
-		    e->path);
+		    e->path); /* oci_walk has seen none: a mistake of ours */
 	} else if (err == ENOSPC || err == EDQUOT) {
 		(void)why_set(why, st,
 		    "image: %.120s: the tree does not fit in this VM's memory",
@@ -163,8 +176,8 @@ forget_parent(struct unpacker *u)
 
 /* Directory that path's last name is in; *base: that name, in path. */
 static enum dstack_status
-parent(struct unpacker *u, const struct oci_entry *e, bool make,
-    const char **base, struct why *why)
+parent(struct unpacker *u, const struct oci_entry *e, const char **base,
+    struct why *why)
 {
 	const char *slash = strrchr(e->path, '/');
 	size_t n = slash != NULL ? (size_t)(slash - e->path) : 0;
@@ -177,8 +190,6 @@ parent(struct unpacker *u, const struct oci_entry *e, bool make,
 	if (u->parent == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "image: no memory");
 	u->dir = unpack_open(u->root, u->parent, O_PATH | O_DIRECTORY);
-	if (u->dir < 0 && errno == ENOENT && make)
-		u->dir = unpack_make_dir(u->root, u->parent, u->shift);
 	if (u->dir < 0)
 		return sys(e, "its folder", why);
 	return DSTACK_OK;
@@ -187,8 +198,8 @@ parent(struct unpacker *u, const struct oci_entry *e, bool make,
 static enum dstack_status
 finish(struct unpacker *u, const struct oci_entry *e, int fd, struct why *why)
 {
-	const struct timespec t[2] = { { .tv_sec = e->mtime },
-		{ .tv_sec = e->mtime } };
+	const struct timespec at = { e->mtime, e->nsec };
+	const struct timespec t[2] = { at, at };
 	if (fchown(fd, u->shift + e->uid, u->shift + e->gid) != 0 ||
 	    fchmod(fd, e->mode) != 0)
 		return sys(e, "owner", why);
@@ -202,7 +213,7 @@ finish(struct unpacker *u, const struct oci_entry *e, int fd, struct why *why)
 		u->times = v;
 	}
 	u->times[u->ntimes] =
-	    (struct dir_time){ .path = strdup(e->path), .mtime = e->mtime };
+	    (struct dir_time){ .path = strdup(e->path), .mtime = at };
 	if (u->times[u->ntimes].path == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "image: no memory");
 	u->ntimes++;
@@ -254,8 +265,8 @@ static enum dstack_status
 make_symlink(struct unpacker *u, const struct oci_entry *e, const char *base,
     struct why *why)
 {
-	const struct timespec t[2] = { { .tv_sec = e->mtime },
-		{ .tv_sec = e->mtime } };
+	const struct timespec at = { e->mtime, e->nsec };
+	const struct timespec t[2] = { at, at };
 	if (unpack_remove(u->dir, base) != DSTACK_OK ||
 	    symlinkat(e->target, u->dir, base) != 0 ||
 	    fchownat(u->dir, base, u->shift + e->uid, u->shift + e->gid,
@@ -265,28 +276,31 @@ make_symlink(struct unpacker *u, const struct oci_entry *e, const char *base,
 	return DSTACK_OK;
 }
 
-/* What lower layers put there goes; what is not there is gone already. */
 static enum dstack_status
-hide(struct unpacker *u, const struct oci_entry *e, struct why *why)
+make_fifo(struct unpacker *u, const struct oci_entry *e, const char *base,
+    struct why *why)
+{
+	const struct timespec at = { e->mtime, e->nsec };
+	const struct timespec t[2] = { at, at };
+	if (unpack_remove(u->dir, base) != DSTACK_OK ||
+	    mkfifoat(u->dir, base, 0600) != 0 ||
+	    fchownat(u->dir, base, u->shift + e->uid, u->shift + e->gid,
+		AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fchmodat(u->dir, base, e->mode, 0) != 0 ||
+	    utimensat(u->dir, base, t, AT_SYMLINK_NOFOLLOW) != 0)
+		return sys(e, "FIFO", why);
+	return DSTACK_OK;
+}
+
+/* Hidden by a higher layer, or replaced by what is not made. */
+static enum dstack_status
+remove_it(struct unpacker *u, const struct oci_entry *e, struct why *why)
 {
 	const char *base = NULL;
-	if (e->kind == OCI_CLEAR) {
-		AUTO_CLOSE int fd =
-		    unpack_open(u->root, e->path, O_RDONLY | O_DIRECTORY);
-		forget_parent(u);
-		if (fd < 0)
-			return errno == ENOENT ? DSTACK_OK
-					       : sys(e, "clear", why);
-		return clear_dir(fd, OCI_MAX_DEPTH) == DSTACK_OK
-		    ? DSTACK_OK
-		    : sys(e, "clear", why);
-	}
-	enum dstack_status st = parent(u, e, false, &base, why);
-	if (st == DSTACK_E_SYS && errno == ENOENT)
-		return DSTACK_OK;
+	enum dstack_status st = parent(u, e, &base, why);
 	if (st == DSTACK_OK && unpack_remove(u->dir, base) != DSTACK_OK)
 		st = sys(e, "remove", why);
-	forget_parent(u);
+	forget_parent(u); /* it may have been what goes */
 	return st;
 }
 
@@ -295,13 +309,9 @@ entry(void *ctx, const struct oci_entry *e, struct why *why)
 {
 	struct unpacker *u = ctx;
 	const char *base = NULL;
-	if (e->kind == OCI_SKIPPED) {
-		u->skipped++;
-		return DSTACK_OK;
-	}
-	if (e->kind == OCI_REMOVE || e->kind == OCI_CLEAR)
-		return hide(u, e, why);
-	enum dstack_status st = parent(u, e, true, &base, why);
+	if (e->kind == OCI_REMOVE)
+		return remove_it(u, e, why);
+	enum dstack_status st = parent(u, e, &base, why);
 	if (st != DSTACK_OK)
 		return st;
 	if (e->kind == OCI_DIR)
@@ -310,6 +320,8 @@ entry(void *ctx, const struct oci_entry *e, struct why *why)
 		return make_link(u, e, base, why);
 	if (e->kind == OCI_SYMLINK)
 		return make_symlink(u, e, base, why);
+	if (e->kind == OCI_FIFO)
+		return make_fifo(u, e, base, why);
 	u->cur = *e;
 	if (unpack_remove(u->dir, base) != DSTACK_OK)
 		return sys(e, "replace", why);
@@ -345,25 +357,34 @@ end(void *ctx, struct why *why)
 	return st;
 }
 
+static void
+done(void *ctx, size_t from, size_t to)
+{
+	const struct unpacker *u = ctx;
+	if (u->done != NULL)
+		u->done(u->ctx, from, to);
+}
+
 enum dstack_status
 unpack_image(const struct oci_image *img, int root, uint32_t shift,
-    size_t *skipped, struct why *why)
+    void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
+    struct oci_tree *out, struct why *why)
 {
 	struct unpacker u = { .root = root, .shift = shift, .file = -1,
-		.dir = -1 };
-	const struct oci_sink sink = { &u, entry, data, end };
+		.dir = -1, .done = let_go, .ctx = ctx };
+	const struct oci_sink sink = { &u, entry, data, end, done };
 	enum dstack_status st = DSTACK_OK;
 	if (fchown(root, shift, shift) != 0 || fchmod(root, 0755) != 0)
 		st = why_set(why, DSTACK_E_SYS, "image: root: %s",
 		    strerror(errno));
 	if (st == DSTACK_OK)
-		st = oci_walk(img, &sink, why);
+		st = oci_walk(img, &sink, out, why);
 	if (u.file >= 0)
 		(void)close(u.file);
 	forget_parent(&u);
-	for (size_t i = u.ntimes; i-- > 0;) {
-		const struct timespec t[2] = { { .tv_sec = u.times[i].mtime },
-			{ .tv_sec = u.times[i].mtime } };
+	for (size_t i = 0; i < u.ntimes; i++) { /* the highest layer's last */
+		const struct timespec t[2] = { u.times[i].mtime,
+			u.times[i].mtime };
 		AUTO_CLOSE int fd = unpack_open(
 		    root, u.times[i].path, O_RDONLY | O_DIRECTORY);
 		if (fd >= 0) /* a higher layer may have removed it */
@@ -371,7 +392,5 @@ unpack_image(const struct oci_image *img, int root, uint32_t shift,
 		free(u.times[i].path);
 	}
 	free(u.times);
-	if (st == DSTACK_OK)
-		*skipped = u.skipped;
 	return st;
 }

@@ -13,12 +13,14 @@
 
 /*
  * Unpack into the empty directory that root names. Owners are shifted by
- * shift (the container's user namespace). *skipped: device nodes and FIFOs
- * that were not made. DSTACK_E_REJECTED: a path that goes through a symlink,
- * a hardlink to something that is not there.
+ * shift (the container's user namespace). let_go, which may be NULL: as done
+ * in struct oci_sink, so that the archive's memory is free as the tree grows.
+ * out: what oci_walk has seen; may be NULL. Refusals are oci_walk's.
  */
 DSTACK_CHECKED enum dstack_status unpack_image(const struct oci_image *img,
-    int root, uint32_t shift, size_t *skipped, struct why *why);
+    int root, uint32_t shift,
+    void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
+    struct oci_tree *out, struct why *why);
 
 /* Descriptor of path beneath root, no symlink in it; -1 and errno. */
 int unpack_open(int root, const char *path, int flags);

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The archive as a set of named files. libarchive reads tar, gzip and zstd;
- * a stream is libarchive's "raw" format (whatever bytes come out of the
- * decompressor) fed from a file of the outer tar.
+ * The archive as a set of named files.
+ *
+ * In comes a piece of memory with a plain tar. It is read once, header by
+ * header, for the names and where the bytes of each file lie in that memory;
+ * a name that comes twice is refused, and so is a file whose bytes are not
+ * all there. From then on a file is found by name and read where it lies.
+ * libarchive reads tar, gzip and zstd; a stream is its "raw" format (whatever
+ * bytes come out of the decompressor), fed in pieces, so that its reader can
+ * tell which bytes are not needed any more.
  */
 #include "oci/internal.h"
 
@@ -10,6 +16,8 @@
 #include <string.h>
 
 #include "base/own.h"
+
+#define PIECE (256u << 10) /* of a file, to the decompressor */
 
 static void
 reader_free(struct archive **a)
@@ -75,8 +83,34 @@ link_name(const char *from, const char *to)
 	return strdup(clean);
 }
 
+/* Where the bytes of the regular file whose header was read lie. */
 static enum dstack_status
-index_one(struct blobs *b, struct archive_entry *e, struct why *why)
+place(struct archive *a, const struct blobs *b, struct blob *x,
+    struct why *why)
+{
+	const void *p = NULL;
+	size_t n = 0;
+	la_int64_t off = 0;
+	if (x->size > b->len)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "archive: %.100s claims more bytes than the archive has",
+		    x->name);
+	if (x->size == 0)
+		return DSTACK_OK;
+	int r = archive_read_data_block(a, &p, &n, &off);
+	uintptr_t at = (uintptr_t)p - (uintptr_t)b->buf;
+	if (r != ARCHIVE_OK || n == 0 || off != 0 ||
+	    (uintptr_t)p < (uintptr_t)b->buf || at > b->len ||
+	    x->size > b->len - at)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "archive is cut short: %.100s is not all there", x->name);
+	x->off = at;
+	return DSTACK_OK;
+}
+
+static enum dstack_status
+index_one(struct archive *a, struct blobs *b, struct archive_entry *e,
+    struct why *why)
 {
 	char name[OCI_MAX_PATH + 1];
 	const char *raw = archive_entry_pathname(e);
@@ -101,17 +135,14 @@ index_one(struct blobs *b, struct archive_entry *e, struct why *why)
 	b->n++;
 	if (archive_entry_hardlink(e) != NULL)
 		return DSTACK_OK; /* never read: found as neither */
-	if (archive_entry_filetype(e) == AE_IFREG &&
-	    archive_entry_size(e) >= 0 && archive_entry_sparse_count(e) == 0)
-		x->size = (uint64_t)archive_entry_size(e);
-	else if (archive_entry_filetype(e) == AE_IFLNK &&
+	if (archive_entry_filetype(e) == AE_IFLNK &&
 	    archive_entry_symlink(e) != NULL)
 		x->link = link_name(name, archive_entry_symlink(e));
-	if (x->size > b->len)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "archive: %.100s claims more bytes than the archive has",
-		    name);
-	return DSTACK_OK;
+	if (archive_entry_filetype(e) != AE_IFREG ||
+	    archive_entry_size(e) < 0 || archive_entry_sparse_count(e) != 0)
+		return DSTACK_OK;
+	x->size = (uint64_t)archive_entry_size(e);
+	return place(a, b, x, why);
 }
 
 /*
@@ -157,7 +188,7 @@ blobs_index(const void *buf, size_t len, struct blobs *b, struct why *why)
 		if (b->n == OCI_MAX_ARCHIVE_ENTRIES)
 			return why_set(why, DSTACK_E_LIMIT,
 			    "archive: over %d entries", OCI_MAX_ARCHIVE_ENTRIES);
-		st = index_one(b, e, why);
+		st = index_one(a, b, e, why);
 		if (st != DSTACK_OK)
 			return st;
 	}
@@ -195,26 +226,6 @@ blobs_find(const struct blobs *b, const char *name, size_t *at)
 	return false;
 }
 
-/* Reader of the outer tar, at the data of file `at`. */
-static enum dstack_status
-outer_at(
-    const struct blobs *b, size_t at, struct archive **out, struct why *why)
-{
-	AUTO_READER struct archive *a = NULL;
-	enum dstack_status st = outer_open(b->buf, b->len, &a, why);
-	if (st != DSTACK_OK)
-		return st;
-	for (size_t i = 0; i <= at; i++) {
-		struct archive_entry *e = NULL;
-		int r = archive_read_next_header(a, &e);
-		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-			return why_set(why, DSTACK_E_FORMAT,
-			    "archive changed while it was read");
-	}
-	*out = take_ptr(&a);
-	return DSTACK_OK;
-}
-
 enum dstack_status
 blobs_read(const struct blobs *b, size_t at, size_t max, uint8_t **out,
     size_t *n, struct why *why)
@@ -224,36 +235,29 @@ blobs_read(const struct blobs *b, size_t at, size_t max, uint8_t **out,
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%.100s: %llu bytes, over %zu", x->name,
 		    (unsigned long long)x->size, max);
-	AUTO_READER struct archive *a = NULL;
-	enum dstack_status st = outer_at(b, at, &a, why);
-	if (st != DSTACK_OK)
-		return st;
 	AUTO_FREE uint8_t *p = malloc((size_t)x->size + 1);
 	if (p == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "archive: out of memory");
-	la_ssize_t got = archive_read_data(a, p, (size_t)x->size);
-	if (got < 0 || (uint64_t)got != x->size)
-		return why_set(why, DSTACK_E_FORMAT, "%.100s: cut short",
-		    x->name);
-	p[got] = 0;
-	*n = (size_t)got;
+	memcpy(p, b->buf + x->off, (size_t)x->size);
+	p[x->size] = 0;
+	*n = (size_t)x->size;
 	*out = take_ptr(&p);
 	return DSTACK_OK;
 }
 
+/* libarchive comes for the next piece when it has done with the last. */
 static la_ssize_t
-from_outer(struct archive *raw, void *ctx, const void **p)
+next_piece(struct archive *raw, void *ctx, const void **p)
 {
 	struct stream *s = ctx;
-	size_t n = 0;
-	la_int64_t off = 0;
-	int r = archive_read_data_block(s->outer, p, &n, &off);
-	if (r == ARCHIVE_EOF)
-		return 0;
-	if (r != ARCHIVE_OK) {
-		archive_set_error(raw, EIO, "cut short");
-		return -1;
-	}
+	uint64_t n = s->in - s->given;
+	(void)raw;
+	if (s->done != NULL)
+		s->done(s->ctx, s->given);
+	if (n > PIECE)
+		n = PIECE;
+	*p = s->from + s->given;
+	s->given += n;
 	return (la_ssize_t)n;
 }
 
@@ -261,14 +265,13 @@ enum dstack_status
 stream_open(const struct blobs *b, size_t at, uint64_t max, struct stream *s,
     struct why *why)
 {
-	*s = (struct stream){ .in = b->v[at].size,
-		.max = max,
-		.name = b->v[at].name,
-		.why = why };
-	enum dstack_status st = outer_at(b, at, &s->outer, why);
-	if (st != DSTACK_OK)
-		return s->st = st;
+	const struct blob *x = &b->v[at];
 	struct archive_entry *e = NULL;
+	*s = (struct stream){ .from = b->buf + x->off,
+		.in = x->size,
+		.max = max,
+		.name = x->name,
+		.why = why };
 	s->raw = archive_read_new();
 	/* ARCHIVE_WARN would mean that it runs a program for it: refuse. */
 	if (s->raw == NULL ||
@@ -277,7 +280,7 @@ stream_open(const struct blobs *b, size_t at, uint64_t max, struct stream *s,
 	    archive_read_support_filter_zstd(s->raw) != ARCHIVE_OK)
 		return s->st = why_set(why, DSTACK_E_NOMEM,
 			   "archive: no decompressor");
-	if (archive_read_open(s->raw, s, NULL, from_outer, NULL) !=
+	if (archive_read_open(s->raw, s, NULL, next_piece, NULL) !=
 		ARCHIVE_OK ||
 	    archive_read_next_header(s->raw, &e) != ARCHIVE_OK)
 		return s->st = why_set(why, DSTACK_E_FORMAT, "%.100s: %s",
@@ -316,8 +319,5 @@ stream_close(struct stream *s)
 {
 	if (s->raw != NULL)
 		(void)archive_read_free(s->raw);
-	if (s->outer != NULL)
-		(void)archive_read_free(s->outer);
 	s->raw = NULL;
-	s->outer = NULL;
 }

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An archive from a list of files, the same bytes for the same list. */
+/*
+ * An archive from a list of files, the same bytes for the same list.
+ *
+ * In: files with their bytes, in order, and how to run them. One layer is
+ * written as a tar without times and owners, hashed into the config, and the
+ * config is hashed for the digest; both go with a manifest into the outer tar
+ * (the old layout of `docker save`). What can go wrong is the memory, and a
+ * text of the config that is no UTF-8; names of files may be any bytes.
+ */
 #include "oci/internal.h"
 
 #include <stdio.h>
@@ -56,6 +64,25 @@ put(struct archive *a, const struct oci_file *f, struct why *why)
 	return st;
 }
 
+/*
+ * Names are bytes. Where they are not all ASCII they are written as they are,
+ * or libarchive would want to know which language they are in.
+ */
+static bool
+odd_names(const struct oci_file *files, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *const t[] = { files[i].path, files[i].target };
+		for (size_t k = 0; k < 2; k++) {
+			for (const char *p = t[k]; p != NULL && *p != '\0'; p++) {
+				if ((unsigned char)*p >= 0x80)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 static enum dstack_status
 tar(const struct oci_file *files, size_t n, struct wr *out, struct why *why)
 {
@@ -64,6 +91,9 @@ tar(const struct oci_file *files, size_t n, struct wr *out, struct why *why)
 	if (a == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+	    (odd_names(files, n) &&
+		archive_write_set_format_option(
+		    a, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK) ||
 	    archive_write_set_bytes_per_block(a, 512) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
 	    archive_write_open(a, out, NULL, to_wr, NULL) != ARCHIVE_OK)

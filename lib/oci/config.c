@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The image config (OCI image-spec 1.1, config.md). */
+/*
+ * The image config (OCI image-spec 1.1, config.md). What comes in has been
+ * hashed already when it is an image's; it is judged as JSON without doubled
+ * keys first, then for what machine it is, then the layers' digests, then
+ * each member that says how to run it. A member of the wrong type is a
+ * refusal; one that is absent or null has its default.
+ */
 #include "oci/internal.h"
 
 #include <limits.h>
@@ -177,11 +183,24 @@ oci_config_parse(
 	return oci_config_take(root, out, why);
 }
 
+static bool
+is(json_t *root, const char *key, const char *value)
+{
+	const char *t = json_string_value(json_object_get(root, key));
+	return t != NULL && strcmp(t, value) == 0;
+}
+
+bool
+oci_config_ours(json_t *root)
+{
+	return is(root, "os", "linux") && is(root, "architecture", "amd64");
+}
+
 static enum dstack_status
 must_be(json_t *root, const char *key, const char *value, struct why *why)
 {
 	const char *t = json_string_value(json_object_get(root, key));
-	if (t != NULL && strcmp(t, value) == 0)
+	if (is(root, key, value))
 		return DSTACK_OK;
 	return why_set(why, DSTACK_E_REJECTED,
 	    "image config: %s is %.40s, this runs %s only: build the image "

@@ -2,6 +2,15 @@
 /*
  * From an archive to the one image wanted. Manifests only say where bytes
  * are: the config is taken for its hash, the layers for theirs.
+ *
+ * In: the archive's names (archive.c). First manifest.json or, without one,
+ * index.json is followed to all images that it names. Of these the one is
+ * taken whose config hashes to what is wanted; where nothing is, the only one
+ * for this kind of machine (what buildx adds to an image says "unknown" there,
+ * a list for many platforms says theirs). Then its layers are found and each
+ * is read whole for its hash. What can go wrong at every step is the file's:
+ * it lacks something, says a thing twice, or has other bytes than the config
+ * names. After that the tree may be walked (walk.c).
  */
 #include "oci/internal.h"
 
@@ -140,14 +149,19 @@ from_oci(struct search *s, size_t at, int depth)
 	return candidate_add(s, config, json_object_get(root, "layers"), true);
 }
 
-/* The candidate whose config is the one wanted; its config document. */
+/*
+ * The candidate whose config is the one wanted, or else is for this kind of
+ * machine; its config document.
+ */
 static enum dstack_status
 choose(struct search *s, struct oci_image *img, size_t *which, json_t **root)
 {
 	bool found = false;
+	bool ours = false;
 	size_t config = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		AUTO_FREE uint8_t *p = NULL;
+		AUTO_JSON json_t *j = NULL;
 		uint8_t d[32];
 		size_t n = 0;
 		if (found && s->v[i].config == config)
@@ -159,14 +173,20 @@ choose(struct search *s, struct oci_image *img, size_t *which, json_t **root)
 		sha256(p, n, d);
 		if (s->want != NULL && !ct_equal(d, s->want, 32))
 			continue;
-		if (found)
-			return why_set(s->why, DSTACK_E_REJECTED,
-			    "archive holds several images: say which");
 		enum dstack_status st =
-		    oci_json(p, n, "image config", root, s->why);
+		    oci_json(p, n, "image config", &j, s->why);
 		if (st != DSTACK_OK)
 			return st;
+		bool is = oci_config_ours(j);
+		if (found && !is)
+			continue;
+		if (found && ours)
+			return why_set(s->why, DSTACK_E_REJECTED,
+			    "archive holds several images: say which");
+		json_decref(*root);
+		*root = take_ptr(&j);
 		found = true;
+		ours = is;
 		config = s->v[i].config;
 		*which = i;
 		memcpy(img->digest, d, 32);

@@ -14,6 +14,7 @@ struct blob {
 	char *name;
 	char *link; /* symlink: the name it points to; else NULL */
 	uint64_t size;
+	size_t off; /* of its bytes in the archive */
 };
 
 struct blobs {
@@ -34,11 +35,15 @@ enum dstack_status blobs_read(const struct blobs *b, size_t at, size_t max,
 
 /* A file as a stream, decompressed if it is gzip or zstd. */
 struct stream {
-	struct archive *outer;
 	struct archive *raw;
-	uint64_t in;  /* stored size */
-	uint64_t out; /* bytes delivered so far */
-	uint64_t max; /* bound on out */
+	const uint8_t *from; /* stored bytes */
+	uint64_t in;         /* how many */
+	uint64_t given;      /* of them, to the decompressor */
+	uint64_t out;        /* bytes delivered so far */
+	uint64_t max;        /* bound on out */
+	/* The first n stored bytes are not needed any more; may be NULL. */
+	void (*done)(void *ctx, uint64_t n);
+	void *ctx;
 	enum dstack_status st; /* sticks */
 	const char *name;
 	struct why *why;
@@ -64,9 +69,44 @@ struct oci_image {
 	size_t nlayers;
 };
 
+/* --- tree.c: what the entries so far have made --- */
+
+struct tree;
+
+/* sink may be NULL; held: bytes of the archive. */
+enum dstack_status tree_new(const struct oci_sink *sink, uint64_t held,
+    struct tree **out, struct why *why);
+void tree_free(struct tree *t);
+#define AUTO_OCI_TREE OWN_CLEANUP(tree_autofree)
+static inline void
+tree_autofree(struct tree **t)
+{
+	tree_free(*t);
+}
+
+void tree_layer(struct tree *t, size_t layer); /* the next entries' */
+/* An entry; path and target as in the tar, of oci_path's form. */
+enum dstack_status tree_put(
+    struct tree *t, const struct oci_entry *e, struct why *why);
+/* A device node, of which there is but the name. */
+enum dstack_status tree_device(
+    struct tree *t, const char *path, struct why *why);
+/* Whiteout of path; opaque: of all that is in the folder path. */
+enum dstack_status tree_hide(
+    struct tree *t, const char *path, bool opaque, struct why *why);
+/* Bytes of the last OCI_FILE, and its end. */
+enum dstack_status tree_data(
+    struct tree *t, const void *p, size_t n, struct why *why);
+enum dstack_status tree_end(struct tree *t, struct why *why);
+/* So much of the archive is still in memory. */
+void tree_held(struct tree *t, uint64_t held);
+void tree_sums(const struct tree *t, struct oci_tree *out);
+
 /* rootfs.diff_ids, os and architecture of a config document. */
 enum dstack_status oci_config_rootfs(
     json_t *root, struct oci_image *img, struct why *why);
+/* Does it say that it is for this kind of machine? */
+bool oci_config_ours(json_t *root);
 enum dstack_status oci_config_take(
     json_t *root, struct oci_config *out, struct why *why);
 

@@ -27,10 +27,11 @@
 #define OCI_MAX_ENTRIES 200000      /* of all layers together */
 #define OCI_MAX_ARCHIVE_ENTRIES 4096 /* of the archive itself */
 #define OCI_MAX_PATH 4095           /* bytes; a component: 255 */
-#define OCI_MAX_DEPTH 64            /* components of a path */
+#define OCI_MAX_DEPTH 128           /* components of a path */
 #define OCI_MAX_JSON (1u << 20)     /* bytes of one JSON document */
 #define OCI_MAX_LIST 1024           /* entries of a list in the config */
-#define OCI_MAX_ID 65535            /* uid and gid of an entry */
+#define OCI_MAX_ID 65535            /* uid and gid; above it: OCI_NOBODY */
+#define OCI_NOBODY 65534
 /* A layer may grow to RATIO times its stored size and the FREE bytes. */
 #define OCI_MAX_RATIO 100
 #define OCI_FREE_GROWTH (64u << 20)
@@ -79,19 +80,20 @@ enum oci_kind {
 	OCI_DIR,
 	OCI_SYMLINK,
 	OCI_HARDLINK,
-	OCI_REMOVE,  /* whiteout: path goes, with all below it */
-	OCI_CLEAR,   /* opaque: what lower layers put below path goes */
-	OCI_SKIPPED, /* device node, FIFO: not made; for a line in the log */
+	OCI_FIFO,
+	OCI_REMOVE, /* path goes, with all below it */
 };
 
 struct oci_entry {
 	enum oci_kind kind;
-	const char *path;   /* relative, no "." "..", no empty component; "" is
-	                       the root itself (OCI_DIR and OCI_CLEAR only) */
+	const char *path;   /* relative, no "." "..", no empty component, no
+	                       symlink on the way; "" is the root itself
+	                       (OCI_DIR only). Of an OCI_FILE: till its end */
 	const char *target; /* symlink: as written; hardlink: as path */
 	uint32_t mode;      /* permissions and sticky; no setuid, no setgid */
 	uint32_t uid, gid;
 	int64_t mtime;
+	uint32_t nsec;
 	uint64_t size;      /* bytes of an OCI_FILE */
 	size_t layer;
 };
@@ -106,16 +108,40 @@ struct oci_sink {
 	    void *ctx, const void *p, size_t n, struct why *why);
 	/* The last OCI_FILE is complete. */
 	enum dstack_status (*end)(void *ctx, struct why *why);
+	/*
+	 * Those bytes of the archive are not looked at again by this walk, so
+	 * that memory need not hold them longer. May be NULL. The image can
+	 * not be walked again once its user has let go of them.
+	 */
+	void (*done)(void *ctx, size_t from, size_t to);
+};
+
+/* What a walk has seen. */
+struct oci_tree {
+	size_t entries;   /* of all layers */
+	uint64_t bytes;   /* memory that the finished tree takes */
+	uint64_t most;    /* tree and what is not done of the archive, at their
+	                     highest together */
+	size_t devices;   /* device nodes: not made */
+	size_t strangers; /* owners over OCI_MAX_ID: OCI_NOBODY's now */
+	size_t leftovers; /* of aufs (".wh..wh.plnk", ...): passed over */
+	char device[64], stranger[64]; /* path of the first, cut, in ASCII */
+	uint64_t id;      /* the first stranger's */
 };
 
 /*
- * Every entry of every layer, lowest layer first; in a layer its OCI_REMOVE
- * and OCI_CLEAR come first, since they speak of lower layers alone.
- * DSTACK_E_REJECTED: a path that leaves the root, a hardlink without a
- * target, a sparse file, an id over OCI_MAX_ID.
+ * The tree that the image unpacks to, an entry at a time, lowest layer first.
+ * What a layer hides of lower ones comes as OCI_REMOVE, folders that no layer
+ * names as OCI_DIR, and paths through a lower layer's symlink with the folder
+ * that it leads to, so that the sink never follows one. The same walk with
+ * the same verdict serves who only looks (sink NULL: dstack app inspect and
+ * push) and who makes the tree (a node). out may be NULL.
+ * DSTACK_E_REJECTED: a path that leaves the root, that goes through a file
+ * or a symlink of its own layer, a hardlink without a target, a sparse file.
+ * DSTACK_E_FORMAT: a layer that is no tar, or ends too early.
  */
-DSTACK_CHECKED enum dstack_status oci_walk(
-    const struct oci_image *img, const struct oci_sink *sink, struct why *why);
+DSTACK_CHECKED enum dstack_status oci_walk(const struct oci_image *img,
+    const struct oci_sink *sink, struct oci_tree *out, struct why *why);
 
 /*
  * Bring a path of an archive to the form of struct oci_entry. out holds

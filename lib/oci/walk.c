@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tree's entries, layer by layer (OCI image-spec 1.1, layer.md). A layer
- * with lower ones below it is read twice: whiteouts first, because they hide
- * what lower layers have and never what their own layer brings, in
- * whatever order the tar has them.
+ * The tars of an image's layers, read entry by entry (OCI image-spec 1.1,
+ * layer.md) and put to the tree (tree.c), which decides where they go.
+ *
+ * In: an image whose layers have been hashed. Each layer is decompressed
+ * once, in the order of the config. Of an entry first the name is judged (no
+ * "..", bounds), then whether it is a whiteout, then its owner, type and
+ * size; the bytes of a file follow its entry at once. Names are bytes: what
+ * no UTF-8 is, or no normal form of it, comes out as it went in.
+ *
+ * What can go wrong: a tar that ends too early, an entry of a kind that has
+ * no place in a layer, more of anything than oci.h allows, and whatever the
+ * tree or the sink refuse. The first of these ends the walk.
  */
 #include "oci/internal.h"
 
@@ -14,12 +22,14 @@
 #include "base/own.h"
 
 struct walk {
+	const struct oci_image *img;
 	const struct oci_sink *sink;
+	struct tree *tree;
 	struct stream stream;
 	struct why *why;
 	size_t layer;
-	size_t entries;
-	bool removing; /* first reading: whiteouts alone */
+	uint64_t gone; /* bytes of the archive that are done */
+	struct oci_tree sums;
 };
 
 static la_ssize_t
@@ -53,43 +63,89 @@ copy_data(struct walk *w, struct archive *a, const struct oci_entry *e)
 			    "layer %zu: %.120s: a sparse file or a false "
 			    "size", w->layer, e->path);
 		done += n;
-		enum dstack_status st = w->sink->data(w->sink->ctx, p, n, w->why);
+		enum dstack_status st = tree_data(w->tree, p, n, w->why);
 		if (st != DSTACK_OK)
 			return st;
 	}
 	if (done != e->size)
 		return why_set(w->why, DSTACK_E_FORMAT,
 		    "layer %zu: %.120s: cut short", w->layer, e->path);
-	return w->sink->end(w->sink->ctx, w->why);
+	return tree_end(w->tree, w->why);
+}
+
+/* What the tree refuses is told with its layer. */
+static enum dstack_status
+told(struct walk *w, enum dstack_status st)
+{
+	return st == DSTACK_E_REJECTED || st == DSTACK_E_LIMIT
+	    ? why_wrap(w->why, st, "layer %zu", w->layer)
+	    : st;
 }
 
 static enum dstack_status
 give(struct walk *w, const struct oci_entry *e)
 {
-	return w->sink->entry(w->sink->ctx, e, w->why);
+	return told(w, tree_put(w->tree, e, w->why));
 }
 
 /* A name beginning with ".wh.": path is cut to what it hides. */
 static enum dstack_status
-whiteout(struct walk *w, char *path, char *base, struct oci_entry *e)
+whiteout(struct walk *w, char *path, char *base)
 {
-	if (strcmp(base, ".wh..wh..opq") == 0) {
-		e->kind = OCI_CLEAR;
+	bool opaque = strcmp(base, ".wh..wh..opq") == 0;
+	if (opaque) {
 		if (base != path)
 			base--;
 		*base = '\0';
-	} else if (strncmp(base, ".wh..wh.", 8) == 0) {
-		return DSTACK_OK; /* AUFS's own bookkeeping */
 	} else {
 		const char *name = base + 4;
 		if (name[0] == '\0' || strcmp(name, ".") == 0 ||
 		    strcmp(name, "..") == 0)
 			return why_set(w->why, DSTACK_E_REJECTED,
 			    "layer %zu: a whiteout of nothing", w->layer);
-		e->kind = OCI_REMOVE;
 		memmove(base, name, strlen(name) + 1);
 	}
-	return w->removing ? give(w, e) : DSTACK_OK;
+	return told(w, tree_hide(w->tree, path, opaque, w->why));
+}
+
+/*
+ * aufs kept its own books in the layer: ".wh..wh.plnk/17.4", ".wh..wh.aufs".
+ * No container has ever seen them, here neither.
+ */
+static bool
+leftover(const char *path, const char *base)
+{
+	const char *p = path;
+	if (strcmp(base, ".wh..wh..opq") == 0)
+		return false;
+	for (; p != NULL; p = strchr(p, '/')) {
+		p += *p == '/' ? 1 : 0;
+		if (strncmp(p, ".wh..wh.", 8) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name for a person: cut, and with ? for what may be no letter. */
+static void
+shown(char out[static 64], const char *path)
+{
+	size_t i = 0;
+	for (; i < 63 && path[i] != '\0'; i++)
+		out[i] = path[i] > ' ' && path[i] <= '~' ? path[i] : '?';
+	out[i] = '\0';
+}
+
+static uint32_t
+id(struct walk *w, la_int64_t v, const struct oci_entry *e)
+{
+	if (v <= OCI_MAX_ID)
+		return (uint32_t)v;
+	if (w->sums.strangers == 0) {
+		w->sums.id = (uint64_t)v;
+		shown(w->sums.stranger, e->path);
+	}
+	return OCI_NOBODY;
 }
 
 static enum dstack_status
@@ -97,19 +153,30 @@ ids(struct walk *w, struct archive_entry *ae, struct oci_entry *e)
 {
 	la_int64_t uid = archive_entry_uid(ae);
 	la_int64_t gid = archive_entry_gid(ae);
-	if (uid < 0 || uid > OCI_MAX_ID || gid < 0 || gid > OCI_MAX_ID)
+	if (uid < 0 || gid < 0)
 		return why_set(w->why, DSTACK_E_REJECTED,
-		    "layer %zu: %.120s: owner %lld:%lld, the last id is %d",
-		    w->layer, e->path, (long long)uid, (long long)gid,
-		    OCI_MAX_ID);
-	e->uid = (uint32_t)uid;
-	e->gid = (uint32_t)gid;
+		    "layer %zu: %.120s: owner %lld:%lld", w->layer, e->path,
+		    (long long)uid, (long long)gid);
+	e->uid = id(w, uid, e);
+	e->gid = id(w, gid, e);
+	if (uid > OCI_MAX_ID || gid > OCI_MAX_ID)
+		w->sums.strangers++;
 	/* No setuid, no setgid: a container cannot gain by exec anyway. */
 	e->mode = (uint32_t)archive_entry_mode(ae) & 01777;
-	e->mtime = archive_entry_mtime_is_set(ae) ? archive_entry_mtime(ae) : 0;
-	if (e->mtime < 0)
-		e->mtime = 0;
+	if (archive_entry_mtime_is_set(ae)) {
+		long nsec = archive_entry_mtime_nsec(ae);
+		e->mtime = archive_entry_mtime(ae);
+		e->nsec = nsec > 0 && nsec < 1000000000 ? (uint32_t)nsec : 0;
+	}
 	return DSTACK_OK;
+}
+
+static enum dstack_status
+device(struct walk *w, const char *path)
+{
+	if (w->sums.devices++ == 0)
+		shown(w->sums.device, path);
+	return told(w, tree_device(w->tree, path, w->why));
 }
 
 static enum dstack_status
@@ -129,13 +196,15 @@ one(struct walk *w, struct archive *a, struct archive_entry *ae)
 		return why_wrap(w->why, st, "layer %zu", w->layer);
 	char *base = strrchr(path, '/');
 	base = base != NULL ? base + 1 : path;
+	if (leftover(path, base)) {
+		w->sums.leftovers++;
+		return DSTACK_OK;
+	}
 	if (strncmp(base, ".wh.", 4) == 0)
-		return whiteout(w, path, base, &e);
+		return whiteout(w, path, base);
 	if (strstr(path, "/.wh.") != NULL || strncmp(path, ".wh.", 4) == 0)
 		return why_set(w->why, DSTACK_E_REJECTED,
 		    "layer %zu: %.120s: below a whiteout", w->layer, path);
-	if (w->removing)
-		return DSTACK_OK;
 	st = ids(w, ae, &e);
 	if (st != DSTACK_OK)
 		return st;
@@ -165,13 +234,18 @@ one(struct walk *w, struct archive *a, struct archive_entry *ae)
 			    w->layer, path);
 		e.target = sym;
 		break;
+	case AE_IFIFO:
+		e.kind = OCI_FIFO;
+		break;
 	default:
-		e.kind = OCI_SKIPPED;
+		e.kind = OCI_REMOVE; /* stands for none */
 		break;
 	}
 	if (path[0] == '\0')
 		return why_set(w->why, DSTACK_E_REJECTED,
 		    "layer %zu: the root is no directory", w->layer);
+	if (e.kind == OCI_REMOVE)
+		return device(w, path);
 	if (e.kind != OCI_FILE)
 		return give(w, &e);
 	if (archive_entry_sparse_count(ae) != 0 || archive_entry_size(ae) < 0)
@@ -199,11 +273,11 @@ entries(struct walk *w, struct archive *a)
 		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return why_set(w->why, DSTACK_E_FORMAT,
 			    "layer %zu: broken after %zu entries: %s",
-			    w->layer, w->entries,
+			    w->layer, w->sums.entries,
 			    archive_error_string(a) != NULL
 				? archive_error_string(a)
 				: "no tar");
-		if (++w->entries > OCI_MAX_ENTRIES)
+		if (++w->sums.entries > OCI_MAX_ENTRIES)
 			return why_set(w->why, DSTACK_E_LIMIT,
 			    "image: over %d entries", OCI_MAX_ENTRIES);
 		enum dstack_status st = one(w, a, ae);
@@ -212,15 +286,43 @@ entries(struct walk *w, struct archive *a)
 	}
 }
 
-static enum dstack_status
-reading(struct walk *w, const struct oci_image *img)
+/* Does no later layer have the same bytes? */
+static bool
+last_use(const struct walk *w)
 {
-	const struct oci_layer *l = &img->layer[w->layer];
+	for (size_t i = w->layer + 1; i < w->img->nlayers; i++) {
+		if (w->img->layer[i].at == w->img->layer[w->layer].at)
+			return false;
+	}
+	return true;
+}
+
+/* So many stored bytes of this layer are done. */
+static void
+layer_done(void *ctx, uint64_t n)
+{
+	struct walk *w = ctx;
+	const struct oci_image *img = w->img;
+	size_t from = img->blobs.v[img->layer[w->layer].at].off;
+	if (!last_use(w))
+		return;
+	if (w->sink != NULL && w->sink->done != NULL && n != 0)
+		w->sink->done(w->sink->ctx, from, from + (size_t)n);
+	tree_held(w->tree, img->blobs.len - w->gone - n);
+}
+
+static enum dstack_status
+reading(struct walk *w)
+{
+	const struct oci_layer *l = &w->img->layer[w->layer];
 	struct archive *a = archive_read_new();
 	enum dstack_status st = DSTACK_E_NOMEM;
+	tree_layer(w->tree, w->layer);
 	if (a != NULL)
 		st = stream_open(
-		    &img->blobs, l->at, l->size, &w->stream, w->why);
+		    &w->img->blobs, l->at, l->size, &w->stream, w->why);
+	w->stream.done = layer_done;
+	w->stream.ctx = w;
 	if (st == DSTACK_OK &&
 	    (archive_read_support_format_tar(a) != ARCHIVE_OK ||
 		archive_read_open(a, &w->stream, NULL, from_stream, NULL) !=
@@ -231,27 +333,27 @@ reading(struct walk *w, const struct oci_image *img)
 		st = entries(w, a);
 	if (a != NULL)
 		(void)archive_read_free(a);
+	if (st == DSTACK_OK) {
+		layer_done(w, w->stream.in);
+		w->gone += last_use(w) ? w->stream.in : 0;
+	}
 	stream_close(&w->stream);
 	return st;
 }
 
 enum dstack_status
 oci_walk(const struct oci_image *img, const struct oci_sink *sink,
-    struct why *why)
+    struct oci_tree *out, struct why *why)
 {
-	struct walk w = { .sink = sink, .why = why };
-	for (w.layer = 0; w.layer < img->nlayers; w.layer++) {
-		enum dstack_status st = DSTACK_OK;
-		size_t before = w.entries;
-		w.removing = true;
-		if (w.layer != 0)
-			st = reading(&w, img);
-		w.entries = before;
-		w.removing = false;
-		if (st == DSTACK_OK)
-			st = reading(&w, img);
-		if (st != DSTACK_OK)
-			return st;
-	}
-	return DSTACK_OK;
+	AUTO_OCI_TREE struct tree *tree = NULL;
+	struct walk w = { .img = img, .sink = sink, .why = why };
+	enum dstack_status st = tree_new(sink, img->blobs.len, &tree, why);
+	w.tree = tree;
+	for (; w.layer < img->nlayers && st == DSTACK_OK; w.layer++)
+		st = reading(&w);
+	if (st == DSTACK_OK)
+		tree_sums(tree, &w.sums);
+	if (st == DSTACK_OK && out != NULL)
+		*out = w.sums;
+	return st;
 }

@@ -20,6 +20,11 @@ echo hello >"$work/root/etc/motd"
 printf '#!/bin/sh\n' >"$work/root/bin/run"
 chmod 755 "$work/root/bin/run"
 ln -s ../etc/motd "$work/root/bin/link"
+# names are bytes: as in Debian's ca-certificates, and such as are no UTF-8
+odd=$(printf 'F\305\221tan\303\272s\303\255tv\303\241ny')
+latin=$(printf 'caf\351')
+ln -s "/usr/share/$odd.crt" "$work/root/etc/$odd.pem"
+echo x >"$work/root/etc/$latin"
 cat >"$work/config.json" <<-'J'
 	{ "Entrypoint": ["/bin/run"], "Env": ["A=b"], "User": "7",
 	  "ExposedPorts": { "8080/tcp": {} }, "StopSignal": "SIGINT" }
@@ -48,6 +53,11 @@ id=$(skopeo inspect --raw "dir:$work/dir" |
 
 copy "docker-archive:$work/a.tar" "oci-archive:$work/o.tar:t:1"
 [ "$(digest "$work/o.tar")" = "$want" ] || fail "oci-archive by skopeo"
+tar -xOf "$work/a.tar" --wildcards '*/layer.tar' |
+	tar --warning=no-unknown-keyword -tf - --quoting-style=literal >"$work/names"
+for n in "etc/$odd.pem" "etc/$latin"; do
+	LC_ALL=C grep -qxF "$n" "$work/names" || fail "$n has another name"
+done
 copy "oci-archive:$work/o.tar" "docker-archive:$work/d2.tar:t:1"
 [ "$(digest "$work/d2.tar")" = "$want" ] || fail "docker-archive from OCI"
 "$B/bin/dstack" app inspect --digest 0x00"${want#0x??}" "$work/a.tar" \

@@ -61,8 +61,8 @@ teardown(void **state)
 }
 
 static enum dstack_status
-unpack(struct place *p, const struct wr *layers, size_t n, size_t *skipped,
-    struct why *why)
+unpack(struct place *p, const struct wr *layers, size_t n,
+    struct oci_tree *tree, struct why *why)
 {
 	AUTO_WR struct wr ar = wr_new(0);
 	AUTO_OCI struct oci_image *img = NULL;
@@ -71,7 +71,7 @@ unpack(struct place *p, const struct wr *layers, size_t n, size_t *skipped,
 	make_image(&ar, LEGACY, layers, n, (struct wrong){ 0 }, d);
 	assert_int_equal(
 	    oci_open(ar.buf, ar.len, d, 1 << 20, &img, why), DSTACK_OK);
-	return unpack_image(img, p->root, SHIFT, skipped, why);
+	return unpack_image(img, p->root, SHIFT, NULL, NULL, tree, why);
 }
 
 #define LAYER(name, ...) \
@@ -95,7 +95,7 @@ modes_owners_times_and_links_are_kept(void **state)
 {
 	struct place *p = *state;
 	struct why why;
-	size_t skipped = 0;
+	struct oci_tree tree;
 	struct stat s;
 	LAYER(a, { .name = "d/", .type = '5', .mode = 01770, .uid = 9 },
 	    { .name = "d/f", .type = '0', .mode = 06751, .uid = 7,
@@ -104,8 +104,8 @@ modes_owners_times_and_links_are_kept(void **state)
 	    { .name = "soft", .type = '2', .link = "/etc/shadow", .uid = 5 },
 	    { .name = "deep/er/x", .type = '0', .data = "y" },
 	    { .name = "null", .type = '3' });
-	assert_int_equal(unpack(p, &a, 1, &skipped, &why), DSTACK_OK);
-	assert_int_equal(skipped, 1);
+	assert_int_equal(unpack(p, &a, 1, &tree, &why), DSTACK_OK);
+	assert_int_equal(tree.devices, 1);
 	assert_int_equal(fstatat(p->root, "d", &s, 0), 0);
 	assert_int_equal(s.st_mode & 07777, 01770);
 	assert_int_equal(s.st_uid, SHIFT + 9);
@@ -131,7 +131,7 @@ whiteouts_hide_lower_layers_alone(void **state)
 {
 	struct place *p = *state;
 	struct why why;
-	size_t n;
+	struct oci_tree n;
 	LAYER(a, { .name = "d/x/1", .type = '0', .data = "1" },
 	    { .name = "d/y", .type = '0', .data = "1" },
 	    { .name = "o/old", .type = '0', .data = "1" },
@@ -159,7 +159,7 @@ a_later_entry_replaces_an_earlier_one(void **state)
 {
 	struct place *p = *state;
 	struct why why;
-	size_t n;
+	struct oci_tree n;
 	struct stat s;
 	LAYER(a, { .name = "d/x", .type = '0', .data = "1" },
 	    { .name = "l", .type = '2', .link = "d" },
@@ -181,8 +181,8 @@ static void
 refused(struct place *p, const struct wr *layers, size_t n)
 {
 	struct why why;
-	size_t skipped;
-	enum dstack_status st = unpack(p, layers, n, &skipped, &why);
+	struct oci_tree tree;
+	enum dstack_status st = unpack(p, layers, n, &tree, &why);
 	if (st != DSTACK_E_REJECTED)
 		fail_msg("status %d: %s", st, why.text);
 }
@@ -225,7 +225,7 @@ a_file_over_a_symlink_replaces_the_link(void **state)
 {
 	struct place *p = *state;
 	struct why why;
-	size_t n;
+	struct oci_tree n;
 	LAYER(a, { .name = "k", .type = '2', .link = "../secret/key" },
 	    { .name = "k", .type = '0', .data = "pwned!", .mode = 0666 });
 	assert_int_equal(unpack(p, &a, 1, &n, &why), DSTACK_OK);

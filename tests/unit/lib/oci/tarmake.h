@@ -122,6 +122,8 @@ struct wrong {
 	bool no_blob;          /* the last layer is not in the archive */
 	bool gzip, zstd;
 	bool shuffle;          /* manifest lists the layers the other way */
+	bool attested;         /* not LEGACY: buildx's second manifest */
+	bool foreign;          /* not LEGACY: an image for arm64 beside it */
 	bool symlink;          /* LEGACY: last layer's name is a symlink */
 };
 
@@ -131,6 +133,67 @@ sha_hex(const struct wr *w, char out[65])
 	uint8_t d[32];
 	sha256(w->buf, w->len, d);
 	hex_encode(d, 32, out);
+}
+
+/* A manifest of the index beside the first, with its blobs. */
+static inline void
+beside(struct wr *out, struct wr *ix, const char *config, const char *more)
+{
+	char hex[65];
+	char name[128];
+	AUTO_WR struct wr cfg = wr_new(0);
+	AUTO_WR struct wr m = wr_new(0);
+	wr_str(&cfg, config);
+	sha_hex(&cfg, hex);
+	snprintf(name, sizeof(name), "blobs/sha256/%s", hex);
+	tar_file(out, name, cfg.buf, cfg.len);
+	wr_fmt(&m, "{\"schemaVersion\":2,\"config\":{\"mediaType\":"
+		   "\"application/vnd.oci.image.config.v1+json\",\"size\":%zu,"
+		   "\"digest\":\"sha256:%s\"},\"layers\":[{\"mediaType\":"
+		   "\"application/vnd.in-toto+json\",\"size\":2,\"digest\":"
+		   "\"sha256:%s\"}]}", cfg.len, hex, hex);
+	sha_hex(&m, hex);
+	snprintf(name, sizeof(name), "blobs/sha256/%s", hex);
+	tar_file(out, name, m.buf, m.len);
+	wr_fmt(ix, ",{\"mediaType\":\"application/vnd.oci.image.manifest."
+		   "v1+json\",\"size\":%zu,\"digest\":\"sha256:%s\"%s}",
+	    m.len, hex, more);
+}
+
+/* As docker buildx does by default: who has built it, and how. */
+static inline void
+attest(struct wr *out, struct wr *ix, const char *image)
+{
+	char more[400];
+	snprintf(more, sizeof(more),
+	    ",\"annotations\":{\"vnd.docker.reference.type\":"
+	    "\"attestation-manifest\",\"vnd.docker.reference.digest\":"
+	    "\"sha256:%s\"},\"platform\":{\"os\":\"unknown\","
+	    "\"architecture\":\"unknown\"}", image);
+	beside(out, ix, "{\"architecture\":\"unknown\",\"os\":\"unknown\","
+	    "\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":["
+	    "]}}", more);
+}
+
+/* The same program for another machine. */
+static inline void
+foreign(struct wr *out, struct wr *ix)
+{
+	beside(out, ix, "{\"architecture\":\"arm64\",\"os\":\"linux\","
+	    "\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":["
+	    "]}}", "");
+}
+
+/* A blob has one name: the same layer again is in the archive once. */
+static inline bool
+same_before(const struct wr *l, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (l[k].len == l[i].len &&
+		    memcmp(l[k].buf, l[i].buf, l[i].len) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Wrap n layer tars; digest: of the config. */
@@ -171,7 +234,8 @@ make_image(struct wr *out, enum layout lay, const struct wr *layers, size_t n,
 			snprintf(name, sizeof(name), "%s/layer.tar", hex);
 		else
 			snprintf(name, sizeof(name), "blobs/sha256/%s", hex);
-		if (!(x.no_blob && i == n - 1)) {
+		if (!(x.no_blob && i == n - 1) &&
+		    !same_before(layers, i)) {
 			if (x.symlink && i == n - 1) {
 				tar_file(out, "real/layer.tar", l->buf, l->len);
 				tar_add(out, (struct tarent){ .name = name,
@@ -186,8 +250,11 @@ make_image(struct wr *out, enum layout lay, const struct wr *layers, size_t n,
 		wr_fmt(&names, "%s\"%s\"", names.len != 0 ? "," : "", name);
 		wr_fmt(&descs, "%s{\"digest\":\"sha256:%s\",\"size\":%zu,"
 			       "\"mediaType\":\"application/vnd.oci.image."
-			       "layer.v1.tar\"}",
-		    descs.len != 0 ? "," : "", hex, l->len);
+			       "layer.v1.tar%s\"}",
+		    descs.len != 0 ? "," : "", hex, l->len,
+		    x.gzip       ? "+gzip"
+		        : x.zstd ? "+zstd"
+		                 : "");
 	}
 	if (lay == LEGACY)
 		snprintf(name, sizeof(name), "%s.json", chex);
@@ -207,18 +274,29 @@ make_image(struct wr *out, enum layout lay, const struct wr *layers, size_t n,
 	if (lay != LEGACY) {
 		AUTO_WR struct wr m = wr_new(0);
 		AUTO_WR struct wr ix = wr_new(0);
-		wr_fmt(&m, "{\"schemaVersion\":2,\"config\":{\"digest\":"
-			   "\"sha256:%s\"},\"layers\":[", chex);
+		wr_fmt(&m, "{\"schemaVersion\":2,\"config\":{\"mediaType\":"
+			   "\"application/vnd.oci.image.config.v1+json\","
+			   "\"size\":%zu,\"digest\":\"sha256:%s\"},"
+			   "\"layers\":[", cfg.len, chex);
 		wr_put(&m, descs.buf, descs.len);
 		wr_str(&m, "]}");
 		sha_hex(&m, hex);
 		snprintf(name, sizeof(name), "blobs/sha256/%s", hex);
 		tar_file(out, name, m.buf, m.len);
-		wr_fmt(&ix, "{\"manifests\":[{\"digest\":\"sha256:%s\"}]}",
-		    hex);
+		wr_fmt(&ix, "{\"schemaVersion\":2,\"manifests\":[{"
+			    "\"mediaType\":\"application/vnd.oci.image."
+			    "manifest.v1+json\",\"size\":%zu,\"digest\":"
+			    "\"sha256:%s\",\"annotations\":{\"org."
+			    "opencontainers.image.ref.name\":\"latest\"}}",
+		    m.len, hex);
+		if (x.attested)
+			attest(out, &ix, hex);
+		if (x.foreign)
+			foreign(out, &ix);
+		wr_str(&ix, "]}");
 		tar_file(out, "index.json", ix.buf, ix.len);
 		tar_file(out, "oci-layout",
-		    "{\"imageLayoutVersion\":\"1.0.0\"}", 29);
+		    "{\"imageLayoutVersion\":\"1.0.0\"}", 30);
 	}
 	tar_end(out);
 }
