@@ -22,7 +22,8 @@ static const char *const names[ROLE_COUNT] = {
 /* Whom each role may ask; init speaks to everyone (lifecycle). */
 static const uint16_t asks[ROLE_COUNT] = {
     [ROLE_INIT] = (1u << ROLE_COUNT) - 2u,
-    [ROLE_REPLICATOOR] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD),
+    [ROLE_REPLICATOOR] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD) |
+			 BIT(ROLE_VOLUME),
     [ROLE_VERIFIER] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
     [ROLE_VOLUME] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
     [ROLE_GUEST_SERVICE] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD) |

@@ -274,6 +274,21 @@ keyd_volume_keys(
 	return DSTACK_OK;
 }
 
+/* Is the volume's owner the account, or did it sign for the account? */
+static bool
+owner_agrees(const struct keyd *k, const uint8_t owner[static 20],
+    uint64_t index, const uint8_t sig[static SECP_SIG_LEN])
+{
+	uint8_t digest[32];
+	uint8_t signer[20];
+	if (memcmp(owner, k->submitter, 20) == 0)
+		return true;
+	volume_owner_digest(k->domain.chain_id, k->domain.contract,
+	    k->submitter, owner, index, digest);
+	return secp_recover(digest, sig, signer) == DSTACK_OK &&
+	    memcmp(signer, owner, 20) == 0;
+}
+
 enum dstack_status
 keyd_sign_anchor(
     struct keyd *k, struct rd *body, struct wr *out, struct why *why)
@@ -281,23 +296,33 @@ keyd_sign_anchor(
 	struct stmt_volume_anchor s;
 	uint8_t app[32];
 	uint64_t index;
+	uint8_t owner[20];
+	uint8_t owner_sig[SECP_SIG_LEN];
 	uint8_t id[32];
 	uint8_t digest[32];
 	if (stmt_volume_anchor_get(body, &s) != DSTACK_OK ||
 	    rd_copy(body, app, sizeof(app)) != DSTACK_OK ||
-	    rd_u64be(body, &index) != DSTACK_OK || rd_end(body) != DSTACK_OK)
+	    rd_u64be(body, &index) != DSTACK_OK ||
+	    rd_copy(body, owner, sizeof(owner)) != DSTACK_OK ||
+	    rd_copy(body, owner_sig, sizeof(owner_sig)) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a volume anchor is six fields, "
-				    "120 bytes, then appId and index");
+				    "120 bytes, then appId, index, owner and "
+				    "the owner's signature");
 	enum dstack_status st = app_ok(k, app, why);
 	if (st != DSTACK_OK)
 		return st;
 	/*
 	 * The contract took this node's request from that account alone, so
-	 * no host can have the volume of another's node anchored as its own.
+	 * no host can have the volume of another's node anchored as its own:
+	 * it is the account's, or of a key that gave it to the account.
 	 */
-	volume_id(app, k->submitter, index, id);
 	if (ct_is_zero(k->submitter, sizeof(k->submitter)) ||
-	    memcmp(s.volume_id, id, sizeof(id)) != 0)
+	    !owner_agrees(k, owner, index, owner_sig))
+		return keyd_no(why, "the volume is not of the account that "
+				    "this node joined with");
+	volume_id(app, owner, index, id);
+	if (memcmp(s.volume_id, id, sizeof(id)) != 0)
 		return keyd_no(why, "the volume is not of the account that "
 				    "this node joined with");
 	if (s.epoch != k->epoch)

@@ -2,7 +2,10 @@
 /*
  * Role replicatoor: gets this node the network's secret, and exits. Where the
  * epoch has no key yet and this node is its bootstrapper, the secret is made
- * here (PROTOCOL.md section 3); else it is asked for (sections 4 and 5). The
+ * here (PROTOCOL.md section 3); else it is asked for (sections 4 and 5). What
+ * the contract's proven state says decides which; before either, the volume
+ * role says whether this node's disk would be refused. Trouble that may pass
+ * (host, RPC, relay, a paused contract) is said once and waited out. The
  * secret itself never leaves keyd; this role carries statements and proofs.
  */
 #include "guest/replicatoor/replicatoor.h"
@@ -171,6 +174,21 @@ next_step(struct repl *r, enum step *step, uint64_t *epoch,
 	return DSTACK_OK;
 }
 
+/*
+ * Everything that may refuse this node refuses it now: a node that holds the
+ * secret and has no disk to use it with would be of little use, and one that
+ * ended then would take the secret along. So the volume role looks at the
+ * disk before a secret is made or asked for.
+ */
+static enum dstack_status
+disk_opens(uint64_t epoch, struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	wr_u64be(&q, epoch);
+	return ipc_call(FD_EDGE + ROLE_VOLUME, VOLUME_FORESEE, &q, NULL, 0,
+	    NULL, why);
+}
+
 static enum dstack_status
 join(struct repl *r, struct why *why)
 {
@@ -179,8 +197,13 @@ join(struct repl *r, struct why *why)
 		uint64_t epoch = 0;
 		struct state_epoch record;
 		bool done = false;
+		struct why why_disk = { "" };
 		enum dstack_status st =
 		    next_step(r, &step, &epoch, &record, why);
+		if (st == DSTACK_OK && step != STEP_WAIT)
+			st = disk_opens(epoch, &why_disk);
+		if (st != DSTACK_OK && why_disk.text[0] != '\0')
+			*why = why_disk;
 		if (st == DSTACK_OK && step == STEP_BOOTSTRAP)
 			st = repl_bootstrap(r, epoch, &record, &done, why);
 		else if (st == DSTACK_OK && step == STEP_REGISTER)

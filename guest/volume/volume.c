@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Role volume: opens this node's encrypted volume for the app, or refuses
- * (docs/volume.md). Reads 8 KiB of the disk, decides by the chain's anchor,
+ * (docs/volume.md). It reads 8 KiB of the disk, decides by the chain's anchor,
  * and is gone when the volume is mounted.
+ *
+ * First, while there is no secret, it answers replicatoor: would this disk
+ * surely be refused in the epoch that the node is about to join? That costs
+ * nothing yet, so a no ends the node with a line that says what to do. When
+ * replicatoor is gone the secret is here, and with it the keys that tell
+ * whether the record is authentic. A no from here on ends nothing: the node
+ * holds the secret for others, says once what is wrong with its disk, looks at
+ * it again now and then, and runs no app meanwhile.
  */
 #include "guest/base/role.h"
 
@@ -35,6 +43,8 @@
 #define KEYD_SIGN_ANCHOR 18
 #define RETRY_MS 100
 #define DIRECTORY_RECORD "volume.record"
+#define FORESEE 1          /* replicatoor's op: epoch u64 */
+#define AGAIN_SECONDS 10   /* between two looks at a disk that is refused */
 
 struct vol {
 	struct chain chain;
@@ -42,7 +52,8 @@ struct vol {
 	bool directory;     /* --no-vm: a plain directory, nothing encrypted */
 	uint64_t bytes;     /* of the disk */
 	uint8_t app_id[32];
-	uint64_t index;     /* of the node, among its submitter's */
+	struct msg_node node; /* whose the volume is */
+	uint64_t epoch;     /* that the node joins */
 	uint8_t id[32];     /* volumeId */
 	struct volume_keys keys;
 	struct volume_record record;
@@ -98,29 +109,81 @@ open_disk(struct vol *v, struct why *why)
 	return DSTACK_OK;
 }
 
-/* Which volume this is: by the app, and by who runs the node. */
+/* Which volume this is: by the app, and by whose node it is. */
 static enum dstack_status
 identify(struct vol *v, struct why *why)
 {
 	struct state_app app;
-	enum dstack_status st;
-	while (later(st = chain_app(&v->chain, &app, NULL, why)))
-		nap();
-	if (st != DSTACK_OK)
-		return st;
 	AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
-	struct msg_node node;
-	while ((st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/node", NULL, 0, &a,
-		    why)) == DSTACK_E_MISSING)
-		nap();
+	enum dstack_status st = chain_app(&v->chain, &app, NULL, why);
 	if (st == DSTACK_OK)
-		st = msg_node_parse(a.buf, a.len, &node, why);
+		st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/node", NULL, 0, &a,
+		    why);
+	if (st == DSTACK_OK)
+		st = msg_node_parse(a.buf, a.len, &v->node, why);
 	if (st != DSTACK_OK)
 		return st;
 	memcpy(v->app_id, app.app_id, sizeof(v->app_id));
-	v->index = node.index;
-	volume_id(v->app_id, node.submitter, node.index, v->id);
+	volume_id(v->app_id, v->node.owner, v->node.index, v->id);
 	return DSTACK_OK;
+}
+
+/* FORESEE: by what can be seen without a key. */
+static enum dstack_status
+foresee(struct vol *v, uint64_t epoch, struct why *why)
+{
+	struct volume_hint copy[2];
+	struct state_volume on_chain = { 0 };
+	uint8_t block[VOLUME_BLOCK];
+
+	v->epoch = epoch;
+	for (unsigned i = 0; i < 2; i++) {
+		if (pread(v->disk, block, sizeof(block),
+			(off_t)i * VOLUME_BLOCK) != (ssize_t)sizeof(block))
+			return why_set(why, DSTACK_E_REJECTED,
+			    "the disk cannot be read: %s", strerror(errno));
+		volume_peek(block, &copy[i]);
+	}
+	enum dstack_status st = identify(v, why);
+	const bool known = st == DSTACK_OK;
+	if (known)
+		st = chain_volume(&v->chain, v->id, &on_chain, NULL, why);
+	else if (st == DSTACK_E_BUSY)
+		st = DSTACK_OK; /* there is no app yet, and no volumeId */
+	return st != DSTACK_OK
+	    ? st
+	    : volume_foresee(copy, known ? v->id : NULL, on_chain.generation,
+	          epoch, v->bytes, why);
+}
+
+/* Until replicatoor is gone: the secret is in keyd, or the node ends. */
+static void
+foresee_serve(struct vol *v)
+{
+	const int fd = FD_EDGE + ROLE_REPLICATOOR;
+	for (;;) {
+		struct ipc_request q;
+		struct why why = { "" };
+		uint64_t epoch = 0;
+		bool eof = false;
+		enum dstack_status st = ipc_receive(fd, &q, &eof);
+		if (st == DSTACK_E_LIMIT)
+			continue;
+		if (st != DSTACK_OK || eof)
+			return;
+		if (q.op != FORESEE || rd_u64be(&q.body, &epoch) != DSTACK_OK ||
+		    rd_end(&q.body) != DSTACK_OK)
+			st = why_set(&why, DSTACK_E_REJECTED,
+			    "volume: FORESEE is an epoch, 8 bytes");
+		else
+			st = foresee(v, epoch, &why);
+		ipc_request_free(&q);
+		if (st == DSTACK_OK)
+			(void)!ipc_answer(fd, NULL);
+		else
+			ipc_answer_why(
+			    fd, later(st) ? DSTACK_E_BUSY : st, &why);
+	}
 }
 
 static enum dstack_status
@@ -204,6 +267,7 @@ format(struct vol *v, struct why *why)
 		return DSTACK_E_SYS;
 	memcpy(r->volume_id, v->id, sizeof(r->volume_id));
 	r->generation = 1;
+	r->epoch_plus_1 = v->epoch + 1;
 	r->device_bytes = v->bytes;
 	enum dstack_status st = get_keys(v, r->uuid, why);
 	if (st == DSTACK_OK && !v->directory)
@@ -232,7 +296,9 @@ send_anchor(struct vol *v, struct why *why)
 	AUTO_WR struct wr a = wr_new(0);
 	stmt_volume_anchor_put(&q, &m.s);
 	wr_put(&q, v->app_id, sizeof(v->app_id));
-	wr_u64be(&q, v->index);
+	wr_u64be(&q, v->node.index);
+	wr_put(&q, v->node.owner, sizeof(v->node.owner));
+	wr_put(&q, v->node.owner_sig, sizeof(v->node.owner_sig));
 	st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_SIGN_ANCHOR, &q, NULL, 0, &a, why);
 	if (st != DSTACK_OK)
@@ -339,6 +405,34 @@ open_volume(struct vol *v, struct why *why)
 	return st != DSTACK_OK ? st : mount_it(v, why);
 }
 
+/*
+ * The secret is here: no disk and no chain may end it. What does not open is
+ * looked at again, since a host may have put the right disk in its place.
+ */
+static void
+open_at_last(struct vol *v)
+{
+	struct why said = { "" };
+	for (;;) {
+		struct why why = { "" };
+		enum dstack_status st = identify(v, &why);
+		if (st == DSTACK_OK)
+			st = open_volume(v, &why);
+		volume_keys_wipe(&v->keys);
+		if (st == DSTACK_OK)
+			return;
+		/* no app yet is no trouble, and looked at often */
+		if (st != DSTACK_E_BUSY &&
+		    strcmp(said.text, why.text) != 0) {
+			log_line("%s; the app waits for it, all else goes on",
+			    why.text);
+			said = why;
+		}
+		for (int i = 0; i < (later(st) ? 1 : AGAIN_SECONDS * 10); i++)
+			nap();
+	}
+}
+
 int
 volume_main(void)
 {
@@ -351,14 +445,11 @@ volume_main(void)
 		st = open_netcfg(&v, &why);
 	if (st == DSTACK_OK)
 		st = open_disk(&v, &why);
-	if (st == DSTACK_OK)
-		st = identify(&v, &why);
 	if (st == DSTACK_OK && !v.directory)
 		st = modules_wait("volume", &why);
-	if (st == DSTACK_OK)
-		st = open_volume(&v, &why);
-	volume_keys_wipe(&v.keys);
 	if (st == DSTACK_OK) {
+		foresee_serve(&v);
+		open_at_last(&v);
 		ipc_phase("volume");
 		ipc_ready();
 		return 0;

@@ -40,6 +40,9 @@ struct field {
 static const struct field fields[] = {
 	{ "PRIVKEY", KIND_KEY, AT(privkey), true, NULL,
 	    "the 64 hex digits of the account that pays gas" },
+	{ "NODE_KEY", KIND_KEY, AT(node_key), false, NULL,
+	    "64 hex digits: the PRIVKEY that this node's volume was made "
+	    "with" },
 	{ "ETH_API_KEY", KIND_TEXT, AT(api_key), false, NULL,
 	    "the RPC provider's key" },
 	{ "PUBSUB_URL", KIND_URL, AT(pubsub_url), true, NULL,
@@ -261,6 +264,11 @@ finish(const char *name, struct host_config *c, const bool *seen,
 		    "%s: PRIVKEY is out of range for secp256k1", name);
 	if (!payee)
 		memcpy(c->payee, c->submitter, 20);
+	if (ct_is_zero(c->node_key.b, sizeof(c->node_key.b)))
+		c->node_key = c->privkey;
+	if (secp_address(&c->node_key, c->owner) != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "%s: NODE_KEY is out of range for secp256k1", name);
 	if (expand_rpc_url(c) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "%s: ETH_RPC_URL wants {ETH_API_KEY}; set ETH_API_KEY",

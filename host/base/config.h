@@ -26,6 +26,9 @@ struct listen_addr {
 struct host_config {
 	struct secret32 privkey;  /* PRIVKEY: pays gas, signs transactions */
 	uint8_t submitter[20];    /* its address */
+	struct secret32 node_key; /* NODE_KEY: names the node's volume; PRIVKEY
+	                           * by default */
+	uint8_t owner[20];        /* its address */
 	uint8_t payee[20];        /* PAYEE; the submitter by default */
 	uint8_t contract[20];     /* CONTRACT */
 	uint64_t chain_id;        /* CHAIN_ID */

@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <jansson.h>
 
 #include "host/base/files.h"
 #include "host/http/form.h"
 #include "host/service/route_priv.h"
+#include "protocol/volume.h"
 #include "protocol/link.h"
 
 static const char type_json[] = "application/json";
@@ -138,6 +140,20 @@ rpc_forward(
 		route_fail(a, st, &why);
 }
 
+/* The key that the volume was made with lets this account run its node. */
+static enum dstack_status
+owner_says(const struct router *r, struct msg_node *m)
+{
+	uint8_t digest[32];
+	AUTO_WIPE32 struct secret32 extra = { { 0 } };
+
+	if (getrandom(extra.b, sizeof(extra.b), 0) != (ssize_t)sizeof(extra.b))
+		return DSTACK_E_SYS;
+	volume_owner_digest(r->cfg->chain_id, r->cfg->contract, m->submitter,
+	    m->owner, m->index, digest);
+	return secp_sign(&r->cfg->node_key, digest, extra.b, m->owner_sig);
+}
+
 static void
 node_get(struct router *r, struct route_answer *a)
 {
@@ -145,6 +161,12 @@ node_get(struct router *r, struct route_answer *a)
 
 	memcpy(m.submitter, r->cfg->submitter, 20);
 	memcpy(m.payee, r->cfg->payee, 20);
+	memcpy(m.owner, r->cfg->owner, 20);
+	m.has_owner = memcmp(m.owner, m.submitter, 20) != 0;
+	if (m.has_owner && owner_says(r, &m) != DSTACK_OK) {
+		route_text(a, 500, "NODE_KEY does not sign");
+		return;
+	}
 	a->status = 200;
 	a->type = type_json;
 	msg_node_build(&a->body, &m);

@@ -377,6 +377,12 @@ msg_node_parse(
 	take_hex(&o, "submitter", out->submitter, 20);
 	take_hex(&o, "payee", out->payee, 20);
 	out->index = take_u64(&o, "index", UINT32_MAX);
+	out->has_owner = json_object_get(root, "owner") != NULL;
+	memcpy(out->owner, out->submitter, 20);
+	if (out->has_owner) {
+		take_hex(&o, "owner", out->owner, 20);
+		take_hex(&o, "ownerSig", out->owner_sig, 65);
+	}
 	done(&o);
 	if (o.st == DSTACK_OK)
 		return DSTACK_OK;

@@ -98,11 +98,17 @@ DSTACK_CHECKED enum dstack_status msg_volume_anchor_parse(const void *text,
     size_t len, struct msg_volume_anchor *out, struct why *why);
 void msg_volume_anchor_build(struct wr *w, const struct msg_volume_anchor *m);
 
-/* Answer of /node. */
+/*
+ * Answer of /node. owner: whose the node's volume is; where that is not the
+ * submitter, owner_sig is its word for it (volume_owner_digest).
+ */
 struct msg_node {
 	uint8_t submitter[20];
 	uint8_t payee[20];
 	uint64_t index;
+	bool has_owner;
+	uint8_t owner[20];     /* the submitter, where has_owner is false */
+	uint8_t owner_sig[65]; /* zero, where has_owner is false */
 };
 DSTACK_CHECKED enum dstack_status msg_node_parse(
     const void *text, size_t len, struct msg_node *out, struct why *why);

@@ -138,6 +138,10 @@ msg_node_build(struct wr *w, const struct msg_node *m)
 	hex(w, "submitter", m->submitter, 20);
 	chex(w, "payee", m->payee, 20);
 	num(w, "index", m->index);
+	if (m->has_owner) {
+		chex(w, "owner", m->owner, 20);
+		chex(w, "ownerSig", m->owner_sig, 65);
+	}
 	wr_str(w, "}");
 }
 

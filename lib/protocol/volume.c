@@ -12,16 +12,37 @@
 #define MAC_AT (VOLUME_BLOCK - 32)
 #define SECTOR 512u
 
+static void
+u64be(uint64_t v, uint8_t out[static 8])
+{
+	for (unsigned i = 0; i < 8; i++)
+		out[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
 void
-volume_id(const uint8_t app_id[static 32], const uint8_t submitter[static 20],
+volume_id(const uint8_t app_id[static 32], const uint8_t owner[static 20],
     uint64_t index, uint8_t out[static 32])
 {
 	uint8_t n[8];
-	for (unsigned i = 0; i < 8; i++)
-		n[i] = (uint8_t)(index >> (56 - 8 * i));
+	u64be(index, n);
 	const struct piece v[] = { { "dstack2/volume/v1", 17 }, { app_id, 32 },
-		{ submitter, 20 }, { n, 8 } };
+		{ owner, 20 }, { n, 8 } };
 	keccak256v(v, 4, out);
+}
+
+void
+volume_owner_digest(uint64_t chain_id, const uint8_t contract[static 20],
+    const uint8_t submitter[static 20], const uint8_t owner[static 20],
+    uint64_t index, uint8_t out[static 32])
+{
+	uint8_t c[8];
+	uint8_t n[8];
+	u64be(chain_id, c);
+	u64be(index, n);
+	const struct piece v[] = { { "dstack2/volume-owner/v1", 23 },
+		{ c, 8 }, { contract, 20 }, { submitter, 20 }, { owner, 20 },
+		{ n, 8 } };
+	keccak256v(v, 6, out);
 }
 
 /* Every field but the MAC, into exactly MAC_AT bytes. */
@@ -41,6 +62,9 @@ put_fields(const struct volume_record *r, uint64_t generation,
 			*p++ = (uint8_t)(n[i] >> (56 - 8 * k));
 	}
 	memcpy(p, r->integrity_sb, VOLUME_INTEGRITY_SB);
+	p += VOLUME_INTEGRITY_SB;
+	for (unsigned k = 0; k < 8; k++)
+		*p++ = (uint8_t)(r->epoch_plus_1 >> (56 - 8 * k));
 }
 
 void
@@ -69,6 +93,59 @@ volume_uuid(const uint8_t block[static VOLUME_BLOCK], uint8_t uuid[static 16])
 	return true;
 }
 
+void
+volume_peek(const uint8_t block[static VOLUME_BLOCK], struct volume_hint *out)
+{
+	struct rd r = rd_over(block, MAC_AT);
+	struct volume_hint h = { .blank = ct_is_zero(block, VOLUME_BLOCK) };
+
+	h.volume = memcmp(block, MAGIC, MAGIC_LEN) == 0 &&
+	    rd_skip(&r, MAGIC_LEN + 16) == DSTACK_OK &&
+	    rd_copy(&r, h.volume_id, 32) == DSTACK_OK &&
+	    rd_skip(&r, 3 * 8 + VOLUME_INTEGRITY_SB) == DSTACK_OK &&
+	    rd_u64be(&r, &h.epoch_plus_1) == DSTACK_OK;
+	*out = h;
+}
+
+#define AWAY "move encrypted_container.img away"
+
+enum dstack_status
+volume_foresee(const struct volume_hint copy[static 2], const uint8_t *id,
+    uint64_t anchored, uint64_t epoch, uint64_t device_bytes, struct why *why)
+{
+	const struct volume_hint *h = copy[0].volume ? &copy[0] : &copy[1];
+
+	if (device_bytes < VOLUME_MIN_BYTES)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the disk has %llu bytes; give it at least %u",
+		    (unsigned long long)device_bytes, VOLUME_MIN_BYTES);
+	if (copy[0].blank && copy[1].blank) {
+		if (anchored == 0)
+			return DSTACK_OK;
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the disk is blank but this node's volume is at generation "
+		    "%llu: put the right encrypted_container.img back, or "
+		    "begin an empty one under a NODE_INDEX never used before",
+		    (unsigned long long)anchored);
+	}
+	if (!h->volume)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the disk holds something that is no volume: it is not "
+		    "overwritten; " AWAY);
+	if (h->epoch_plus_1 != 0 && h->epoch_plus_1 != epoch + 1)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the volume is of epoch %llu and does not open in epoch "
+		    "%llu, which this node is about to join: " AWAY " and "
+		    "set a NODE_INDEX never used before",
+		    (unsigned long long)h->epoch_plus_1 - 1,
+		    (unsigned long long)epoch);
+	if (id != NULL && !ct_equal(h->volume_id, id, 32))
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the volume belongs to another node or app: if PRIVKEY "
+		    "was changed, set NODE_KEY to the one before; or " AWAY);
+	return DSTACK_OK;
+}
+
 enum dstack_status
 volume_decode(const uint8_t block[static VOLUME_BLOCK],
     const struct secret32 *header_key, struct volume_record *out)
@@ -93,6 +170,8 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 		st = rd_u64be(&r, &v.data_sectors);
 	if (st == DSTACK_OK)
 		st = rd_copy(&r, v.integrity_sb, sizeof(v.integrity_sb));
+	if (st == DSTACK_OK)
+		st = rd_u64be(&r, &v.epoch_plus_1);
 	if (st != DSTACK_OK)
 		return st;
 	/* ours, since the MAC holds; still never trust a size blindly */

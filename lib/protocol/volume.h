@@ -8,7 +8,7 @@
  * cut short never costs the volume. Layout, integers big-endian:
  *   "dstack2/volume/1" 16 || uuid 16 || volumeId 32 || generation u64 ||
  *   device bytes u64 || data sectors u64 || integrity superblock 512 ||
- *   zeros to 4064 || HMAC-SHA-256 (key "vol/hdr") of what comes before
+ *   epoch + 1 u64 (0: written before there was this field) || zeros to 4064 || HMAC-SHA-256 (key "vol/hdr") of what comes before
  */
 #ifndef PROTOCOL_VOLUME_H
 #define PROTOCOL_VOLUME_H
@@ -31,12 +31,25 @@ struct volume_record {
 	uint64_t device_bytes; /* of the disk when it was formatted */
 	uint64_t data_sectors; /* 512 bytes each, that dm-integrity provides */
 	uint8_t integrity_sb[VOLUME_INTEGRITY_SB];
+	uint64_t epoch_plus_1; /* under whose secret it opens; 0: not said */
 };
 
-/* keccak256("dstack2/volume/v1" || appId || submitter || index u64). */
-void volume_id(const uint8_t app_id[static 32],
-    const uint8_t submitter[static 20], uint64_t index,
-    uint8_t out[static 32]);
+/*
+ * keccak256("dstack2/volume/v1" || appId || owner || index u64). owner: the
+ * address of the node's key, which is its account's unless host.env has a
+ * NODE_KEY.
+ */
+void volume_id(const uint8_t app_id[static 32], const uint8_t owner[static 20],
+    uint64_t index, uint8_t out[static 32]);
+
+/*
+ * What the owner's key signs so that another account may run its node:
+ * keccak256("dstack2/volume-owner/v1" || chainId u64 || contract ||
+ * submitter || owner || index u64).
+ */
+void volume_owner_digest(uint64_t chain_id, const uint8_t contract[static 20],
+    const uint8_t submitter[static 20], const uint8_t owner[static 20],
+    uint64_t index, uint8_t out[static 32]);
 
 /*
  * What the contract anchors as root: keccak256 over the fields that never
@@ -53,6 +66,30 @@ void volume_encode(const struct volume_record *r,
  */
 bool volume_uuid(
     const uint8_t block[static VOLUME_BLOCK], uint8_t uuid[static 16]);
+
+/*
+ * A look at a copy that no key has authenticated, as there is none yet. What
+ * it says is good for one thing: to refuse a disk before this node takes a
+ * secret that the disk would not open under.
+ */
+struct volume_hint {
+	bool blank;  /* all of it is zero */
+	bool volume; /* it begins as one of ours */
+	uint8_t volume_id[32];
+	uint64_t epoch_plus_1;
+};
+void volume_peek(
+    const uint8_t block[static VOLUME_BLOCK], struct volume_hint *out);
+
+/*
+ * Would volume_judge surely refuse this disk in epoch? DSTACK_OK: not surely.
+ * id NULL: the volumeId is not known yet, as there is no app. anchored: the
+ * contract's generation for it. DSTACK_E_REJECTED: why says what to do.
+ */
+DSTACK_CHECKED enum dstack_status volume_foresee(
+    const struct volume_hint copy[static 2], const uint8_t *id,
+    uint64_t anchored, uint64_t epoch, uint64_t device_bytes,
+    struct why *why);
 
 /* DSTACK_E_REJECTED: the MAC is wrong. DSTACK_E_FORMAT: impossible sizes. */
 DSTACK_CHECKED enum dstack_status volume_decode(

@@ -85,6 +85,8 @@ request(struct wr *q, unsigned op, const struct node *n)
 		stmt_volume_anchor_put(q, &anchor);
 		wr_put(q, app_a, 32);
 		wr_u64be(q, 1);
+		wr_put(q, submitter, 20); /* the owner: it needs no word */
+		wr_zero(q, 65);
 		break;
 	case KEYD_OP_TLS_BIND:
 		wr_put(q, app_a, 32); /* some nonce */
@@ -334,6 +336,9 @@ statements_of_another_node_or_epoch_are_not_signed(void **state)
 	request(&q, KEYD_OP_SIGN_ANCHOR, &n);
 	volume_id(app_a, other, 1, q.buf);
 	refused(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q);
+	/* and one that names the other as owner, without his word */
+	memcpy(q.buf + q.len - 85, other, 20);
+	refused(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q);
 
 	request(&q, KEYD_OP_ONBOARD, &n);
 	granted(&b, ROLE_VERIFIER, KEYD_OP_ONBOARD, &q, 157 + 65 + 4 + 89, &a);
@@ -483,10 +488,57 @@ secrets_sit_in_a_page_that_is_locked_and_not_dumped_or_forked(void **state)
 	assert_true(found);
 }
 
+/*
+ * A node that pays from another account than its volume was made with: the
+ * old key's word, for this account, this network and this index, and no
+ * other.
+ */
+static void
+a_volume_is_anchored_for_an_account_that_its_owner_named(void **state)
+{
+	(void)state;
+	struct bed b;
+	struct record rec;
+	struct node n;
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+	static const uint8_t submitter[20] = { 9 }; /* keyd_bed.h's */
+	struct secret32 key;
+	uint8_t owner[20], digest[32], extra[32] = { 1 };
+	uint8_t *sig;
+	memset(key.b, 0x61, sizeof(key.b));
+	assert_int_equal(secp_address(&key, owner), DSTACK_OK);
+	bed_active(&b, &rec);
+	bed_node(&b, &n);
+	request(&q, KEYD_OP_SIGN_ANCHOR, &n);
+	volume_id(app_a, owner, 1, q.buf);
+	memcpy(q.buf + q.len - 85, owner, 20);
+	sig = q.buf + q.len - 65;
+	volume_owner_digest(domain.chain_id, domain.contract, submitter, owner,
+	    1, digest);
+	assert_int_equal(secp_sign(&key, digest, extra, sig), DSTACK_OK);
+	granted(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q, 65, &a);
+	/* for another account, index, chain, contract: four words too many */
+	static const uint8_t another[20] = { 8 };
+	for (int i = 0; i < 5; i++) {
+		uint8_t contract[20];
+		memcpy(contract, domain.contract, 20);
+		contract[0] ^= i == 3;
+		volume_owner_digest(domain.chain_id + (i == 2), contract,
+		    i == 0 ? another : submitter, i == 4 ? another : owner,
+		    i == 1 ? 2 : 1, digest);
+		assert_int_equal(
+		    secp_sign(&key, digest, extra, sig), DSTACK_OK);
+		refused(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_volume_is_anchored_for_an_account_that_its_owner_named),
 		cmocka_unit_test(
 		    every_op_is_refused_from_every_role_that_may_not_ask_it),
 		cmocka_unit_test(

@@ -106,6 +106,84 @@ judge(const struct volume_record *r, bool blank, uint64_t anchored,
 	return v;
 }
 
+static struct volume_hint
+peek(const struct volume_record *r)
+{
+	struct volume_hint h;
+	uint8_t b[VOLUME_BLOCK] = { 0 };
+	if (r != NULL)
+		volume_encode(r, &key, b);
+	volume_peek(b, &h);
+	return h;
+}
+
+static enum dstack_status
+foresee(const struct volume_record *one, const struct volume_record *two,
+    const uint8_t *id, uint64_t anchored, uint64_t epoch, const char *says)
+{
+	struct why why = { "" };
+	const struct volume_hint h[2] = { peek(one), peek(two) };
+	enum dstack_status st =
+	    volume_foresee(h, id, anchored, epoch, 64u << 20, &why);
+	assert_int_equal(st == DSTACK_OK, why.text[0] == '\0');
+	if (says != NULL)
+		assert_non_null(strstr(why.text, says));
+	return st;
+}
+
+/*
+ * Before there is a key: what would be refused for sure, and nothing else.
+ * The rotation by the book: a disk of epoch 0, and epoch 1 about to be made.
+ */
+static void
+a_disk_is_refused_before_the_secret_is_there(void **state)
+{
+	(void)state;
+	struct volume_record r = sample();
+	uint8_t id[32], other[32];
+	struct volume_hint h[2];
+	struct why why;
+	memcpy(id, r.volume_id, 32);
+	memset(other, 0x44, 32);
+	r.epoch_plus_1 = 1;
+	assert_int_equal(foresee(&r, NULL, id, 3, 0, NULL), DSTACK_OK);
+	assert_int_equal(foresee(NULL, &r, id, 3, 0, NULL), DSTACK_OK);
+	assert_int_equal(foresee(&r, NULL, id, 3, 1, "of epoch 0 and does not "
+	    "open in epoch 1"), DSTACK_E_REJECTED);
+	assert_int_equal(foresee(&r, NULL, NULL, 0, 1, "NODE_INDEX"),
+	    DSTACK_E_REJECTED);
+	assert_int_equal(foresee(&r, NULL, other, 0, 0, "NODE_KEY"),
+	    DSTACK_E_REJECTED);
+	assert_int_equal(foresee(&r, NULL, NULL, 0, 0, NULL), DSTACK_OK);
+	r.epoch_plus_1 = 0; /* as they were written before: not said */
+	assert_int_equal(foresee(&r, NULL, id, 3, 7, NULL), DSTACK_OK);
+	assert_int_equal(foresee(NULL, NULL, id, 0, 1, NULL), DSTACK_OK);
+	assert_int_equal(foresee(NULL, NULL, id, 2, 1, "put the right"),
+	    DSTACK_E_REJECTED);
+	h[0] = h[1] = (struct volume_hint){ .blank = false };
+	assert_int_equal(volume_foresee(h, id, 0, 0, 64u << 20, &why),
+	    DSTACK_E_REJECTED);
+	assert_int_equal(volume_foresee(h, id, 0, 0, 4096, &why),
+	    DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "4096 bytes"));
+}
+
+static void
+the_epoch_of_a_record_is_kept_and_named_by_its_root(void **state)
+{
+	(void)state;
+	struct volume_record r = sample(), got;
+	uint8_t b[VOLUME_BLOCK], ra[32], rb[32];
+	r.epoch_plus_1 = 0x0102030405060708;
+	volume_encode(&r, &key, b);
+	assert_int_equal(volume_decode(b, &key, &got), DSTACK_OK);
+	assert_true(got.epoch_plus_1 == r.epoch_plus_1);
+	volume_root(&r, ra);
+	r.epoch_plus_1 = 0;
+	volume_root(&r, rb);
+	assert_memory_not_equal(ra, rb, 32);
+}
+
 static void
 format_only_where_the_chain_says_generation_zero(void **state)
 {
@@ -179,6 +257,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_disk_is_refused_before_the_secret_is_there),
+		cmocka_unit_test(
+		    the_epoch_of_a_record_is_kept_and_named_by_its_root),
 		cmocka_unit_test(a_record_comes_back_as_it_was),
 		cmocka_unit_test(every_changed_byte_and_another_key_are_rejected),
 		cmocka_unit_test(

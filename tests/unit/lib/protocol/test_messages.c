@@ -89,7 +89,30 @@ build_node(struct wr *w)
 	struct msg_node m;
 	memset(&m, 0x66, sizeof(m));
 	m.index = 1;
+	m.has_owner = true;
 	msg_node_build(w, &m);
+}
+
+/* Both members of an owner, or neither: then it is the submitter. */
+static void
+a_node_without_an_owner_is_its_submitters(void **state)
+{
+	(void)state;
+	struct msg_node m = { .index = 3, .submitter = { 7 } };
+	struct msg_node got;
+	struct why why;
+	AUTO_WR struct wr w = wr_new(0);
+	msg_node_build(&w, &m);
+	assert_int_equal(
+	    msg_node_parse(w.buf, w.len, &got, &why), DSTACK_OK);
+	assert_false(got.has_owner);
+	assert_memory_equal(got.owner, m.submitter, 20);
+	AUTO_WR struct wr half = wr_new(0);
+	wr_put(&half, w.buf, w.len - 1);
+	wr_str(&half, ",\"owner\":\"0x0707070707070707070707070707070707070707"
+		      "\"}");
+	assert_int_not_equal(
+	    msg_node_parse(half.buf, half.len, &got, &why), DSTACK_OK);
 }
 
 static void
@@ -286,6 +309,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_node_without_an_owner_is_its_submitters),
 		cmocka_unit_test(what_is_built_parses_to_the_same),
 		cmocka_unit_test(a_cut_message_is_refused),
 		cmocka_unit_test(a_member_missing_bent_or_unknown_is_refused),
