@@ -23,13 +23,11 @@ left_over(uint64_t free)
 }
 
 uint64_t
-cgroup_bytes(uint64_t free, uint64_t tree)
+cgroup_bytes(uint64_t free)
 {
 	uint64_t left = left_over(free);
 
-	if (tree > free || free - tree < left + LEAST_GIVEN)
-		return LEAST_GIVEN;
-	return free - tree - left;
+	return free < left + LEAST_GIVEN ? LEAST_GIVEN : free - left;
 }
 
 uint64_t
@@ -90,7 +88,21 @@ cgroup_prepare(const char *root, struct why *why)
 	    !put(group, "cgroup.subtree_control", controllers) ||
 	    !put_number(group, "pids.max", 2 * CGROUP_PIDS))
 		return fail(group, why);
+	(void)snprintf(group, sizeof(group), "%s/" CGROUP_ROLES, root);
+	if (!make(group) ||
+	    !put_number(group, "memory.min", LEAST_LEFT) ||
+	    !put(group, "cgroup.procs", "0"))
+		return fail(group, why);
 	return DSTACK_OK;
+}
+
+bool
+cgroup_first_to_go(enum cgroup_rank rank)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", (int)rank);
+	return put("/proc/self", "oom_score_adj", text);
 }
 
 void
@@ -113,22 +125,22 @@ cgroup_there(const char *root)
 }
 
 enum dstack_status
-cgroup_slot(const char *root, unsigned slot, uint64_t free, uint64_t tree,
-    struct why *why)
+cgroup_slot(
+    const char *root, unsigned slot, uint64_t free, struct why *why)
 {
 	char group[PATH_LEN];
 
 	(void)snprintf(group, sizeof(group), "%s/" CGROUP_APPS, root);
 	/* half of the rest, so that a version can start beside a full one */
 	if (!put_number(group, "memory.max",
-	        cgroup_bytes(free, 0) + left_over(free) / 2))
+	        cgroup_bytes(free) + left_over(free) / 2))
 		return fail(group, why);
 
 	(void)snprintf(
 	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
 	/* all of an app ends where one process of it has to */
 	if (!make(group) ||
-	    !put_number(group, "memory.max", cgroup_bytes(free, tree)) ||
+	    !put_number(group, "memory.max", cgroup_bytes(free)) ||
 	    !put(group, "memory.oom.group", "1") ||
 	    !put_number(group, "pids.max", CGROUP_PIDS))
 		return fail(group, why);

@@ -2,11 +2,13 @@
 /*
  * What apps may take of the VM (cgroup v2): memory, processes, and one share
  * of the processor however many threads they have. The rest is the roles',
- * which an app that leaks or is hostile must not starve (THREATS T38).
+ * which an app that leaks or is hostile must not starve (THREATS T38), and
+ * which the kernel does not end when memory runs out all the same.
  *
- * The group CGROUP_APPS is made by init; each slot has one in it, which
- * kubernethes sets up. Guests without an image (--no-vm) have none, as the
- * machine's groups are not theirs to change.
+ * init makes two groups: CGROUP_ROLES, which it and all roles are in, and
+ * CGROUP_APPS; each slot has one in the latter, which kubernethes sets up.
+ * Guests without an image (--no-vm) have none, as the machine's groups are not
+ * theirs to change.
  *
  * root: where cgroup v2 is mounted, CGROUP_ROOT.
  */
@@ -20,20 +22,35 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_APPS "apps"
+#define CGROUP_ROLES "roles"
 #define CGROUP_PIDS 2048 /* processes and threads of one slot */
 
 /*
- * Bytes that an app may take of free ones, of which its own root, written
- * before it started, takes tree. A quarter of them is left to the roles'
- * bad days and to the next version, 48 MiB at least.
+ * Bytes that an app may take of free ones, its own root with them. A quarter
+ * is left to the roles' bad days and to the next version, 48 MiB at least.
  */
-uint64_t cgroup_bytes(uint64_t free, uint64_t tree);
+uint64_t cgroup_bytes(uint64_t free);
 /* MemAvailable of the text of /proc/meminfo; 0: it does not say. */
 uint64_t cgroup_available(const char *meminfo);
 
-/* init's part, once. DSTACK_E_SYS: the kernel lacks it; the VM must not run. */
+/*
+ * init's part, once: both groups, and itself in that of the roles, which are
+ * its children. DSTACK_E_SYS: the kernel lacks it; the VM must not run.
+ */
 DSTACK_CHECKED enum dstack_status cgroup_prepare(
     const char *root, struct why *why);
+
+/*
+ * Whom the kernel ends first when the machine's memory runs out, for the
+ * calling process and its children: a role never, an unpacker before an app.
+ * False: this process may not say so.
+ */
+enum cgroup_rank {
+	CGROUP_ROLE = -1000,
+	CGROUP_APP = 500,
+	CGROUP_UNPACKER = 1000,
+};
+bool cgroup_first_to_go(enum cgroup_rank rank);
 
 /* Kill every process of every app, whoever started it. */
 void cgroup_kill(const char *root);
@@ -44,8 +61,8 @@ bool cgroup_there(const char *root);
  * The group of a slot: made, and bounded by what cgroup_bytes says. free: as
  * it was before the first app. Both slots together get half of the rest more.
  */
-DSTACK_CHECKED enum dstack_status cgroup_slot(const char *root, unsigned slot,
-    uint64_t free, uint64_t tree, struct why *why);
+DSTACK_CHECKED enum dstack_status cgroup_slot(
+    const char *root, unsigned slot, uint64_t free, struct why *why);
 /* Move the calling process into it, for good and with all its children. */
 bool cgroup_enter(const char *root, unsigned slot);
 

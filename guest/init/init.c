@@ -109,6 +109,10 @@ vm_boot(struct plan *p, struct why *why)
 	(void)reboot(RB_DISABLE_CAD);
 	boot_sysctls();
 	st = cgroup_prepare(CGROUP_ROOT, why);
+	/* without init or keyd the secret is gone, without an app an app is */
+	if (st == DSTACK_OK && !cgroup_first_to_go(CGROUP_ROLE))
+		st = why_set(why, DSTACK_E_SYS, "oom_score_adj: %s",
+		    strerror(errno));
 	if (st == DSTACK_OK)
 		st = modules_load("boot", why);
 	if (st == DSTACK_OK)

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/own.h"
@@ -142,10 +141,24 @@ make_link(struct container *c, struct why *why)
 	return st;
 }
 
+/* What a role that was ended has left mounted there, one above the other. */
+static void
+uncover(const struct container *c)
+{
+	char host[64];
+
+	(void)snprintf(host, sizeof(host), "%s/host", c->dir);
+	while (umount2(host, MNT_DETACH) == 0)
+		;
+	while (umount2(c->dir, MNT_DETACH) == 0)
+		;
+}
+
 enum dstack_status
 container_make(struct container *c, uint64_t bytes, struct why *why)
 {
 	container_drop(c);
+	uncover(c);
 	enum dstack_status st = make_dirs(c, bytes, why);
 	if (st == DSTACK_OK)
 		st = container_namespaces(&c->userns, &c->netns, why);
@@ -154,16 +167,6 @@ container_make(struct container *c, uint64_t bytes, struct why *why)
 	if (st != DSTACK_OK)
 		container_drop(c);
 	return st;
-}
-
-uint64_t
-container_used(const struct container *c)
-{
-	struct statfs s;
-
-	if (fstatfs(c->dirfd, &s) != 0)
-		return 0;
-	return (uint64_t)(s.f_blocks - s.f_bfree) * (uint64_t)s.f_bsize;
 }
 
 int
@@ -282,15 +285,12 @@ first_process(struct container *c, struct why *why)
 	return DSTACK_OK;
 }
 
-/* What it writes from now on is its own to pay for. */
-static enum dstack_status
-bound(struct container *c, uint64_t free, struct why *why)
+enum dstack_status
+container_bound(const struct container *c, uint64_t free, struct why *why)
 {
-	if (!cgroup_there(CGROUP_ROOT))
-		return DSTACK_OK;
-	if (c->tree == 0)
-		c->tree = container_used(c);
-	return cgroup_slot(CGROUP_ROOT, c->slot, free, c->tree, why);
+	return cgroup_there(CGROUP_ROOT)
+	    ? cgroup_slot(CGROUP_ROOT, c->slot, free, why)
+	    : DSTACK_OK;
 }
 
 enum dstack_status
@@ -333,7 +333,7 @@ container_start(struct container *c, const struct oci_config *config,
 		if (fcntl(c->log, F_SETFL, O_NONBLOCK) != 0)
 			return sys(c, "log pipe", why);
 	}
-	st = bound(c, free, why);
+	st = container_bound(c, free, why);
 	if (st != DSTACK_OK)
 		return st;
 	c->stop_signal = spec_stop_signal(config->stopsignal);
@@ -426,5 +426,4 @@ container_drop(struct container *c)
 		(void)umount2(c->dir, MNT_DETACH);
 	}
 	c->made = false;
-	c->tree = 0;
 }

@@ -30,7 +30,6 @@ struct container {
 	int pidfd;
 	int stop_signal;
 	uint16_t port;
-	uint64_t tree;  /* bytes of its root when it was first started */
 };
 
 void container_init(struct container *c, unsigned slot);
@@ -41,8 +40,13 @@ void container_init(struct container *c, unsigned slot);
  */
 DSTACK_CHECKED enum dstack_status container_make(
     struct container *c, uint64_t bytes, struct why *why);
-/* Bytes of its tmpfs that are in use. */
-uint64_t container_used(const struct container *c);
+/*
+ * Bound what all in the slot may take, tree and processes together, where
+ * there are groups (guest/init/cgroup.h). free: bytes that were free before
+ * the first app, of which it gets a part.
+ */
+DSTACK_CHECKED enum dstack_status container_bound(
+    const struct container *c, uint64_t free, struct why *why);
 /* The directory that becomes its root; the caller closes it. */
 int container_root(const struct container *c);
 /* Listening sockets for the app plane; the caller closes them. */
@@ -51,9 +55,9 @@ DSTACK_CHECKED enum dstack_status container_listen(
 
 /*
  * Run the image's command. data: directory for /mnt/encrypted_data, given to
- * the image's USER; NULL for none. want_log: c->log becomes the read end of its output. May be called
- * again when the process has ended. free: bytes that were free before the
- * first app, of which it gets a part where there are groups (guest/init/cgroup.h).
+ * the image's USER; NULL for none. want_log: c->log becomes the read end of
+ * its output. May be called again when the process has ended. free: as of
+ * container_bound.
  */
 DSTACK_CHECKED enum dstack_status container_start(struct container *c,
     const struct oci_config *config, const char *data, bool want_log,

@@ -223,6 +223,7 @@ exec_runtime(const struct container *c, int out)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	limits();
+	cgroup_first_to_go(CGROUP_APP);
 	if (cgroup_there(CGROUP_ROOT) && !cgroup_enter(CGROUP_ROOT, c->slot))
 		_exit(CONTAINER_NO_GROUP);
 	if (!own_root(c))

@@ -30,7 +30,7 @@
 #include "guest/base/role.h"
 #include "guest/init/sandbox.h"
 #include "guest/tee/tee.h"
-#include "guest/kubernethes/unpack.h"
+#include "guest/kubernethes/unpacker.h"
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
 #ifndef POLL_SERVING_MS    /* its test has other paces */
@@ -183,6 +183,17 @@ listen_for(struct app *a, struct why *why)
 			       : why_wrap(why, st, "guest-service: app plane");
 }
 
+/* Bytes that could be had now: all roles are up, and no app runs yet. */
+static uint64_t
+available(void)
+{
+	char text[4096];
+	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	text[n > 0 ? n : 0] = '\0';
+	return cgroup_available(text);
+}
+
 /* Tree and folders of a staged image in a slot. */
 static enum dstack_status
 lay_out(struct kube *k, struct app *a, struct why *why)
@@ -190,11 +201,13 @@ lay_out(struct kube *k, struct app *a, struct why *why)
 	char host[64];
 	enum dstack_status st =
 	    container_make(&a->box, k->memory / 4 * 3, why);
-	if (st != DSTACK_OK)
-		return st;
-	AUTO_CLOSE int root = container_root(&a->box);
-	st = unpack_image(
-	    k->staged, root, SPEC_ID_BASE, NULL, NULL, NULL, why);
+	/* the archive is in memory too, and will be gone */
+	if (k->free == 0)
+		k->free = available() + k->archive.len;
+	if (st == DSTACK_OK)
+		st = container_bound(&a->box, k->free, why);
+	if (st == DSTACK_OK)
+		st = unpack_apart(&a->box, k->staged, idle, k, why);
 	if (st != DSTACK_OK)
 		return st;
 	/* The config is kept for restarts; the archive is not needed again. */
@@ -211,22 +224,9 @@ lay_out(struct kube *k, struct app *a, struct why *why)
 	return DSTACK_OK;
 }
 
-/* Bytes that could be had now: all roles are up, and no app runs yet. */
-static uint64_t
-available(void)
-{
-	char text[4096];
-	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	text[n > 0 ? n : 0] = '\0';
-	return cgroup_available(text);
-}
-
 static enum dstack_status
 run(struct kube *k, struct app *a, struct why *why)
 {
-	if (k->free == 0)
-		k->free = available() + container_used(&a->box);
 	enum dstack_status st = container_start(&a->box, oci_config(a->image),
 	    PATH_VOLUME "/app", k->chain.cfg.log_app, k->free, why);
 	a->started = kube_now();

@@ -54,5 +54,51 @@ contract propose --name app-example --digest "$two" >/dev/null
 wait_for 300 has 0 / 'After the hog'
 check "and turns to a new version" "$(yes_if has 0 / 'After the hog')"
 check "which serves, in the same boot" "$(yes_if alive)"
+
+# build NAME: an image of the one file in $net/NAME, which is no program
+build() {
+	echo '{"Entrypoint":["/file"],"ExposedPorts":{"80/tcp":{}}}' >"$net/$1.json"
+	"$bin" app build "$net/$1" -o "$net/$1.tar" --config "$net/$1.json" \
+		--tag "$1:latest" | grep -oE '[0-9a-f]{64}' | head -1
+}
+serves_on() {
+	alive && has 0 / 'After the hog'
+}
+said() { # VERSION WORDS
+	grep -q "version $1 does not run, the old one keeps serving: .*$2" "$console"
+}
+
+# its archive, its tree and what runs have no room beside each other
+mkdir -p "$net/wide"
+head -c 100000000 /dev/urandom >"$net/wide/file"
+wide=$(build wide)
+mv "$net/wide.tar" "$hv/app-$(echo "$wide" | cut -c1-16).tar"
+contract propose --name app-example --digest "$wide" >/dev/null
+wait_for 300 said 4 ''
+check "an image as large as half of the memory ends no role" \
+	"$(yes_if serves_on)"
+
+# small as an archive, and no room as a tree
+mkdir -p "$net/deep" "$net/x"
+i=0
+while [ $i -lt 160 ]; do
+	head -c 30000 /dev/urandom
+	head -c 970000 /dev/zero
+	i=$((i + 1))
+done >"$net/deep/file"
+deep=$(build deep)
+tar xf "$net/deep.tar" -C "$net/x"
+for layer in "$net"/x/*/layer.tar; do
+	gzip -n "$layer" && mv "$layer.gz" "$layer"
+done
+(cd "$net/x" && tar cf ../deep.tar ./*)
+mv "$net/deep.tar" "$hv/app-$(echo "$deep" | cut -c1-16).tar"
+contract propose --name app-example --digest "$deep" >/dev/null
+wait_for 300 said 5 'memory'
+check "an image that does not fit as a tree is refused with a line" \
+	"$(yes_if said 5 'memory')"
+check "and the old version serves on, in the same boot" "$(yes_if serves_on)"
+check "no role was ended" \
+	"$(grep -q 'init: .* was killed' "$console" && echo no || echo yes)"
 [ "$bad" -eq 0 ] || tail -30 "$console" | sed 's/^/# /'
 exit $bad

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest/init/cgroup.h"
@@ -25,7 +26,7 @@ static char root[] = "/tmp/test_cgroup.XXXXXX";
 static const char *const files[] = { "cgroup.subtree_control",
 	"apps/cgroup.subtree_control", "apps/memory.max", "apps/pids.max",
 	"apps/1/memory.max", "apps/1/memory.oom.group", "apps/1/pids.max",
-	"apps/1/cgroup.procs" };
+	"apps/1/cgroup.procs", "roles/memory.min", "roles/cgroup.procs" };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
 static const char *
@@ -43,6 +44,7 @@ setup(void **state)
 	assert_non_null(mkdtemp(root));
 	assert_int_equal(mkdir(at("apps"), 0755), 0);
 	assert_int_equal(mkdir(at("apps/1"), 0755), 0);
+	assert_int_equal(mkdir(at("roles"), 0755), 0);
 	for (size_t i = 0; i < FILES; i++) {
 		int fd = open(at(files[i]), O_WRONLY | O_CREAT, 0644);
 		assert_true(fd >= 0);
@@ -58,6 +60,7 @@ cleanup(void **state)
 	for (size_t i = 0; i < FILES; i++)
 		unlink(at(files[i]));
 	rmdir(at("apps/1"));
+	rmdir(at("roles"));
 	rmdir(at("apps"));
 	rmdir(root);
 	return 0;
@@ -78,12 +81,11 @@ static void
 roles_keep_a_quarter_of_what_is_free_and_48_mib_at_least(void **state)
 {
 	(void)state;
-	assert_int_equal(cgroup_bytes(4096 * MIB, 0), 3072 * MIB);
-	assert_int_equal(cgroup_bytes(4096 * MIB, 72 * MIB), 3000 * MIB);
-	assert_int_equal(cgroup_bytes(160 * MIB, 6 * MIB), 106 * MIB);
-	assert_int_equal(cgroup_bytes(60 * MIB, 6 * MIB), 16 * MIB);
-	assert_int_equal(cgroup_bytes(1024 * MIB, 2048 * MIB), 16 * MIB);
-	assert_int_equal(cgroup_bytes(256 * MIB, UINT64_MAX), 16 * MIB);
+	assert_int_equal(cgroup_bytes(4096 * MIB), 3072 * MIB);
+	assert_int_equal(cgroup_bytes(160 * MIB), 112 * MIB);
+	assert_int_equal(cgroup_bytes(64 * MIB), 16 * MIB);
+	assert_int_equal(cgroup_bytes(60 * MIB), 16 * MIB);
+	assert_int_equal(cgroup_bytes(0), 16 * MIB);
 }
 
 static void
@@ -106,6 +108,8 @@ init_bounds_all_apps_together(void **state)
 	holds("cgroup.subtree_control", "+memory +pids +cpu");
 	holds("apps/cgroup.subtree_control", "+memory +pids +cpu");
 	holds("apps/pids.max", "4096");
+	holds("roles/memory.min", "50331648");
+	holds("roles/cgroup.procs", "0");
 	assert_true(cgroup_there(root));
 }
 
@@ -114,13 +118,32 @@ slot_has_bounds_of_its_own_and_ends_as_one(void **state)
 {
 	struct why why = { "" };
 	(void)state;
-	assert_int_equal(cgroup_slot(root, 1, 400 * MIB, 10 * MIB, &why), DSTACK_OK);
+	assert_int_equal(cgroup_slot(root, 1, 400 * MIB, &why), DSTACK_OK);
 	holds("apps/memory.max", "367001600");
-	holds("apps/1/memory.max", "304087040");
+	holds("apps/1/memory.max", "314572800");
 	holds("apps/1/memory.oom.group", "1");
 	holds("apps/1/pids.max", "2048");
 	assert_true(cgroup_enter(root, 1));
 	holds("apps/1/cgroup.procs", "0");
+}
+
+/* Of a process, and for good only in its children. */
+static void
+the_kernel_is_told_whom_to_end_first(void **state)
+{
+	int status = 0;
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char text[16] = "";
+		if (!cgroup_first_to_go(CGROUP_UNPACKER))
+			_exit(1);
+		int fd = open("/proc/self/oom_score_adj", O_RDONLY);
+		(void)!read(fd, text, sizeof(text) - 1);
+		_exit(strcmp(text, "1000\n") == 0 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void
@@ -129,7 +152,7 @@ kernel_without_them_is_refused_with_a_line(void **state)
 	struct why why = { "" };
 	(void)state;
 	assert_int_equal(unlink(at("apps/1/memory.max")), 0);
-	assert_int_equal(cgroup_slot(root, 1, MIB, 0, &why), DSTACK_E_SYS);
+	assert_int_equal(cgroup_slot(root, 1, MIB, &why), DSTACK_E_SYS);
 	assert_non_null(strstr(why.text, "no bounds for apps"));
 	assert_int_equal(unlink(at("apps/memory.max")), 0);
 	assert_int_equal(unlink(at("apps/pids.max")), 0);
@@ -147,6 +170,7 @@ main(void)
 		cmocka_unit_test(what_is_free_is_the_kernel_s_word),
 		cmocka_unit_test(init_bounds_all_apps_together),
 		cmocka_unit_test(slot_has_bounds_of_its_own_and_ends_as_one),
+		cmocka_unit_test(the_kernel_is_told_whom_to_end_first),
 		cmocka_unit_test(kernel_without_them_is_refused_with_a_line),
 	};
 	return cmocka_run_group_tests(tests, setup, cleanup);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The unpacker: an image becomes a tree in a process of its own, which counts
+ * as the app from its first byte on. What it writes to the slot's tmpfs is
+ * charged to the slot's group, since a page of a tmpfs belongs to the group of
+ * whoever touched it first, and there it stays when this process is gone; so
+ * tree and app share one bound. Where an image does not fit, this process is
+ * what the kernel ends: in its group, and in the whole machine, where it is
+ * the first choice. The role sees that, says so in one line and drops the
+ * tree; the version before goes on serving.
+ *
+ * The child has the role's rights and the image's foreign bytes, so it gives
+ * up the edges first: it cannot ask another role for anything. Its verdict
+ * comes back over a pipe, in one write; no verdict means it was ended.
+ */
+#include "guest/kubernethes/unpacker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "guest/base/role.h"
+#include "guest/init/cgroup.h"
+#include "guest/kubernethes/kubernethes.h"
+#include "guest/kubernethes/unpack.h"
+
+#define STEP_MS 200
+
+struct verdict {
+	enum dstack_status st;
+	struct why why;
+};
+
+static void __attribute__((noreturn))
+child(const struct container *c, const struct oci_image *img, int out)
+{
+	struct verdict v;
+
+	memset(&v, 0, sizeof(v));
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int r = 0; r < ROLE_COUNT; r++)
+		if (role_may_ask(ROLE_KUBERNETHES, (enum role)r) ||
+		    role_may_ask((enum role)r, ROLE_KUBERNETHES))
+			(void)close(FD_EDGE + r);
+	cgroup_first_to_go(CGROUP_UNPACKER);
+	AUTO_CLOSE int root = container_root(c);
+	if (cgroup_there(CGROUP_ROOT) && !cgroup_enter(CGROUP_ROOT, c->slot))
+		v.st = why_set(&v.why, DSTACK_E_SYS,
+		    "container %u: the unpacker cannot be put into its bounds",
+		    c->slot);
+	else
+		v.st = unpack_image(
+		    img, root, SPEC_ID_BASE, NULL, NULL, NULL, &v.why);
+	(void)!write(out, &v, sizeof(v));
+	_exit(0);
+}
+
+static enum dstack_status
+ended(int status, struct why *why)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "image: unpacked it takes more memory than this VM has for "
+		    "apps; make it smaller or raise VM_MEMORY_MB on all nodes");
+	if (WIFSIGNALED(status))
+		return why_set(why, DSTACK_E_SYS,
+		    "image: the unpacker was ended by signal %d",
+		    WTERMSIG(status));
+	return why_set(
+	    why, DSTACK_E_SYS, "image: the unpacker ended without a verdict");
+}
+
+enum dstack_status
+unpack_apart(const struct container *c, const struct oci_image *img,
+    void (*idle)(void *ctx), void *ctx, struct why *why)
+{
+	struct verdict v;
+	int p[2], status = 0;
+
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return why_set(why, DSTACK_E_SYS, "pipe: %s", strerror(errno));
+	AUTO_CLOSE int in = p[0];
+	pid_t pid = fork();
+	if (pid == 0)
+		child(c, img, p[1]);
+	int err = errno;
+	(void)close(p[1]);
+	if (pid < 0)
+		return why_set(why, DSTACK_E_SYS, "image: fork: %s",
+		    strerror(err));
+	for (;;) {
+		struct pollfd w = { .fd = in, .events = POLLIN };
+		if (poll(&w, 1, STEP_MS) > 0)
+			break;
+		idle(ctx);
+		if (kube_ending())
+			(void)kill(pid, SIGKILL);
+	}
+	ssize_t n = read(in, &v, sizeof(v));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (n != (ssize_t)sizeof(v))
+		return kube_ending() ? why_set(why, DSTACK_E_BUSY,
+					   "the node is to stop")
+				     : ended(status, why);
+	if (v.st != DSTACK_OK && why != NULL)
+		*why = v.why;
+	return v.st;
+}

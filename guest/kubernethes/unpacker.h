@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unpack_image in a process that is bound as the app is. */
+#ifndef GUEST_UNPACKER_H
+#define GUEST_UNPACKER_H
+
+#include "guest/kubernethes/container.h"
+#include "oci/oci.h"
+
+/*
+ * Unpack into the root of a container that was made and bound
+ * (container_make, container_bound). idle is called meanwhile.
+ * DSTACK_E_LIMIT: the tree does not fit; DSTACK_E_BUSY: the role is to end;
+ * else as unpack_image.
+ */
+DSTACK_CHECKED enum dstack_status unpack_apart(const struct container *c,
+    const struct oci_image *img, void (*idle)(void *ctx), void *ctx,
+    struct why *why);
+
+#endif
