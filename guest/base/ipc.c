@@ -2,6 +2,7 @@
 #include "guest/base/ipc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define LATER_MS 100
+#define IPC_NEW_EDGE 255 /* op of init to any server; u8 role, descriptor */
 
 union control {
 	struct cmsghdr align;
@@ -279,6 +281,30 @@ ipc_answer_why(int fd, enum dstack_status st, const struct why *why)
 		(void)shutdown(fd, SHUT_RDWR); /* peer is gone */
 }
 
+enum dstack_status
+ipc_new_edge(int init_edge, enum role r, int fd)
+{
+	const uint8_t packet[2] = { IPC_NEW_EDGE, (uint8_t)r };
+
+	return send_packet(init_edge, packet, sizeof(packet), &fd, 1);
+}
+
+/* The place in from of the role whose edge was replaced; n: none is. */
+static size_t
+take_edge(const enum role *from, size_t n, struct ipc_request *q)
+{
+	uint8_t r;
+
+	if (rd_u8(&q->body, &r) != DSTACK_OK || q->fd[0] < 0)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (from[i] == (enum role)r && from[i] != ROLE_INIT &&
+		    dup2(q->fd[0], FD_EDGE + (int)r) == FD_EDGE + (int)r &&
+		    fcntl(FD_EDGE + (int)r, F_SETFD, FD_CLOEXEC) == 0)
+			return i;
+	return n;
+}
+
 void
 ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 {
@@ -310,7 +336,17 @@ ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 				open--;
 				continue;
 			}
-			serve(ctx, from[i], p[i].fd, &q);
+			if (from[i] == ROLE_INIT && q.op == IPC_NEW_EDGE) {
+				size_t k = take_edge(from, n, &q);
+				if (k < n && p[k].fd < 0)
+					open++;
+				if (k < n) {
+					p[k].fd = FD_EDGE + (int)from[k];
+					p[k].revents = 0;
+				}
+			} else {
+				serve(ctx, from[i], p[i].fd, &q);
+			}
 			ipc_request_free(&q);
 		}
 	}

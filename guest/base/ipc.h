@@ -67,6 +67,14 @@ typedef void ipc_serve_fn(
     void *ctx, enum role from, int fd, struct ipc_request *q);
 void ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx);
 
+/*
+ * init's way to give a server a new edge to role r, whose process started
+ * anew: one packet with the descriptor, no answer. ipc_serve takes it where
+ * ROLE_INIT is among the roles it serves; the old edge ends.
+ */
+DSTACK_CHECKED enum dstack_status ipc_new_edge(
+    int init_edge, enum role r, int fd);
+
 /* Answer no with the status that st stands for and the text of why. */
 void ipc_answer_why(int fd, enum dstack_status st, const struct why *why);
 

@@ -349,7 +349,7 @@ start_roles(struct init *in, struct why *why)
 	if (st == DSTACK_OK)
 		st = empty_network(&in->plan, why);
 	if (st == DSTACK_OK)
-		st = plan_edges(&in->plan, why);
+		st = plan_edges(&in->plan, PLAN_ALL, why);
 	if (st == DSTACK_OK)
 		st = watch_start(w, ROLE_TEE, why);
 	if (st == DSTACK_OK)

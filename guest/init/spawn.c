@@ -64,29 +64,6 @@ plan_high(int fd)
 	return high;
 }
 
-enum dstack_status
-plan_edges(struct plan *p, struct why *why)
-{
-	for (int a = 0; a < ROLE_COUNT; a++) {
-		for (int b = a + 1; b < ROLE_COUNT; b++) {
-			int pair[2];
-			if (!role_may_ask((enum role)a, (enum role)b) &&
-			    !role_may_ask((enum role)b, (enum role)a))
-				continue;
-			if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC,
-				0, pair) != 0)
-				return why_set(why, DSTACK_E_SYS,
-				    "edge: %s", strerror(errno));
-			p->edge[a][b] = plan_high(pair[0]);
-			p->edge[b][a] = plan_high(pair[1]);
-			if (p->edge[a][b] < 0 || p->edge[b][a] < 0)
-				return why_set(why, DSTACK_E_SYS,
-				    "edge: %s", strerror(errno));
-		}
-	}
-	return DSTACK_OK;
-}
-
 static void
 shut(int *fd)
 {
@@ -95,19 +72,47 @@ shut(int *fd)
 	*fd = -1;
 }
 
+/* A new pair between a and b, where there is to be one. */
+static enum dstack_status
+make_edge(struct plan *p, int a, int b, struct why *why)
+{
+	int pair[2];
+
+	if (!role_may_ask((enum role)a, (enum role)b) &&
+	    !role_may_ask((enum role)b, (enum role)a))
+		return DSTACK_OK;
+	shut(&p->edge[a][b]);
+	shut(&p->edge[b][a]);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "edge: %s", strerror(errno));
+	p->edge[a][b] = plan_high(pair[0]);
+	p->edge[b][a] = plan_high(pair[1]);
+	if (p->edge[a][b] < 0 || p->edge[b][a] < 0)
+		return why_set(
+		    why, DSTACK_E_SYS, "edge: %s", strerror(errno));
+	return DSTACK_OK;
+}
+
+enum dstack_status
+plan_edges(struct plan *p, unsigned roles, struct why *why)
+{
+	enum dstack_status st = DSTACK_OK;
+
+	for (int a = 0; a < ROLE_COUNT; a++)
+		for (int b = a + 1; b < ROLE_COUNT && st == DSTACK_OK; b++)
+			if (((roles >> a | roles >> b) & 1u) != 0)
+				st = make_edge(p, a, b, why);
+	return st;
+}
+
 void
 plan_close(struct plan *p)
 {
 	for (int a = 1; a < ROLE_COUNT; a++)
 		for (int b = 0; b < ROLE_COUNT; b++)
 			shut(&p->edge[a][b]);
-	shut(&p->link);
 	shut(&p->tee);
-	shut(&p->disk);
-	shut(&p->control);
-	shut(&p->public);
-	shut(&p->nonet);
-	shut(&p->netcfg);
 }
 
 /* A role's descriptor: to is free, since all of init's are above FD_HIGH. */

@@ -31,10 +31,17 @@ struct plan {
 
 /* All descriptors -1. */
 void plan_init(struct plan *p);
-/* Make every edge that role_may_ask allows. */
+/*
+ * Make every edge that role_may_ask allows and that ends at one of roles, a
+ * bit each, anew.
+ */
+#define PLAN_ALL ((1u << ROLE_COUNT) - 1u)
 DSTACK_CHECKED enum dstack_status plan_edges(
-    struct plan *p, struct why *why);
-/* Close what only the roles need, once all of them run. */
+    struct plan *p, unsigned roles, struct why *why);
+/*
+ * Once they all run: close the roles' ends of the edges, so that each sees its
+ * peer's end, and what no role is given a second time.
+ */
 void plan_close(struct plan *p);
 /* The descriptor moved above those that roles are born with; fd is closed. */
 int plan_high(int fd);

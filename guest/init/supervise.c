@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "guest/init/revive.h"
 
 #define PACKET_MAX 320
 #define LOG_READS 16 /* of one role at a time: the others have a turn */
@@ -40,14 +41,20 @@ watch_phase_known(const char *name)
 	return false;
 }
 
-void
-watch_phase(const char *name)
+int64_t
+watch_now(void)
 {
 	struct timespec t = { 0 };
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+watch_phase(const char *name)
+{
 	(void)dprintf(STDERR_FILENO, "dstack: phase %s t=%lld\n", name,
-	    (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+	    (long long)watch_now());
 }
 
 enum dstack_status
@@ -126,14 +133,19 @@ read_edge(struct watch *w, enum role r, bool *gone, struct why *why)
 	case PACKET_PHASE:
 		if (watch_phase_known(buf + 1))
 			watch_phase(buf + 1);
+		if (r == ROLE_REPLICATOOR && strcmp(buf + 1, "onboarded") == 0)
+			w->holds = true;
 		return DSTACK_OK;
 	case PACKET_GIVE_UP:
-		return why_set(why, DSTACK_E_REJECTED, "%s gave up: %s",
+		(void)why_set(why, DSTACK_E_REJECTED, "%s gave up: %s",
 		    role_name(r), buf + 1);
+		break;
 	default:
-		return why_set(why, DSTACK_E_FORMAT,
+		(void)why_set(why, DSTACK_E_FORMAT,
 		    "%s sent an unknown packet", role_name(r));
+		break;
 	}
+	return revive_later(w, r, why) ? DSTACK_OK : DSTACK_E_REJECTED;
 }
 
 static void
@@ -178,11 +190,15 @@ ended(struct watch *w, enum role r, int status, struct why *why)
 		w->child[r].ready = true;
 		return DSTACK_OK;
 	}
+	if (w->ending)
+		return DSTACK_OK;
 	if (WIFSIGNALED(status))
-		return why_set(why, DSTACK_E_SYS, "%s was killed by signal %d",
+		(void)why_set(why, DSTACK_E_SYS, "%s was killed by signal %d",
 		    role_name(r), WTERMSIG(status));
-	return why_set(why, DSTACK_E_SYS, "%s ended with status %d",
-	    role_name(r), WEXITSTATUS(status));
+	else
+		(void)why_set(why, DSTACK_E_SYS, "%s ended with status %d",
+		    role_name(r), WEXITSTATUS(status));
+	return revive_later(w, r, why) ? DSTACK_OK : DSTACK_E_SYS;
 }
 
 static enum dstack_status
@@ -307,7 +323,12 @@ watch_run(struct watch *w, int sigfd, struct why *why)
 	bool asked = port_asks(w); /* while the roles were started */
 
 	while (!asked) {
-		enum dstack_status st = turn(w, sigfd, -1, &asked, why);
+		int64_t left = w->revive_at - watch_now();
+		int wait_ms = w->revive_at == 0 ? -1 : left > 0 ? (int)left : 0;
+		enum dstack_status st = turn(w, sigfd, wait_ms, &asked, why);
+		if (st == DSTACK_OK && !asked && w->revive_at != 0 &&
+		    watch_now() >= w->revive_at)
+			st = revive(w, sigfd, why);
 		if (st != DSTACK_OK)
 			return st;
 		say_ready(w);
@@ -315,20 +336,11 @@ watch_run(struct watch *w, int sigfd, struct why *why)
 	return why_set(why, DSTACK_OK, "stopped as the host asked");
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t = { 0 };
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 bool
 watch_end(struct watch *w, int sigfd, enum role r, int wait_ms)
 {
 	struct child *c = &w->child[r];
-	int64_t end = now_ms() + wait_ms;
+	int64_t end = watch_now() + wait_ms;
 	struct why why = { "" };
 	bool asked = false;
 
@@ -336,7 +348,7 @@ watch_end(struct watch *w, int sigfd, enum role r, int wait_ms)
 		return true;
 	(void)kill(c->pid, SIGTERM);
 	for (;;) {
-		int64_t left = end - now_ms();
+		int64_t left = end - watch_now();
 		/* whatever happens to the others now, the end goes on */
 		if (turn(w, sigfd, left > 0 ? (int)left : 0, &asked, &why) !=
 			DSTACK_OK ||
@@ -344,7 +356,7 @@ watch_end(struct watch *w, int sigfd, enum role r, int wait_ms)
 			log_line("%s", why.text);
 		if (c->pid <= 0)
 			return true;
-		if (now_ms() >= end)
+		if (watch_now() >= end)
 			break;
 	}
 	(void)kill(c->pid, SIGKILL);

@@ -4,6 +4,7 @@
 #define GUEST_SUPERVISE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/status.h"
@@ -27,6 +28,12 @@ struct watch {
 	int stop;     /* a byte of the host there asks for the end; -1 */
 	bool all_ready;
 	bool ending;  /* roles are asked to end, and may */
+	bool holds;   /* the guest has the network's secret, in use */
+	unsigned down;       /* roles that are to start anew, a bit each */
+	unsigned told;       /* those whose failure was told */
+	int64_t revive_at;   /* when; 0: none is to */
+	int64_t backoff;     /* ms, of the last time */
+	int64_t revived;     /* when that was */
 };
 
 /* Start a role and remember it. */
@@ -36,7 +43,8 @@ DSTACK_CHECKED enum dstack_status watch_start(
 DSTACK_CHECKED enum dstack_status watch_ready(
     struct watch *w, enum role r, int wait_ms, struct why *why);
 /*
- * Until a role fails or the end is asked for (DSTACK_OK, and why says by
+ * Until a role fails that the guest cannot go on without (any before it holds
+ * the network's secret, then keyd alone: guest/init/revive.h) or the end is asked for (DSTACK_OK, and why says by
  * whom): SIGTERM, or a byte on w->stop. sigfd: signalfd of SIGCHLD, SIGTERM
  * and SIGIO, which w->stop sends.
  */
@@ -48,6 +56,9 @@ DSTACK_CHECKED enum dstack_status watch_run(
  * another's failure is told and changes nothing.
  */
 bool watch_end(struct watch *w, int sigfd, enum role r, int wait_ms);
+
+/* Milliseconds of a clock that goes on in any case. */
+int64_t watch_now(void);
 
 /* "dstack: phase NAME t=MS" on the console; MS since the machine started. */
 void watch_phase(const char *name);

@@ -214,8 +214,9 @@ on_end(int sig)
 int
 keyd_main(void)
 {
-	static const enum role peers[] = { ROLE_REPLICATOOR, ROLE_VERIFIER,
-		ROLE_VOLUME, ROLE_GUEST_SERVICE, ROLE_TLS };
+	/* init asks nothing; it brings new edges of roles that start anew */
+	static const enum role peers[] = { ROLE_INIT, ROLE_REPLICATOOR,
+		ROLE_VERIFIER, ROLE_VOLUME, ROLE_GUEST_SERVICE, ROLE_TLS };
 	struct why why = { "" };
 	struct keyd *k = NULL;
 	log_name("keyd");

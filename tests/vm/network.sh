@@ -142,10 +142,12 @@ kill_node 0
 refused() { # NAME TEXT
 	was=$(sha256sum <"$disk")
 	start_node 0
-	wait_for 300 gone "$run"
-	grep -q "$2" "$zero/node.log"
+	wait_for 300 grep -q "$2" "$zero/node.log" "$zero/console.log"
 	said=$?
 	[ $said -eq 0 ] || sed 's/^/# /' "$zero/node.log" >&2
+	# it may have got the network's secret, which no disk takes from it
+	gone "$run" || kill_node 0
+	wait_for 30 gone "$run"
 	check "T23: $1 is refused with a line that says so" \
 		"$(yes_if test $said -eq 0)"
 	check "T23: $1 is not overwritten" \

@@ -171,6 +171,76 @@ a_peer_that_is_gone_is_a_system_error(void **state)
 }
 
 static void
+say_yes(void *ctx, enum role from, int fd, struct ipc_request *q)
+{
+	(void)ctx;
+	(void)from;
+	(void)q;
+	if (ipc_answer(fd, NULL) != DSTACK_OK)
+		_exit(3);
+}
+
+/* init's end is pair[0], TLS's tls; ends when both are closed. */
+static pid_t
+server(int init, int tls, int parent_a, int parent_b)
+{
+	static const enum role from[] = { ROLE_INIT, ROLE_TLS };
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	(void)close(parent_a);
+	(void)close(parent_b);
+	if (dup2(init, FD_EDGE + ROLE_INIT) < 0 ||
+	    dup2(tls, FD_EDGE + ROLE_TLS) < 0)
+		_exit(2);
+	(void)close(init);
+	(void)close(tls);
+	ipc_serve(from, 2, say_yes, NULL);
+	_exit(0);
+}
+
+/* A role that started anew speaks to a server that did not. */
+static void
+init_gives_a_server_a_new_edge(void **state)
+{
+	(void)state;
+	int tls[2], again[2], other[2];
+	struct why why;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, tls), 0);
+	pid_t pid = server(pair[1], tls[1], pair[0], tls[0]);
+	/* after the fork: the server has no end of these by birth */
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, again), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, other), 0);
+	(void)close(tls[1]);
+	assert_int_equal(
+	    ipc_call(tls[0], 1, NULL, NULL, 0, NULL, &why), DSTACK_OK);
+	(void)close(tls[0]);
+	assert_int_equal(ipc_new_edge(pair[0], ROLE_TLS, again[1]), DSTACK_OK);
+	/* one for a role that it does not serve is dropped, so is a bare op */
+	assert_int_equal(ipc_new_edge(pair[0], ROLE_KEYD, other[1]), DSTACK_OK);
+	assert_int_equal(send(pair[0], "\xff", 1, 0), 1);
+	(void)close(again[1]);
+	(void)close(other[1]);
+	assert_int_equal(
+	    ipc_call(again[0], 1, NULL, NULL, 0, NULL, &why), DSTACK_OK);
+	assert_int_equal(
+	    ipc_call(other[0], 1, NULL, NULL, 0, NULL, &why), DSTACK_E_SYS);
+	/* whatever else init may ask is answered as ever */
+	assert_int_equal(
+	    ipc_call(pair[0], 1, NULL, NULL, 0, NULL, &why), DSTACK_OK);
+	/* no role but init may bring one */
+	assert_int_equal(send(again[0], "\xff\x08", 2, 0), 2);
+	uint8_t yes[8];
+	assert_int_equal(recv(again[0], yes, sizeof(yes), 0), 1);
+	(void)close(again[0]);
+	(void)close(other[0]);
+	reap(pid);
+}
+
+static void
 only_the_edges_of_the_table_exist(void **state)
 {
 	(void)state;
@@ -195,6 +265,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		a_request_comes_back_and_every_no_has_its_own_code, open_pair,
 		close_pair),
+	    cmocka_unit_test_setup_teardown(
+		init_gives_a_server_a_new_edge, open_pair, close_pair),
 	    cmocka_unit_test_setup_teardown(
 		the_longest_packet_passes_and_one_byte_more_does_not, open_pair,
 		close_pair),

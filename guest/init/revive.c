@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A role fails: it crashed, the kernel ended it for its memory, or it gave up
+ * over what the host, a disk or an app had it read. Before the guest holds the
+ * secret that ends it, which costs nothing and says the reason plainly. After,
+ * it must not: whoever can end one role could end the network.
+ *
+ * Roles know each other by descriptors they were born with, so a new process
+ * needs new edges, and its peers the other ends. To keep that simple the
+ * roles in front (hostlink, verifier, guest-service, TLS, kubernethes) start
+ * together: what is between them is made anew as at boot, and the two that
+ * stay and serve them, tee and keyd, are given their new ends over init's
+ * edge. kubernethes is asked to end first, so that the app has its stop
+ * signal; whatever it leaves is killed. The volume stays mounted. The roles
+ * find out again what they knew: the app, the certificate, the chain.
+ *
+ * Not started anew: tee, whose order of events would not be believed a second
+ * time (attestations stop, onboarding others goes on); volume, which refused
+ * a disk for a reason that stays (no app); a role that fails again at once is
+ * tried again, ever more slowly.
+ */
+#include "guest/init/revive.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "guest/base/ipc.h"
+#include "guest/init/stop.h"
+
+#define BIT(r) (1u << (r))
+#define FRONT                                                               \
+	(BIT(ROLE_HOSTLINK) | BIT(ROLE_VERIFIER) | BIT(ROLE_GUEST_SERVICE) | \
+	    BIT(ROLE_TLS) | BIT(ROLE_KUBERNETHES))
+#define FIRST_MS 1000
+#define MOST_MS 60000
+#define STEADY_MS 300000 /* what ran so long had no bad start */
+
+bool
+revive_later(struct watch *w, enum role r, const struct why *why)
+{
+	pid_t pid = w->child[r].pid;
+
+	if (!w->holds || r == ROLE_KEYD)
+		return false;
+	/* one that gave up ends by itself; one that talks nonsense may not */
+	if (pid > 0)
+		(void)kill(pid, SIGKILL);
+	bool told = (w->told & BIT(r)) != 0;
+	w->told |= BIT(r);
+	if ((FRONT & BIT(r)) == 0) {
+		if (!told)
+			log_line("%s; the node goes on without it", why->text);
+		return true;
+	}
+	if (w->down == 0) {
+		if (watch_now() - w->revived > STEADY_MS || w->backoff == 0)
+			w->backoff = FIRST_MS;
+		else if (w->backoff < MOST_MS)
+			w->backoff *= 2;
+		w->revive_at = watch_now() + w->backoff;
+	}
+	if (!told)
+		log_line("%s; the node goes on, its front starts anew in %d s",
+		    why->text, (int)(w->backoff / 1000));
+	w->down |= BIT(r);
+	return true;
+}
+
+/* Parent of a process, by /proc/PID/stat: "PID (NAME) STATE PARENT ...". */
+static pid_t
+parent_of(const char *pid)
+{
+	char path[300], text[512];
+	int parent = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	text[n > 0 ? n : 0] = '\0';
+	/* the name may have any byte in it: what counts is behind its end */
+	const char *end = strrchr(text, ')');
+	if (end == NULL || sscanf(end, ") %*c %d", &parent) != 1)
+		return 0;
+	return (pid_t)parent;
+}
+
+/* What a role has left: children that became ours, and theirs with them. */
+static void
+kill_strays(const struct watch *w)
+{
+	DIR *d = opendir("/proc");
+	const struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		bool known = false;
+		if (!isdigit((unsigned char)e->d_name[0]) ||
+		    parent_of(e->d_name) != getpid())
+			continue;
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+		for (int r = 1; r < ROLE_COUNT; r++)
+			known = known || w->child[r].pid == pid;
+		if (!known && pid != w->loader)
+			(void)kill(pid, SIGKILL);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+}
+
+/* tee and keyd learn whom they speak to from now on. */
+static void
+tell_servers(struct watch *w, unsigned roles)
+{
+	static const enum role servers[] = { ROLE_TEE, ROLE_KEYD };
+
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		enum role s = servers[i];
+		for (int r = 1; r < ROLE_COUNT; r++) {
+			int fd = w->plan->edge[s][r];
+			if ((roles & BIT(r)) == 0 || fd < 0 ||
+			    w->child[s].pid <= 0)
+				continue;
+			if (ipc_new_edge(w->plan->edge[ROLE_INIT][s],
+				(enum role)r, fd) != DSTACK_OK)
+				log_line("%s takes no new edge: %s",
+				    role_name(s), strerror(errno));
+		}
+	}
+}
+
+enum dstack_status
+revive(struct watch *w, int sigfd, struct why *why)
+{
+	unsigned roles = FRONT;
+	enum dstack_status st;
+
+	/* one that has not done its duty yet has edges to the front */
+	if (!w->child[ROLE_VOLUME].ready && w->child[ROLE_VOLUME].pid > 0)
+		roles |= BIT(ROLE_VOLUME);
+	w->revive_at = 0;
+	w->ending = true; /* those that still run are to end */
+	if (!watch_end(w, sigfd, ROLE_KUBERNETHES, STOP_KUBE_MS))
+		log_line("kubernethes does not stop; it is ended");
+	for (int r = 1; r < ROLE_COUNT; r++) {
+		pid_t pid = w->child[r].pid;
+		if ((roles & BIT(r)) == 0 || pid <= 0)
+			continue;
+		(void)kill(pid, SIGKILL);
+		(void)watch_end(w, sigfd, (enum role)r, STOP_KEYD_MS);
+	}
+	kill_strays(w);
+	w->ending = false;
+	/* not to be missed while all others may end */
+	if (w->child[ROLE_KEYD].pid <= 0)
+		return why_set(why, DSTACK_E_SYS, "keyd has ended");
+	w->told &= ~roles;
+	w->down = 0;
+	w->revived = watch_now();
+	st = plan_edges(w->plan, roles, why);
+	for (int r = 1; r < ROLE_COUNT && st == DSTACK_OK; r++) {
+		if ((roles & BIT(r)) == 0)
+			continue;
+		w->child[r].ready = false;
+		st = watch_start(w, (enum role)r, why);
+	}
+	if (st == DSTACK_OK)
+		tell_servers(w, roles);
+	plan_close(w->plan);
+	w->all_ready = false;
+	return st;
+}

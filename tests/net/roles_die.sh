@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A guest that holds the network's secret outlives its roles: whichever of
+# those in front is killed starts anew, the app serves again, others are
+# onboarded. keyd's death alone is its end, and so is any before the secret.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/net/lib.sh
+need
+own_net "$PWD/tests/net/roles_die.sh"
+base roles-net
+
+# role NAME: the process of $d's guest that has that name, in $role
+role() {
+	local outer init
+	outer=$(pgrep -P "$node_pid" -f 'init --no-vm') || return 1
+	init=$(pgrep -P "$outer") || return 1
+	role=$(pgrep -P "$init" -x "$1") || role=$(pgrep -P "$init" -f "^$1\$")
+}
+serves_again() { # NAME: the role is a new process, and the app is there
+	role "$1" && [ "$role" != "$old" ] && serves "$https"
+}
+
+make_node one
+start_node
+reaches serving
+until_true 60 serves "$https" || fail "no page" "$d/console.log"
+for r in unstoppable-tls guest-service kubernethes verifier hostlink; do
+	role $r
+	old=$role
+	kill -9 "$old"
+	until_true 60 serves_again $r ||
+		fail "$r was killed, and the node does not serve" "$d/node.log" "$d/console.log"
+	kill -0 "$node_pid" || fail "the node ended with $r" "$d/node.log"
+	once "$d/console.log" "init: $r was killed by signal 9; the node goes on"
+	echo "ok $r is killed, the node goes on and serves again"
+done
+# one container, not one for each time that it was started
+[ "$(pgrep -cf '^/app' || true)" -le 2 ] || fail "apps are left" "$d/console.log"
+
+# the one that made the secret is gone: only this node can onboard another
+kill -9 "$(jq .pid "$net/node0/node.json")"
+one=$d
+one_pid=$node_pid
+make_node two
+start_node
+reaches onboarded 120
+echo "ok a node whose front started anew onboards another"
+
+d=$one
+two_pid=$node_pid
+node_pid=$one_pid
+https=$(jq -r .https "$d/node.json" | sed 's/.*://')
+role tee
+kill -9 "$role"
+says "$d/console.log" "tee was killed by signal 9; the node goes on without it"
+serves "$https" || fail "it does not serve without tee" "$d/console.log"
+kill -0 "$node_pid"
+echo "ok without tee it serves on"
+
+role keyd
+kill -9 "$role"
+until_true 60 bash -c "! kill -0 $node_pid" || fail "it outlives keyd" "$d/node.log"
+says "$d/node.log" "keyd was killed by signal 9"
+echo "ok keyd's death is the guest's"
+
+# before the secret is there nothing is lost, and the reason is plain
+kill "$two_pid"
+wait "$two_pid" || true
+make_node three
+start_node
+reaches register
+role verifier
+kill -9 "$role"
+until_true 60 bash -c "! kill -0 $node_pid" || fail "it outlives the verifier" "$d/node.log"
+says "$d/node.log" "verifier was killed by signal 9"
+echo "ok a role's death before the secret is the guest's"
