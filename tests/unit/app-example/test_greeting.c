@@ -138,7 +138,6 @@ start(struct container *c, const char *file)
 	char buf[65536];
 	char path[96];
 	ssize_t n;
-	size_t skipped;
 	int tcp = -1;
 	int local = -1;
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
@@ -153,7 +152,7 @@ start(struct container *c, const char *file)
 		fail_msg("%s", why.text);
 	AUTO_CLOSE int root = container_root(c);
 	assert_int_equal(
-	    unpack_image(img, root, SPEC_ID_BASE, &skipped, &why), DSTACK_OK);
+	    unpack_image(img, root, SPEC_ID_BASE, NULL, NULL, NULL, &why), DSTACK_OK);
 	assert_int_equal(container_listen(c, &tcp, &local, &why), DSTACK_OK);
 	pid_t guest = play_guest(tcp);
 	assert_true(guest > 0);

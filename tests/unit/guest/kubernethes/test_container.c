@@ -75,7 +75,6 @@ make(struct container *c, struct oci_image **img, struct wr *ar,
 	uint8_t d[32];
 	char buf[65536];
 	ssize_t n;
-	size_t skipped;
 	int fd = open(battery, O_RDONLY);
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		wr_put(&prog, buf, (size_t)n);
@@ -94,7 +93,8 @@ make(struct container *c, struct oci_image **img, struct wr *ar,
 	if (container_make(c, 64 << 20, why) != DSTACK_OK)
 		fail_msg("%s", why->text);
 	int root = container_root(c);
-	if (unpack_image(*img, root, SPEC_ID_BASE, &skipped, why) != DSTACK_OK)
+	if (unpack_image(
+		*img, root, SPEC_ID_BASE, NULL, NULL, NULL, why) != DSTACK_OK)
 		fail_msg("%s", why->text);
 	close(root);
 }
