@@ -197,7 +197,11 @@ against_quote(const struct measure_tdx *m, const struct tdx_prediction *p,
 	struct dcap_quote q;
 	enum dcap_code code;
 	uint8_t log[4][48];
-	enum dstack_status st = quote_read_quote(m->quote, &raw, &len, why);
+	bool garbled = false;
+	enum dstack_status st =
+	    quote_read_quote(m->quote, &raw, &len, &garbled, why);
+	if (st == DSTACK_OK && garbled)
+		st = why_set(why, DSTACK_E_FORMAT, "%s: " QUOTE_GARBLED, m->quote);
 
 	if (st == DSTACK_OK)
 		st = dcap_quote_parse(raw, len, &q, &code, why);

@@ -74,7 +74,11 @@ of_quote(struct args *a, char fmspc[static 13], struct why *why)
 	AUTO_FREE uint8_t *quote = NULL;
 	size_t len = 0;
 	struct dcap_platform p;
-	enum dstack_status st = quote_read_quote(a->quote, &quote, &len, why);
+	bool garbled = false;
+	enum dstack_status st =
+	    quote_read_quote(a->quote, &quote, &len, &garbled, why);
+	if (st == DSTACK_OK && garbled)
+		st = why_set(why, DSTACK_E_FORMAT, "%s: " QUOTE_GARBLED, a->quote);
 
 	if (st == DSTACK_OK)
 		st = dcap_quote_platform(quote, len, &p, why);

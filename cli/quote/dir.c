@@ -9,12 +9,13 @@
 #include "cli/quote/input.h"
 
 enum { CHAIN_PCK, ROOT_CRL, PCK_CRL, CHAIN_TCB, TCB, TCB_SIG, CHAIN_QE, QE,
-	QE_SIG, PARTS };
+	QE_SIG, CHAIN_OWN, PARTS };
 
 static const char *const part_name[PARTS] = {
 	"pck_crl_issuer_chain", "root_ca_crl", "pck_crl",
 	"tcb_info_issuer_chain", "tcb_info", "tcb_info_signature",
 	"qe_identity_issuer_chain", "qe_identity", "qe_identity_signature",
+	"pck_certificate_chain",
 };
 
 struct parts {
@@ -67,11 +68,16 @@ split(struct parts *p, int document, int sig, const char *member)
 	p->b[sig].n = sizeof(p->sig[sig]);
 }
 
-/* A document ends with its last brace; editors put a newline behind it. */
+/*
+ * A document ends with its last brace; editors put a newline behind it, and
+ * programs that write what Intel's library gives them one NUL.
+ */
 static void
 trim_text(struct dcap_bytes *b)
 {
 	const char *s = b->p;
+	if (b->n > 0 && s[b->n - 1] == '\0')
+		b->n--;
 	while (b->n > 0 && (s[b->n - 1] == '\n' || s[b->n - 1] == '\r'))
 		b->n--;
 }
@@ -104,6 +110,6 @@ quote_load_dir(const char *dir, struct dcap_collateral **out,
 	split(&p, QE, QE_SIG, "enclaveIdentity");
 	const struct dcap_pieces in = { p.b[CHAIN_PCK], p.b[ROOT_CRL],
 		p.b[PCK_CRL], p.b[CHAIN_TCB], p.b[TCB], p.b[TCB_SIG],
-		p.b[CHAIN_QE], p.b[QE], p.b[QE_SIG] };
+		p.b[CHAIN_QE], p.b[QE], p.b[QE_SIG], p.b[CHAIN_OWN] };
 	return dcap_collateral_from_pieces(&in, out, code, why);
 }

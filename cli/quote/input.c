@@ -55,13 +55,22 @@ blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Base64 without blanks, n <= INT_MAX; out: room for n bytes. */
+/*
+ * Base64 without blanks, of either alphabet (RFC 4648, 4 and 5), padded or
+ * not; n <= INT_MAX. p has room for two bytes more, out for n + 2.
+ */
 static bool
-base64(const uint8_t *p, size_t n, uint8_t *out, size_t *len)
+base64(uint8_t *p, size_t n, uint8_t *out, size_t *len)
 {
 	size_t pad = 0;
 	while (pad < 2 && pad < n && p[n - 1 - pad] == '=')
 		pad++;
+	if (pad != 0 && n % 4 != 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		p[i] = p[i] == '-' ? '+' : p[i] == '_' ? '/' : p[i];
+	for (; n % 4 != 0 && pad < 2; pad++)
+		p[n++] = '=';
 	int got = EVP_DecodeBlock(out, p, (int)n);
 	if (n == 0 || n % 4 != 0 || got < 3)
 		return false;
@@ -69,29 +78,51 @@ base64(const uint8_t *p, size_t n, uint8_t *out, size_t *len)
 	return true;
 }
 
+/* Nothing but printable bytes and blanks: no raw quote is. */
+static bool
+is_text(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((p[i] < 0x20 || p[i] > 0x7e) && !blank(p[i]))
+			return false;
+	return n > 0;
+}
+
 enum dstack_status
-quote_read_quote(const char *path, uint8_t **out, size_t *len, struct why *why)
+quote_read_quote(const char *path, uint8_t **out, size_t *len, bool *garbled,
+    struct why *why)
 {
 	AUTO_FREE uint8_t *p = NULL;
 	size_t n = 0, digits = 0;
 	enum dstack_status st =
 	    quote_read_file(path, 3 * DCAP_MAX_QUOTE, &p, &n, why);
+	*garbled = false;
 	if (st != DSTACK_OK)
 		return st;
-	/* a raw quote begins with its version, which is no printable byte */
-	if (n > 0 && p[0] >= 0x20) {
+	/* a text file may end with a NUL, as a C program writes its strings */
+	if (is_text(p, n) || (n > 1 && p[n - 1] == 0 && is_text(p, n - 1))) {
+		n -= p[n - 1] == 0;
+		AUTO_FREE uint8_t *t = malloc(n + 4);
+		if (t == NULL)
+			return why_set(why, DSTACK_E_NOMEM, "out of memory");
 		for (size_t i = 0; i < n; i++)
 			if (!blank(p[i]))
-				p[digits++] = p[i];
-		AUTO_FREE uint8_t *raw = malloc(digits + 1);
+				t[digits++] = p[i];
+		/* hex with the usual mark before it */
+		size_t at = digits > 2 && t[0] == '0' &&
+		        (t[1] == 'x' || t[1] == 'X')
+		    ? 2
+		    : 0;
+		AUTO_FREE uint8_t *raw = malloc(digits + 4);
 		if (raw == NULL)
 			return why_set(why, DSTACK_E_NOMEM, "out of memory");
-		if (hex_decode_var((char *)p, digits, raw, digits + 1,
-		    len) == DSTACK_OK || base64(p, digits, raw, len)) {
+		if (hex_decode_var((char *)t + at, digits - at, raw,
+		        digits + 1, len) == DSTACK_OK ||
+		    base64(t, digits, raw, len)) {
 			*out = take_ptr(&raw);
 			return DSTACK_OK;
 		}
-		n = digits; /* none of these; the parser says so */
+		*garbled = true;
 	}
 	*len = n;
 	*out = take_ptr(&p);

@@ -3,6 +3,7 @@
 #ifndef CLI_QUOTE_IN_H
 #define CLI_QUOTE_IN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,9 +16,14 @@ int cmd_quote_collateral(int argc, char **argv);
 /* Whole file ("-": standard input) of at most max bytes; caller frees. */
 DSTACK_CHECKED enum dstack_status quote_read_file(const char *path,
     size_t max, uint8_t **out, size_t *len, struct why *why);
-/* A quote, raw, in hex or base64 (white space allowed); caller frees. */
-DSTACK_CHECKED enum dstack_status quote_read_quote(
-    const char *path, uint8_t **out, size_t *len, struct why *why);
+/*
+ * A quote: raw, in hex, or in base64 of either alphabet, padded or not (white
+ * space allowed); caller frees. *garbled: it is text, and none of these; out
+ * is then the text.
+ */
+DSTACK_CHECKED enum dstack_status quote_read_quote(const char *path,
+    uint8_t **out, size_t *len, bool *garbled, struct why *why);
+#define QUOTE_GARBLED "the file is text, and neither raw, hex nor base64"
 /* Root certificate file, DER or PEM; path NULL: Intel's. */
 DSTACK_CHECKED enum dstack_status quote_read_root(
     const char *path, uint8_t key[64], struct why *why);

@@ -12,6 +12,7 @@
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
 #include "dcap/json.h"
+#include "sim/key.h"
 
 static const char usage[] =
     "usage: dstack quote show FILE [--at TIME] [--root FILE] [--json]\n"
@@ -55,6 +56,16 @@ take_args(int argc, char **argv, struct args *a)
 		return false;
 	a->quote = argv[optind];
 	return true;
+}
+
+/* Is it the root of this project's simulator, whose key everybody has? */
+static bool
+sim_root(const uint8_t root[static 64])
+{
+	AUTO_KEY EVP_PKEY *sim = sim_key(SIM_KEY_ROOT);
+	uint8_t key[64];
+	return sim != NULL && sim_key_public(sim, key) &&
+	    memcmp(key, root, 64) == 0;
 }
 
 static void
@@ -109,6 +120,43 @@ put_sgx(json_t *o, const struct dcap_verdict *v)
 	(void)json_object_set_new(o, "isv_svn", json_integer(v->isv_svn));
 }
 
+static void
+put_truth(json_t *o, const char *name, enum dcap_truth t)
+{
+	(void)json_object_set_new(o, name,
+	    t == DCAP_ABSENT ? json_null() : json_boolean(t == DCAP_TRUE));
+}
+
+/* The PCK certificate's platform, and the quoting enclave. */
+static void
+put_platform(json_t *o, const struct dcap_verdict *v)
+{
+	put_hex(o, "ppid", v->ppid, 16);
+	put_hex(o, "pce_id", v->pceid, 2);
+	(void)json_object_set_new(o, "pce_svn", json_integer(v->pcesvn));
+	put_hex(o, "pck_cpu_svn", v->cpusvn, 16);
+	if (v->has_platform_instance == DCAP_TRUE)
+		put_hex(o, "platform_instance_id", v->platform_instance_id, 16);
+	else
+		put_truth(o, "platform_instance_id", DCAP_ABSENT);
+	put_truth(o, "dynamic_platform", v->dynamic_platform);
+	put_truth(o, "cached_keys", v->cached_keys);
+	put_truth(o, "smt_enabled", v->smt_enabled);
+	put_hex(o, "qe_mr_signer", v->qe_mr_signer, 32);
+	put_hex(o, "qe_mr_enclave", v->qe_mr_enclave, 32);
+	put_hex(o, "qe_attributes", v->qe_attributes, 16);
+	put_hex(o, "qe_miscselect", v->qe_miscselect, 4);
+	put_hex(o, "qe_cpu_svn", v->qe_cpusvn, 16);
+	(void)json_object_set_new(
+	    o, "qe_isv_prod_id", json_integer(v->qe_isv_prod_id));
+	(void)json_object_set_new(
+	    o, "qe_isv_svn", json_integer(v->qe_isv_svn));
+	(void)json_object_set_new(o, "certification_data_type",
+	    json_integer(v->cert_data_type));
+	if (v->tee == DCAP_TEE_TDX)
+		put_hex(o, "cpu_svn", v->cpusvn, 16);
+}
+
 /* What the quote itself says; nothing if it could not be parsed. */
 static void
 put_quote(json_t *o, const struct dcap_verdict *v)
@@ -118,6 +166,7 @@ put_quote(json_t *o, const struct dcap_verdict *v)
 	put_text(o, "tee", v->tee == DCAP_TEE_SGX ? "sgx" : "tdx");
 	(void)json_object_set_new(o, "version", json_integer(v->version));
 	put_hex(o, "fmspc", v->fmspc, 6);
+	put_platform(o, v);
 	json_t *flags = json_array();
 	for (unsigned i = 0; i < DCAP_FLAGS; i++)
 		if ((v->policy_flags & 1u << i) != 0)
@@ -198,7 +247,9 @@ show(const struct args *a)
 		log_line("quote: --at: %s", why.text);
 		return EXIT_USAGE;
 	}
-	enum dstack_status st = quote_read_quote(a->quote, &quote, &len, &why);
+	bool garbled = false;
+	enum dstack_status st =
+	    quote_read_quote(a->quote, &quote, &len, &garbled, &why);
 	if (st == DSTACK_OK)
 		st = quote_read_root(a->root, root, &why);
 	if (st != DSTACK_OK) {
@@ -207,6 +258,10 @@ show(const struct args *a)
 	}
 	st = dcap_inspect(
 	    quote, len, now, root, &signatures, &chain, &code, &v);
+	if (garbled) {
+		code = DCAP_MALFORMED_QUOTE;
+		(void)why_set(&v.why, DSTACK_E_REJECTED, QUOTE_GARBLED);
+	}
 	AUTO_JSON json_t *o = json_object();
 	put_text(o, "note", "parsed fields; no verdict on the quote");
 	if (code != DCAP_OK) {
@@ -225,6 +280,7 @@ show(const struct args *a)
 struct inputs {
 	uint8_t *quote;
 	size_t len;
+	bool garbled; /* the quote: see quote_read_quote */
 	struct dcap_collateral *c; /* NULL: refused, see code and why */
 	enum dcap_code code;
 	struct why why;
@@ -305,7 +361,7 @@ verify(const struct args *a)
 		return EXIT_USAGE;
 	}
 	enum dstack_status st =
-	    quote_read_quote(a->quote, &in.quote, &in.len, &why);
+	    quote_read_quote(a->quote, &in.quote, &in.len, &in.garbled, &why);
 	if (st == DSTACK_OK)
 		st = read_collateral(a->collateral, &in, &why);
 	if (st == DSTACK_OK)
@@ -317,11 +373,24 @@ verify(const struct args *a)
 		return EXIT_UNDECIDED;
 	}
 	judge(a, &in, now, &v);
+	if (in.garbled) {
+		v.code = DCAP_MALFORMED_QUOTE;
+		(void)why_set(&v.why, DSTACK_E_REJECTED, QUOTE_GARBLED);
+	}
+	bool intel = memcmp(in.root, dcap_intel_root, 64) == 0;
 	AUTO_JSON json_t *o = json_object();
 	(void)json_object_set_new(o, "ok", json_boolean(v.code == DCAP_OK));
 	put_text(o, "code", dcap_code_text(v.code));
 	put_text(o, "message",
-	    v.code == DCAP_OK ? "the quote is genuine" : v.why.text);
+	    v.code != DCAP_OK ? v.why.text
+	        : intel       ? "the quote is genuine"
+	        : sim_root(in.root)
+	        ? "the quote is genuine under the simulator's root, whose key "
+	          "is public: it proves nothing"
+	        : "the quote is genuine under the root given with --root, "
+	          "which is not Intel's");
+	put_text(o, "root", intel ? "intel" : sim_root(in.root) ? "simulator"
+							      : "other");
 	put_quote(o, &v);
 	put_tcb(o, &v);
 	int rc = print(o, a->json);

@@ -113,6 +113,9 @@ enum dcap_body {
 	DCAP_BODY_TD15 = 3, /* 648 bytes */
 };
 
+/* A flag that not every certificate has. */
+enum dcap_truth { DCAP_ABSENT = 0, DCAP_FALSE = 1, DCAP_TRUE = 2 };
+
 /* One SGX report body, 384 bytes; pointers into it. */
 struct dcap_sgx_report {
 	const uint8_t *raw;        /* 384 */
@@ -192,7 +195,13 @@ struct dcap_bytes {
 /*
  * The pieces one by one. Chains: PEM, leaf first. CRLs: DER, PEM, or DER as
  * hex. tcb_info, qe_identity: the signed JSON text, byte for byte.
- * Signatures: 64 bytes r || s, or 128 hex digits.
+ * Signatures: 64 bytes r || s, or 128 hex digits. One NUL behind any of them
+ * is not part of it: Intel's quote provider library counts it in its sizes
+ * (sgx_ql_qve_collateral_t).
+ *
+ * pck_certificate_chain: may be empty. It is used for quotes that name their
+ * PCK certificate without having it (certification data of type 1 to 3), and
+ * judged as a quote's own; a quote of type 5 is judged by what it has.
  */
 struct dcap_pieces {
 	struct dcap_bytes pck_crl_issuer_chain;
@@ -204,6 +213,7 @@ struct dcap_pieces {
 	struct dcap_bytes qe_identity_issuer_chain;
 	struct dcap_bytes qe_identity;
 	struct dcap_bytes qe_identity_signature;
+	struct dcap_bytes pck_certificate_chain;
 };
 
 struct dcap_collateral; /* parsed, self-contained, read-only after load */
@@ -217,7 +227,8 @@ struct dcap_collateral; /* parsed, self-contained, read-only after load */
 DSTACK_CHECKED enum dstack_status dcap_collateral_from_pieces(
     const struct dcap_pieces *in, struct dcap_collateral **out,
     enum dcap_code *code, struct why *why);
-/* The same from one JSON document with QuoteCollateralV3's field names. */
+/* The same from one JSON document with QuoteCollateralV3's field names;
+ * pck_certificate_chain may be absent. */
 DSTACK_CHECKED enum dstack_status dcap_collateral_load(const void *json,
     size_t len, struct dcap_collateral **out, enum dcap_code *code,
     struct why *why);
@@ -267,7 +278,14 @@ DSTACK_CHECKED enum dstack_status dcap_split_signed(const char *body,
 /* Name of flag bit i (0..DCAP_FLAGS-1), as "td_debug". */
 const char *dcap_flag_text(unsigned i);
 
+/*
+ * Fields are only ever added, into reserved: a program that was built with an
+ * older header goes on working. Programs in other languages, and those that
+ * want none of that, use the functions below the struct.
+ */
+#define DCAP_VERDICT_ABI 1
 struct dcap_verdict {
+	uint32_t abi; /* DCAP_VERDICT_ABI of the library that filled it */
 	enum dcap_code code; /* DCAP_OK, or why not */
 	struct why why;      /* one line; empty if OK */
 
@@ -321,7 +339,42 @@ struct dcap_verdict {
 	uint8_t report_data[64];
 	uint8_t user_data[20];
 	size_t trailing; /* zero bytes behind the quote */
+
+	/* of the PCK certificate, where the Platform CA issued it */
+	enum dcap_truth has_platform_instance; /* never DCAP_FALSE */
+	uint8_t platform_instance_id[16];
+	enum dcap_truth dynamic_platform;
+	enum dcap_truth cached_keys;
+	enum dcap_truth smt_enabled;
+	/* the quoting enclave's report */
+	uint8_t qe_cpusvn[16];
+	uint8_t qe_miscselect[4];
+	uint8_t qe_attributes[16];
+	uint8_t qe_mr_enclave[32];
+	uint8_t qe_mr_signer[32];
+	uint16_t qe_isv_prod_id;
+	uint16_t qe_isv_svn;
+	uint16_t cert_data_type; /* inner certification data, 1 to 5 */
+
+	uint8_t reserved[512];
 };
+
+/* A verdict on the heap, for dcap_verdict_free. NULL: no memory. */
+struct dcap_verdict *dcap_verdict_new(void);
+void dcap_verdict_free(struct dcap_verdict *v); /* NULL is fine */
+
+/*
+ * Members by name, as "mr_td", "tcb_status", "isv_svn" (the man page has the
+ * table). bytes: NULL and *n 0 for no such member, else borrowed. text: "" for
+ * none, also statuses and code as text, and "message". number: -1 for none;
+ * an enum dcap_truth as its value.
+ */
+const uint8_t *dcap_verdict_bytes(
+    const struct dcap_verdict *v, const char *name, size_t *n);
+const char *dcap_verdict_text(const struct dcap_verdict *v, const char *name);
+int64_t dcap_verdict_number(const struct dcap_verdict *v, const char *name);
+/* Advisory i, or NULL past the last. */
+const char *dcap_verdict_advisory(const struct dcap_verdict *v, unsigned i);
 
 /*
  * Public key of the "Intel SGX Root CA", x || y. Its certificate is published

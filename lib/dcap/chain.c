@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dcap/chain.h"
 
+#include "base/rd.h"
 #include "base/secret.h"
 
 static enum dcap_code
@@ -10,18 +11,60 @@ no(struct why *why, enum dcap_code code, const char *text)
 	return code;
 }
 
-enum dcap_code
-pck_chain_parse(const struct dcap_quote *q, struct pck_chain *p, struct why *why)
+/*
+ * Certification data of types 1 to 3 (Intel SGX quote library reference,
+ * A.4, table 9): PPID (16 bytes in clear, or encrypted by RSA-2048 or 3072),
+ * CPUSVN 16, PCESVN 2, PCE id 2. The CPUSVN is the platform's own, which may
+ * be above that of the certificate it was given; PPID and PCE id are not.
+ */
+static enum dcap_code
+names_pck(const struct dcap_quote *q, const struct pck_ext *e, struct why *why)
 {
-	if (q->cert_type != 5) {
+	static const size_t ppid_len[] = { 0, 16, 256, 384 };
+	struct rd r = rd_over(q->cert, q->certlen);
+	const uint8_t *ppid = NULL, *svn = NULL, *pceid = NULL;
+	enum dstack_status st = rd_take(&r, ppid_len[q->cert_type], &ppid);
+	if (st == DSTACK_OK)
+		st = rd_take(&r, 16 + 2, &svn);
+	if (st == DSTACK_OK)
+		st = rd_take(&r, 2, &pceid);
+	if (st == DSTACK_OK)
+		st = rd_end(&r);
+	if (st != DSTACK_OK) {
+		(void)why_set(why, DSTACK_E_REJECTED,
+		    "certification data of type %u has another length",
+		    q->cert_type);
+		return DCAP_MALFORMED_QUOTE;
+	}
+	if (!ct_equal(pceid, e->pceid, 2) ||
+	    (q->cert_type == 1 && !ct_equal(ppid, e->ppid, 16)))
+		return no(why, DCAP_BAD_PCK_CHAIN,
+		    "the collateral's PCK certificate is not of the platform "
+		    "that the quote names");
+	return DCAP_OK;
+}
+
+enum dcap_code
+pck_chain_parse(const struct dcap_quote *q, const struct dcap_collateral *c,
+    struct pck_chain *p, struct why *why)
+{
+	const void *pem = q->cert;
+	size_t len = q->certlen;
+	const bool own = q->cert_type == 5;
+	if (!own && (q->cert_type == 0 || q->cert_type > 3 || c == NULL ||
+	                c->pck_chain_len == 0)) {
 		(void)why_set(why, DSTACK_E_REJECTED,
 		    "certification data of type %u names no certificate chain; "
-		    "make the quote with type 5",
+		    "make the quote with type 5, or give the chain as the "
+		    "collateral's pck_certificate_chain (types 1 to 3)",
 		    q->cert_type);
 		return DCAP_UNSUPPORTED_CERT_DATA_TYPE;
 	}
-	enum dstack_status st =
-	    x509_chain_parse(q->cert, q->certlen, &p->x, why);
+	if (!own) {
+		pem = c->pck_chain;
+		len = c->pck_chain_len;
+	}
+	enum dstack_status st = x509_chain_parse(pem, len, &p->x, why);
 	if (st == DSTACK_OK && p->x.count != 3)
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "%u certificates, not leaf, intermediate and root",
@@ -37,7 +80,7 @@ pck_chain_parse(const struct dcap_quote *q, struct pck_chain *p, struct why *why
 	if (pck_ext_parse(p->leaf->sgx, &p->ext) != DSTACK_OK)
 		return no(why, DCAP_BAD_PCK_CHAIN,
 		    "PCK certificate: no SGX extension, or a broken one");
-	return DCAP_OK;
+	return own ? DCAP_OK : names_pck(q, &p->ext, why);
 }
 
 static bool

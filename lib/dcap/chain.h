@@ -13,9 +13,14 @@ struct pck_chain {
 	bool platform_ca;
 };
 
-/* Type 5, three certificates, SGX extension: form only. */
-enum dcap_code pck_chain_parse(const struct dcap_quote *q, struct pck_chain *out,
-    struct why *why);
+/*
+ * The quote's own chain (type 5), or for types 1 to 3 that of collateral c
+ * (NULL: none): three certificates, SGX extension, and for the latter that
+ * the certificate is of the PCE, and for type 1 the PPID, that the quote
+ * names. Form only.
+ */
+enum dcap_code pck_chain_parse(const struct dcap_quote *q,
+    const struct dcap_collateral *c, struct pck_chain *out, struct why *why);
 /*
  * Names, constraints, root key, signatures, validity. c: certificates that
  * its load has checked need no second check; may be NULL.

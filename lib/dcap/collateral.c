@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Load: parse every part, check every signature that needs no quote. */
+/*
+ * Load: parse every part, check every signature that needs no quote. Parts
+ * come in the order in which they vouch for each other: the PCK issuer's chain
+ * and the two revocation lists under it, the TCB signer and its document, the
+ * QE signer and its. The first part that does not hold ends it, by its name.
+ * Times and the root key are left for the judgement, which knows them.
+ */
 #include "dcap/collateral.h"
 
 #include <stdlib.h>
@@ -237,17 +243,74 @@ qe_part(struct load *l, const struct dcap_pieces *in)
 	return st == DSTACK_OK ? st : refuse(l, code, st, "qe_identity");
 }
 
+/* Does in end with one NUL that is none of its own bytes? */
+static bool
+extra_nul(struct dcap_bytes in, bool signature)
+{
+	const uint8_t *p = in.p;
+	struct rd r = rd_over(in.p, in.n), der;
+	if (in.n < 2 || p[in.n - 1] != 0)
+		return false;
+	if (signature)
+		return in.n == 64 + 1 || in.n == 128 + 1;
+	if (p[0] != DER_SEQ) /* text has no NUL of its own */
+		return true;
+	return der_take(&r, DER_SEQ, &der) == DSTACK_OK && rd_left(&r) == 1;
+}
+
+static void
+without_nul(struct dcap_pieces *p)
+{
+	struct {
+		struct dcap_bytes *b;
+		bool signature;
+	} part[] = { { &p->pck_crl_issuer_chain, false },
+		{ &p->root_ca_crl, false }, { &p->pck_crl, false },
+		{ &p->tcb_info_issuer_chain, false }, { &p->tcb_info, false },
+		{ &p->tcb_info_signature, true },
+		{ &p->qe_identity_issuer_chain, false },
+		{ &p->qe_identity, false },
+		{ &p->qe_identity_signature, true },
+		{ &p->pck_certificate_chain, false } };
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		if (extra_nul(*part[i].b, part[i].signature))
+			part[i].b->n--;
+}
+
+/* Parsed and judged with a quote that has none; here only bounded. */
+static enum dstack_status
+keep_chain(struct load *l, struct dcap_bytes in)
+{
+	if (in.n == 0)
+		return DSTACK_OK;
+	if (in.n > DCAP_MAX_QUOTE)
+		return refuse_text(l, DCAP_MALFORMED_COLLATERAL,
+		    "pck_certificate_chain", "over 64 KiB");
+	l->c->pck_chain = malloc(in.n);
+	if (l->c->pck_chain == NULL)
+		return refuse(l, DCAP_REFUSED, DSTACK_E_NOMEM,
+		    "pck_certificate_chain");
+	memcpy(l->c->pck_chain, in.p, in.n);
+	l->c->pck_chain_len = in.n;
+	return DSTACK_OK;
+}
+
 enum dstack_status
-dcap_collateral_from_pieces(const struct dcap_pieces *in,
+dcap_collateral_from_pieces(const struct dcap_pieces *pieces,
     struct dcap_collateral **out, enum dcap_code *code, struct why *why)
 {
+	struct dcap_pieces trimmed = *pieces;
+	const struct dcap_pieces *in = &trimmed;
 	struct why local;
 	struct load l = { calloc(1, sizeof(*l.c)), DCAP_REFUSED,
 		why != NULL ? why : &local, NULL };
 	*code = DCAP_REFUSED;
 	if (l.c == NULL)
 		return why_set(l.why, DSTACK_E_NOMEM, "out of memory");
-	enum dstack_status st = pck_part(&l, in);
+	without_nul(&trimmed);
+	enum dstack_status st = keep_chain(&l, in->pck_certificate_chain);
+	if (st == DSTACK_OK)
+		st = pck_part(&l, in);
 	if (st == DSTACK_OK)
 		st = tcb_part(&l, in);
 	if (st == DSTACK_OK)
@@ -281,26 +344,37 @@ dcap_collateral_load(const void *json, size_t len,
 		{ "qe_identity_issuer_chain", &in.qe_identity_issuer_chain },
 		{ "qe_identity", &in.qe_identity },
 		{ "qe_identity_signature", &in.qe_identity_signature },
+		{ "pck_certificate_chain", &in.pck_certificate_chain },
 	};
 	*code = DCAP_MALFORMED_COLLATERAL;
 	if (len > DCAP_MAX_COLLATERAL)
 		return why_set(why, DSTACK_E_REJECTED, "collateral: over 1 MiB");
-	AUTO_JSON json_t *j = jget_parse(json, len, why);
-	if (j == NULL)
-		return why_wrap(why, DSTACK_E_REJECTED, "collateral");
+	json_error_t e;
+	/* the parts' own NULs (see dcap_pieces) may be written as \u0000 */
+	AUTO_JSON json_t *j = json_loadb(
+	    json, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+	if (!json_is_object(j))
+		return why_set(why, DSTACK_E_REJECTED,
+		    "collateral: not a JSON object: line %d: %s",
+		    j == NULL ? e.line : 1, j == NULL ? e.text : "another value");
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++) {
 		const char *s = "";
 		/* no list at all: the check for it says so */
 		bool list = field[i].to == &in.root_ca_crl ||
-		    field[i].to == &in.pck_crl;
-		list = list && json_object_get(j, field[i].name) == NULL;
+		    field[i].to == &in.pck_crl ||
+		    field[i].to == &in.pck_certificate_chain;
+		list = list && (json_object_get(j, field[i].name) == NULL ||
+		    (field[i].to == &in.pck_certificate_chain &&
+		        json_is_null(json_object_get(j, field[i].name))));
 		if (!list && jget_text(j, field[i].name, &s, why) != DSTACK_OK)
 			return why_wrap(why, DSTACK_E_REJECTED, "collateral");
 		field[i].to->p = s;
-		field[i].to->n = strlen(s);
+		field[i].to->n = list
+		    ? 0
+		    : json_string_length(json_object_get(j, field[i].name));
 		/* 128 hex digits, so that 64 of them are no raw signature */
 		if (strstr(field[i].name, "signature") != NULL &&
-		    field[i].to->n == 64)
+		    field[i].to->n < 128)
 			field[i].to->n = 0;
 	}
 	return dcap_collateral_from_pieces(&in, out, code, why);
@@ -318,6 +392,7 @@ dcap_collateral_free(struct dcap_collateral *c)
 	p256_free(c->pck_ca_key);
 	crl_free(&c->root_crl);
 	crl_free(&c->pck_crl);
+	free(c->pck_chain);
 	free(c->root_crl_der);
 	free(c->pck_crl_der);
 	tcbinfo_free(&c->tcb);

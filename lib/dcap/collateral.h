@@ -26,6 +26,8 @@ struct dcap_collateral {
 	p256_key *pck_ca_key; /* owned */
 	uint8_t *root_crl_der; /* owned */
 	uint8_t *pck_crl_der;  /* owned */
+	char *pck_chain; /* owned; PEM that no signature here vouches for */
+	size_t pck_chain_len; /* 0: none was given */
 	struct crl root_crl;
 	struct crl pck_crl;
 	struct tcb_info tcb;

@@ -80,6 +80,76 @@ sgx_type(struct rd *r, uint8_t *out)
 	return st == DSTACK_OK && *out > 2 ? DSTACK_E_FORMAT : st;
 }
 
+static enum dstack_status
+boolean(struct rd *r, enum dcap_truth *out)
+{
+	struct rd in;
+	uint8_t b = 0;
+	enum dstack_status st = der_take(r, DER_BOOLEAN, &in);
+	if (st == DSTACK_OK)
+		st = rd_u8(&in, &b);
+	if (st == DSTACK_OK)
+		st = rd_end(&in);
+	if (st == DSTACK_OK && b != 0 && b != 0xff) /* DER has two */
+		st = DSTACK_E_FORMAT;
+	if (st == DSTACK_OK)
+		*out = b != 0 ? DCAP_TRUE : DCAP_FALSE;
+	return st;
+}
+
+/* Configuration: dynamicPlatform .7.1, cachedKeys .7.2, smtEnabled .7.3. */
+static enum dstack_status
+configuration(struct rd *r, struct pck_ext *out)
+{
+	struct rd list;
+	uint32_t seen = 0;
+	enum dstack_status st = der_take(r, DER_SEQ, &list);
+	while (st == DSTACK_OK && rd_left(&list) != 0) {
+		struct rd pair;
+		struct der_span oid;
+		st = der_take(&list, DER_SEQ, &pair);
+		if (st == DSTACK_OK)
+			st = der_take_oid(&pair, &oid);
+		if (st != DSTACK_OK)
+			break;
+		unsigned arc = last_arc(oid, 7);
+		if (arc == 0 || arc > 3)
+			continue;
+		if ((seen & 1u << arc) != 0)
+			return DSTACK_E_FORMAT;
+		seen |= 1u << arc;
+		st = boolean(&pair, arc == 1 ? &out->dynamic_platform
+		        : arc == 2           ? &out->cached_keys
+				             : &out->smt_enabled);
+		if (st == DSTACK_OK)
+			st = rd_end(&pair);
+	}
+	return st;
+}
+
+/*
+ * Platform instance and configuration are told, and decide nothing: a form
+ * that this program does not know leaves them absent.
+ */
+static void
+informative(struct rd *pair, unsigned arc, struct pck_ext *e)
+{
+	struct pck_ext got = { .sgx_type = 0 };
+	enum dstack_status st = arc == 6
+	    ? octets(pair, got.instance, sizeof(got.instance))
+	    : configuration(pair, &got);
+	if (st != DSTACK_OK || rd_end(pair) != DSTACK_OK)
+		return;
+	if (arc == 6) {
+		e->has_instance = true;
+		memcpy(e->instance, got.instance, sizeof(e->instance));
+	} else {
+		e->dynamic_platform = got.dynamic_platform;
+		e->cached_keys = got.cached_keys;
+		e->smt_enabled = got.smt_enabled;
+	}
+}
+
 enum dstack_status
 pck_ext_parse(struct der_span ext, struct pck_ext *out)
 {
@@ -98,8 +168,12 @@ pck_ext_parse(struct der_span ext, struct pck_ext *out)
 		if (st != DSTACK_OK)
 			break;
 		unsigned arc = last_arc(oid, 0);
-		if (arc == 0 || arc > 5)
-			continue; /* platform instance, configuration */
+		if (arc == 6 || arc == 7) {
+			informative(&pair, arc, &e);
+			continue;
+		}
+		if (arc == 0 || arc > 7)
+			continue;
 		if ((seen & 1u << arc) != 0)
 			return DSTACK_E_FORMAT;
 		seen |= 1u << arc;

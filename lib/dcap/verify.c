@@ -85,6 +85,14 @@ fill_quote(const struct dcap_quote *q, struct dcap_verdict *v)
 	v->trailing = q->trailing;
 	memcpy(v->report_data, q->report_data, 64);
 	memcpy(v->user_data, q->user_data, 20);
+	v->cert_data_type = q->cert_type;
+	memcpy(v->qe_cpusvn, q->qe.cpusvn, 16);
+	memcpy(v->qe_miscselect, q->qe.miscselect, 4);
+	memcpy(v->qe_attributes, q->qe.attributes, 16);
+	memcpy(v->qe_mr_enclave, q->qe.mrenclave, 32);
+	memcpy(v->qe_mr_signer, q->qe.mrsigner, 32);
+	v->qe_isv_prod_id = q->qe.isvprodid;
+	v->qe_isv_svn = q->qe.isvsvn;
 	FLAG(v, !q->reserved_zero, DCAP_FLAG_RESERVED_NONZERO);
 	if (q->body != DCAP_BODY_SGX) {
 		fill_td(&q->td, v);
@@ -108,6 +116,12 @@ fill_pck(const struct pck_chain *p, struct dcap_verdict *v)
 	memcpy(v->pceid, p->ext.pceid, 2);
 	memcpy(v->cpusvn, p->ext.cpusvn, 16);
 	v->pcesvn = p->ext.pcesvn;
+	v->has_platform_instance =
+	    p->ext.has_instance ? DCAP_TRUE : DCAP_ABSENT;
+	memcpy(v->platform_instance_id, p->ext.instance, 16);
+	v->dynamic_platform = p->ext.dynamic_platform;
+	v->cached_keys = p->ext.cached_keys;
+	v->smt_enabled = p->ext.smt_enabled;
 	v->platform_ca = p->platform_ca;
 }
 
@@ -165,7 +179,7 @@ judge(const struct dcap_quote *q, struct pck_chain *p,
     const struct dcap_collateral *c, int64_t now, const uint8_t *root_key,
     const uint8_t *report_data, struct dcap_verdict *v)
 {
-	enum dcap_code code = pck_chain_parse(q, p, &v->why);
+	enum dcap_code code = pck_chain_parse(q, c, p, &v->why);
 	if (code != DCAP_OK)
 		return code;
 	fill_pck(p, v);
@@ -205,6 +219,7 @@ dcap_authenticate(const void *quote, size_t len,
 	struct pck_chain p;
 	enum dcap_code code;
 	memset(v, 0, sizeof(*v));
+	v->abi = DCAP_VERDICT_ABI;
 	if (c == NULL)
 		return why_set(
 		    &v->why, DSTACK_E_REJECTED, "no collateral given");
@@ -232,10 +247,11 @@ dcap_inspect(const void *quote, size_t len, int64_t now,
 	*signatures = false;
 	*chain = false;
 	memset(v, 0, sizeof(*v));
+	v->abi = DCAP_VERDICT_ABI;
 	if (dcap_quote_parse(quote, len, &q, code, &v->why) != DSTACK_OK)
 		return DSTACK_E_REJECTED;
 	fill_quote(&q, v);
-	*code = pck_chain_parse(&q, &p, &v->why);
+	*code = pck_chain_parse(&q, NULL, &p, &v->why);
 	if (*code != DCAP_OK)
 		return DSTACK_E_REJECTED;
 	fill_pck(&p, v);
@@ -283,7 +299,7 @@ dcap_quote_platform(const void *quote, size_t len, struct dcap_platform *out,
 	enum dstack_status st = dcap_quote_parse(quote, len, &q, &code, why);
 	if (st != DSTACK_OK)
 		return st;
-	if (pck_chain_parse(&q, &p, why) != DCAP_OK)
+	if (pck_chain_parse(&q, NULL, &p, why) != DCAP_OK)
 		return DSTACK_E_REJECTED;
 	memcpy(out->fmspc, p.ext.fmspc, 6);
 	out->platform_ca = p.platform_ca;

@@ -43,6 +43,64 @@ for h in dcap status; do
 done
 echo "ok headers stand alone, in C and C++"
 
+cat >face.cpp <<'END'
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <dstack/dcap.hpp>
+static std::string slurp(const char *p)
+{
+	std::ifstream f(p, std::ios::binary);
+	return std::string(std::istreambuf_iterator<char>(f), {});
+}
+int main(int, char **argv)
+{
+	std::uint8_t root[64];
+	std::string cert = slurp(argv[3]);
+	if (dcap_root_from_cert(cert.data(), cert.size(), root, nullptr) != DSTACK_OK)
+		return 3;
+	auto c = dstack::collateral::load(slurp(argv[2]));
+	auto v = dstack::authenticate(slurp(argv[1]), c, 1800000000, root);
+	auto no = dstack::authenticate(slurp(argv[1]), c, 1800000000);
+	auto junk = dstack::collateral::load("{}");
+	std::printf("%s %s %zu %s %s\n", std::string(v.text("code")).c_str(),
+	    std::string(v.text("tcb_status")).c_str(), v.bytes("mr_td").size(),
+	    std::string(no.text("code")).c_str(), junk ? "loaded" : "refused");
+	return v && !no && !junk ? 0 : 1;
+}
+END
+if command -v g++ >/dev/null; then
+	# shellcheck disable=SC2086
+	g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror face.cpp $flags -o face
+	LD_LIBRARY_PATH=$lib ./face "$tree/fuzz/corpus/quote/tdx4" "$tree/fuzz/corpus/collateral/tdx4" "$tree/fuzz/corpus/x509/root" >out || fail "C++: $(cat out)"
+	[ "$(cat out)" = 'ok UpToDate 48 untrusted_pck_chain refused' ] || fail "C++: $(cat out)"
+	echo "ok the C++ face, with warnings as errors"
+fi
+if command -v python3 >/dev/null; then
+	DSTACK_DCAP_LIBRARY=$lib/libdstack-dcap.so PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$tree/bindings/python python3 - "$tree/fuzz/corpus" <<'END' || fail "Python"
+import sys, dstack_dcap as dcap
+d = sys.argv[1]
+rd = lambda p: open(f"{d}/{p}", "rb").read()
+root = dcap.root_from_cert(rd("x509/root"))
+with dcap.Collateral(rd("collateral/tdx4")) as c:
+    v = dcap.authenticate(rd("quote/tdx4"), c, 1800000000, root)
+    assert v and v.code == "ok" and v.tcb_status == "UpToDate", (v.code, v.message)
+    assert len(v.bytes("mr_td")) == 48 and v.version == 4 and isinstance(v.advisory_ids, list)
+    assert dcap.authenticate(rd("quote/tdx4"), c, 1800000000, root, v.bytes("report_data"))
+    bad = dcap.authenticate(rd("quote/tdx4"), c, 1800000000, root, b"\0" * 63 + b"\1")
+    assert not bad and bad.code == "report_data_mismatch", bad.code
+    no = dcap.authenticate(rd("quote/tdx4"), c, 1800000000)
+    assert not no and no.code == "untrusted_pck_chain" and no.message
+try:
+    dcap.Collateral(b"{}")
+    sys.exit(1)
+except dcap.Refused as e:
+    assert e.code == "malformed_collateral", e.code
+END
+	echo "ok Python by ctypes"
+fi
+
 sed -n '/^\.Bd -literal$/,/^\.Ed$/p' usr/share/man/man3/dcap.3 | sed '/^\./d; s/\\e/\\/g' >judge.c
 grep -q dcap_verify judge.c || fail "no example in dcap(3)"
 # shellcheck disable=SC2086

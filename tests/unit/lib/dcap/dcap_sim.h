@@ -60,6 +60,7 @@ load_parts(const struct sim_collateral *s, struct dcap_collateral **out)
 		bytes_of(&s->tcb_info), { s->tcb_info_signature, 64 },
 		bytes_of(&s->qe_identity_issuer_chain),
 		bytes_of(&s->qe_identity), { s->qe_identity_signature, 64 },
+		{ NULL, 0 },
 	};
 	enum dcap_code code = DCAP_REFUSED;
 	struct why why = { "" };

@@ -495,6 +495,7 @@ signatures_have_one_length(void **state)
 		bytes_of(&m.s.tcb_info_issuer_chain), bytes_of(&m.s.tcb_info),
 		{ hex, 128 }, bytes_of(&m.s.qe_identity_issuer_chain),
 		bytes_of(&m.s.qe_identity), { m.s.qe_identity_signature, 64 },
+		{ NULL, 0 },
 	};
 	struct dcap_collateral *c = NULL;
 	enum dcap_code code;

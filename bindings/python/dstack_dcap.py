@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The quote verifier libdstack-dcap, by ctypes and nothing else.
+
+    import dstack_dcap as dcap
+    with dcap.Collateral(open("collateral.json", "rb").read()) as c:
+        v = dcap.authenticate(quote, c, now=int(time.time()))
+        if v:                      # the code is "ok": genuine
+            print(v.tcb_status, v.bytes("mr_td").hex())
+        else:
+            print(v.code, v.message)
+
+authenticate() says whether a quote is genuine and what its platform's TCB
+status is; whether that status is good enough is the caller's to say. Member
+names are those of dcap_verdict_new(3). Not for several threads at one verdict.
+"""
+import ctypes
+import ctypes.util
+import os
+
+_name = os.environ.get("DSTACK_DCAP_LIBRARY") or ctypes.util.find_library("dstack-dcap") or "libdstack-dcap.so.1"
+_lib = ctypes.CDLL(_name)
+_OK = 0
+_p, _s, _n = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+
+
+class _Why(ctypes.Structure):
+    _fields_ = [("text", ctypes.c_char * 256)]
+
+
+def _function(name, result, *args):
+    f = getattr(_lib, name)
+    f.restype, f.argtypes = result, args
+    return f
+
+
+_load = _function("dcap_collateral_load", ctypes.c_int, _s, _n, ctypes.POINTER(_p), ctypes.POINTER(ctypes.c_int), ctypes.POINTER(_Why))
+_collateral_free = _function("dcap_collateral_free", None, _p)
+_code_text = _function("dcap_code_text", _s, ctypes.c_int)
+_authenticate = _function("dcap_authenticate", ctypes.c_int, _s, _n, _p, ctypes.c_int64, _s, _s, _p)
+_root = _function("dcap_root_from_cert", ctypes.c_int, _s, _n, ctypes.c_char_p, ctypes.POINTER(_Why))
+_new = _function("dcap_verdict_new", _p)
+_free = _function("dcap_verdict_free", None, _p)
+_bytes = _function("dcap_verdict_bytes", _p, _p, _s, ctypes.POINTER(_n))
+_text = _function("dcap_verdict_text", _s, _p, _s)
+_number = _function("dcap_verdict_number", ctypes.c_int64, _p, _s)
+_advisory = _function("dcap_verdict_advisory", _s, _p, ctypes.c_uint)
+
+INTEL_ROOT = bytes((ctypes.c_uint8 * 64).in_dll(_lib, "dcap_intel_root"))
+"""Public key of Intel's SGX Root CA, 64 bytes x || y."""
+
+
+class Refused(Exception):
+    """Collateral or a root certificate that is not what it should be."""
+
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+def root_from_cert(cert):
+    """The 64-byte key of a root certificate, DER or PEM."""
+    key, why = ctypes.create_string_buffer(64), _Why()
+    if _root(cert, len(cert), key, ctypes.byref(why)) != _OK:
+        raise Refused("bad_root", why.text.decode())
+    return key.raw
+
+
+class Collateral:
+    """Collateral as one JSON document, its signatures checked; else Refused."""
+
+    def __init__(self, json):
+        self._p, code, why = _p(), ctypes.c_int(), _Why()
+        if _load(json, len(json), ctypes.byref(self._p), ctypes.byref(code), ctypes.byref(why)) != _OK:
+            raise Refused(_code_text(code).decode(), why.text.decode())
+
+    def close(self):
+        _collateral_free(self._p)
+        self._p = _p()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Verdict:
+    """True if and only if the quote is genuine; members by name."""
+
+    def __init__(self):
+        self._p = _new()
+        if not self._p:
+            raise MemoryError
+
+    def __del__(self):
+        if getattr(self, "_p", None):
+            _free(self._p)
+
+    def __bool__(self):
+        return self.code == "ok"
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        text = _text(self._p, name.encode()).decode()
+        number = _number(self._p, name.encode())
+        return text if text or number < 0 else number
+
+    def bytes(self, name):
+        n = _n()
+        p = _bytes(self._p, name.encode(), ctypes.byref(n))
+        if not p:
+            raise KeyError(name)
+        return ctypes.string_at(p, n.value)
+
+    @property
+    def advisory_ids(self):
+        out, i = [], 0
+        while (s := _advisory(self._p, i)) is not None:
+            out.append(s.decode())
+            i += 1
+        return out
+
+
+def authenticate(quote, collateral, now, root=INTEL_ROOT, report_data=None):
+    """Judge a raw quote at time now (seconds UTC). report_data: the 64 bytes
+    that it must carry, or None where the caller compares them himself."""
+    if len(root) != 64 or (report_data is not None and len(report_data) != 64):
+        raise ValueError("root and report_data are 64 bytes each")
+    v = Verdict()
+    _authenticate(quote, len(quote), collateral._p, now, root, report_data, v._p)
+    return v
