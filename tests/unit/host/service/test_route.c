@@ -22,10 +22,14 @@
 
 #include <event2/event.h>
 
+#include "base/wr.h"
+#include "crypto/secp.h"
 #include "host/base/files.h"
 #include "host/service/route.h"
 #include "host/service/service.h"
 #include "protocol/link.h"
+#include "protocol/messages.h"
+#include "protocol/volume.h"
 
 static char top[64];
 static char volume[80];
@@ -59,6 +63,7 @@ setup(void **state)
 	(void)snprintf(cfg.host_volume, sizeof(cfg.host_volume), "%s", volume);
 	(void)snprintf(cfg.state, sizeof(cfg.state), "%s", top);
 	memset(cfg.submitter, 0x11, 20);
+	memset(cfg.owner, 0x11, 20);
 	memset(cfg.payee, 0x22, 20);
 	cfg.index = 3;
 	cfg.sim = true;
@@ -286,10 +291,43 @@ node_and_collateral_are_told(void **state)
 	assert_int_equal(ask("/node", NULL, 0, out, sizeof(out)), 200);
 	assert_non_null(strstr(out, "0x1111111111111111"));
 	assert_non_null(strstr(out, "\"index\":3"));
+	assert_null(strstr(out, "owner"));
 	assert_int_equal(ask("/collateral/00806f050000/platform", NULL, 0, out,
 	                     sizeof(out)),
 	    200);
 	assert_non_null(strstr(out, "pck_crl_issuer_chain"));
+}
+
+/* A volume of another key: that key's word for this account goes along. */
+static void
+node_tells_the_key_of_its_volume(void **state)
+{
+	struct host_config other = cfg;
+	struct router *r = NULL;
+	struct route_answer a;
+	struct msg_node m;
+	struct why why = { "" };
+	uint8_t digest[32];
+	uint8_t who[20];
+
+	(void)state;
+	memset(other.node_key.b, 0x42, sizeof(other.node_key.b));
+	assert_int_equal(
+	    secp_address(&other.node_key, other.owner), DSTACK_OK);
+	assert_int_equal(
+	    router_new(&other, rpc, other.state, &r, NULL), DSTACK_OK);
+	route_handle(r, "/node", NULL, 0, &a);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(
+	    msg_node_parse(a.body.buf, a.body.len, &m, &why), DSTACK_OK);
+	assert_true(m.has_owner);
+	assert_memory_equal(m.owner, other.owner, 20);
+	volume_owner_digest(other.chain_id, other.contract, other.submitter,
+	    other.owner, other.index, digest);
+	assert_int_equal(secp_recover(digest, m.owner_sig, who), DSTACK_OK);
+	assert_memory_equal(who, other.owner, 20);
+	wr_free(&a.body);
+	router_free(r);
 }
 
 static void
@@ -421,6 +459,7 @@ main(void)
 		cmocka_unit_test(malformed_messages_are_400),
 		cmocka_unit_test(forms_that_are_none_are_400),
 		cmocka_unit_test(node_and_collateral_are_told),
+		cmocka_unit_test(node_tells_the_key_of_its_volume),
 		cmocka_unit_test(unknown_paths_are_404),
 		cmocka_unit_test(
 		    link_answers_pipelined_frames_and_survives_garbage),
