@@ -83,7 +83,7 @@ make(struct container *c, struct oci_image **img, struct wr *ar,
 		.mode = 04755, .data = (const char *)prog.buf,
 		.size = prog.len });
 	tar_add(&layer, (struct tarent){ .name = "etc/passwd", .type = '0',
-		.data = "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/home/web:/x\n" });
+		.data = "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/srv/web:/x\n" });
 	tar_add(&layer, (struct tarent){ .name = "etc/group", .type = '0',
 		.data = "root:x:0:\nweb:x:44:\nextra:x:55:a,web\n" });
 	tar_end(&layer);
