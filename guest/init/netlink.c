@@ -10,6 +10,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -137,6 +138,38 @@ nl_open_in(int ns, int *nl, struct why *why)
 		return why_set(why, DSTACK_E_SYS,
 		    "leaving a network namespace: %s", strerror(errno));
 	return st;
+}
+
+/* /proc/sys/net shows the settings of the namespace that one is in. */
+static void
+no_ipv6(const char *name)
+{
+	char path[80];
+
+	(void)snprintf(path, sizeof(path),
+	    "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!write(fd, "1", 1);
+}
+
+enum dstack_status
+nl_no_ipv6(int ns, const char *name, struct why *why)
+{
+	if (ns < 0) {
+		no_ipv6(name);
+		return DSTACK_OK;
+	}
+	AUTO_CLOSE int home =
+	    open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (home < 0 || setns(ns, CLONE_NEWNET) != 0)
+		return why_set(why, DSTACK_E_SYS,
+		    "entering a network namespace: %s", strerror(errno));
+	no_ipv6(name);
+	return setns(home, CLONE_NEWNET) == 0
+	    ? DSTACK_OK
+	    : why_set(why, DSTACK_E_SYS, "leaving a network namespace: %s",
+		  strerror(errno));
 }
 
 enum dstack_status

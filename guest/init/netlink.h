@@ -23,6 +23,13 @@ DSTACK_CHECKED enum dstack_status nl_open(int *nl, struct why *why);
 DSTACK_CHECKED enum dstack_status nl_open_in(
     int ns, int *nl, struct why *why);
 
+/*
+ * A link without IPv6, in the namespace ns (-1: the caller's own; else as of
+ * nl_open_in). A kernel that has no IPv6 has nothing to switch off.
+ */
+DSTACK_CHECKED enum dstack_status nl_no_ipv6(
+    int ns, const char *name, struct why *why);
+
 /* Index of a link; DSTACK_E_MISSING: there is none of that name. */
 DSTACK_CHECKED enum dstack_status nl_link_index(
     int nl, const char *name, int *index, struct why *why);

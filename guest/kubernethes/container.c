@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "guest/init/cgroup.h"
 #include "guest/kubernethes/container_priv.h"
+#include "guest/kubernethes/image_volume.h"
 #include "guest/init/netlink.h"
 #include "guest/kubernethes/unpack.h"
 
@@ -76,6 +77,17 @@ write_text(int dir, const char *name, const char *text)
 	    : DSTACK_E_SYS;
 }
 
+/* A file that its root may write, as in Docker: only it reads it again. */
+static enum dstack_status
+write_its(int dir, const char *name, const char *text)
+{
+	return write_text(dir, name, text) == DSTACK_OK &&
+		fchownat(dir, name, SPEC_ID_BASE, SPEC_ID_BASE,
+		    AT_SYMLINK_NOFOLLOW) == 0
+	    ? DSTACK_OK
+	    : DSTACK_E_SYS;
+}
+
 static enum dstack_status
 make_dirs(struct container *c, uint64_t bytes, struct why *why)
 {
@@ -98,7 +110,11 @@ make_dirs(struct container *c, uint64_t bytes, struct why *why)
 	    mkdirat(c->dirfd, "newroot", 0700) != 0 ||
 	    mount_tmpfs(host, CONTAINER_HOST_BYTES, 0755, SPEC_ID_BASE,
 		MS_NOEXEC) != DSTACK_OK ||
-	    write_text(c->dirfd, "hosts", hosts) != DSTACK_OK)
+	    write_its(c->dirfd, "hosts", hosts) != DSTACK_OK ||
+	    write_its(c->dirfd, "hostname", "dstack-app\n") != DSTACK_OK ||
+	    write_its(c->dirfd, "resolv.conf",
+		"# no way out, so nobody answers for names\n") !=
+		DSTACK_OK)
 		return sys(c, "its folders", why);
 	return DSTACK_OK;
 }
@@ -109,7 +125,6 @@ make_link(struct container *c, struct why *why)
 	const uint8_t guest[4] = { 10, 88, (uint8_t)c->slot, 1 };
 	const uint8_t app[4] = { 10, 88, (uint8_t)c->slot, 2 };
 	char name[16];
-	char path[80];
 	AUTO_CLOSE int here = -1;
 	AUTO_CLOSE int in = -1;
 	(void)snprintf(name, sizeof(name), "app%u", c->slot);
@@ -122,13 +137,12 @@ make_link(struct container *c, struct why *why)
 		st = nl_veth_add(here, name, "eth0", c->netns, why);
 	if (st != DSTACK_OK)
 		return st;
-	/* The app plane is IPv4 alone; a kernel without IPv6 has no such file. */
-	(void)snprintf(path, sizeof(path),
-	    "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
-	AUTO_CLOSE int v6 = open(path, O_WRONLY | O_CLOEXEC);
-	if (v6 >= 0)
-		(void)!write(v6, "1", 1);
-	st = nl_addr_add(here, name, guest, 30, why);
+	/* The app plane is IPv4 alone; inside, [::] and ::1 are its own. */
+	st = nl_no_ipv6(-1, name, why);
+	if (st == DSTACK_OK)
+		st = nl_no_ipv6(c->netns, "eth0", why);
+	if (st == DSTACK_OK)
+		st = nl_addr_add(here, name, guest, 30, why);
 	if (st == DSTACK_OK)
 		st = nl_link_up(here, name, why);
 	if (st == DSTACK_OK)
@@ -239,6 +253,78 @@ image_dirs(struct container *c, const struct oci_config *cfg,
 	return DSTACK_OK;
 }
 
+/* Those that this guest mounts itself stay as they are. */
+static bool
+ours(const char *path)
+{
+	static const char *const names[] = { "proc", "sys", "dev",
+		"mnt/encrypted_data", "mnt/host_volume" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const size_t n = strlen(names[i]);
+		if (strncmp(path, names[i], n) == 0 &&
+		    (path[n] == '\0' || path[n] == '/'))
+			return true;
+	}
+	return path[0] == '\0';
+}
+
+static int
+by_length(const void *a, const void *b)
+{
+	const struct spec_bind *x = a;
+	const struct spec_bind *y = b;
+	const size_t n = strlen(x->to);
+	const size_t m = strlen(y->to);
+
+	return n < m ? -1 : n > m;
+}
+
+/*
+ * The image's VOLUMEs, each a folder of the volume. A VOLUME inside another
+ * is mounted after it, so the shorter paths come first.
+ */
+static enum dstack_status
+image_volumes(struct container *c, const struct oci_config *cfg,
+    const char *volume, struct spec *s, struct spec_bind **out,
+    struct why *why)
+{
+	char base[80];
+	AUTO_CLOSE int root = container_root(c);
+	struct spec_bind *b = calloc(cfg->nvolumes + 1, sizeof(*b));
+
+	*out = b;
+	if (root < 0 || b == NULL)
+		return sys(c, "VOLUMEs", why);
+	(void)snprintf(base, sizeof(base), "%s/volumes", volume);
+	s->binds = b;
+	for (size_t i = 0; i < cfg->nvolumes; i++) {
+		char path[OCI_MAX_PATH + 1];
+		enum dstack_status st = oci_path(cfg->volumes[i], path, why);
+		if (st == DSTACK_OK && ours(path))
+			continue;
+		if (st == DSTACK_OK)
+			st = image_volume(
+			    base, root, path, b[s->nbinds].from, why);
+		if (st != DSTACK_OK)
+			return st;
+		b[s->nbinds++].to = cfg->volumes[i];
+	}
+	qsort(b, s->nbinds, sizeof(*b), by_length);
+	return DSTACK_OK;
+}
+
+static bool
+has_tmp(const struct container *c)
+{
+	AUTO_CLOSE int root = container_root(c);
+	AUTO_CLOSE int tmp = root < 0
+	    ? -1
+	    : unpack_open_in_root(root, "tmp", O_PATH | O_DIRECTORY);
+
+	return tmp >= 0;
+}
+
 /* The runtime's first line of complaint. */
 static void
 runtime_says(struct container *c, int status, struct why *why)
@@ -295,29 +381,40 @@ container_bound(const struct container *c, uint64_t free, struct why *why)
 
 enum dstack_status
 container_start(struct container *c, const struct oci_config *config,
-    const char *data, bool want_log, uint64_t free, struct why *why)
+    const char *volume, bool want_log, uint64_t free, struct why *why)
 {
 	AUTO_FREE char *json = NULL;
+	AUTO_FREE struct spec_bind *binds = NULL;
 	AUTO_CLOSE int out = -1;
+	char data[80];
 	struct spec_user user;
 	struct spec s = { .config = config, .user = &user, .dir = c->dir,
-		.data = data, .userns_fd = CONTAINER_FD_USER,
+		.data = volume != NULL ? data : NULL,
+		.no_tmp = !has_tmp(c), .cgroup = cgroup_there(CGROUP_ROOT),
+		.userns_fd = CONTAINER_FD_USER,
 		.netns_fd = CONTAINER_FD_NET };
+	(void)snprintf(
+	    data, sizeof(data), "%s/app", volume != NULL ? volume : "");
 	AUTO_CLOSE int root = container_root(c);
 	enum dstack_status st = spec_user(root, config->user, &user, why);
 	if (st == DSTACK_OK)
 		st = image_dirs(c, config, &user, why);
+	if (st == DSTACK_OK && volume != NULL)
+		st = image_volumes(c, config, volume, &s, &binds, why);
 	if (st == DSTACK_OK)
 		st = spec_write(&s, &json, why);
 	if (st != DSTACK_OK)
 		return st;
 	/* Both folders are the user's, as a named volume would be. */
-	if ((data != NULL &&
-		lchown(data, SPEC_ID_BASE + user.uid,
-		    SPEC_ID_BASE + user.gid) != 0) ||
-	    fchownat(c->dirfd, "host", SPEC_ID_BASE + user.uid,
-		SPEC_ID_BASE + user.gid, AT_SYMLINK_NOFOLLOW) != 0)
-		return sys(c, "its folders", why);
+	char host[64];
+	(void)snprintf(host, sizeof(host), "%s/host", c->dir);
+	st = image_hand_over(
+	    host, SPEC_ID_BASE + user.uid, SPEC_ID_BASE + user.gid, why);
+	if (st == DSTACK_OK && volume != NULL)
+		st = image_hand_over(data, SPEC_ID_BASE + user.uid,
+		    SPEC_ID_BASE + user.gid, why);
+	if (st != DSTACK_OK)
+		return st;
 	if (write_text(c->dirfd, "config.json", json) != DSTACK_OK ||
 	    unpack_remove(c->dirfd, "state") != DSTACK_OK ||
 	    unpack_remove(c->dirfd, "crun.log") != DSTACK_OK ||

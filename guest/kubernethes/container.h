@@ -54,13 +54,14 @@ DSTACK_CHECKED enum dstack_status container_listen(
     const struct container *c, int *tcp, int *local, struct why *why);
 
 /*
- * Run the image's command. data: directory for /mnt/encrypted_data, given to
- * the image's USER; NULL for none. want_log: c->log becomes the read end of
+ * Run the image's command. volume: the opened volume, NULL for none; its app/
+ * becomes /mnt/encrypted_data and the image's USER's, in its volumes/ are the
+ * image's VOLUMEs (guest/kubernethes/image_volume.h). want_log: c->log becomes the read end of
  * its output. May be called again when the process has ended. free: as of
  * container_bound.
  */
 DSTACK_CHECKED enum dstack_status container_start(struct container *c,
-    const struct oci_config *config, const char *data, bool want_log,
+    const struct oci_config *config, const char *volume, bool want_log,
     uint64_t free, struct why *why);
 /* Has the first process ended? Then it is reaped and *status is its wait. */
 bool container_ended(struct container *c, int *status);

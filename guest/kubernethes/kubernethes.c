@@ -228,7 +228,7 @@ static enum dstack_status
 run(struct kube *k, struct app *a, struct why *why)
 {
 	enum dstack_status st = container_start(&a->box, oci_config(a->image),
-	    PATH_VOLUME "/app", k->chain.cfg.log_app, k->free, why);
+	    PATH_VOLUME, k->chain.cfg.log_app, k->free, why);
 	a->started = kube_now();
 	return st;
 }

@@ -227,13 +227,27 @@ mounts(const struct spec *s)
 		    "nosuid,noexec,nodev,mode=1777,size=64m" },
 		{ "/dev/mqueue", "mqueue", "nosuid,noexec,nodev" },
 		{ "/sys", "sysfs", "nosuid,noexec,nodev,ro" },
-		{ "/tmp", "tmpfs", "nosuid,nodev,mode=1777" },
 	};
 	json_t *l = json_array();
 	for (size_t i = 0; i < sizeof(fs) / sizeof(fs[0]); i++)
 		(void)json_array_append_new(l,
 		    mount_of(fs[i].to, fs[i].type, fs[i].type, fs[i].opts));
-	bind_of(l, s, "hosts", "/etc/hosts", "bind,ro,nosuid,nodev,noexec");
+	/* Runtimes of languages size themselves by what they read there. */
+	if (s->cgroup)
+		(void)json_array_append_new(l,
+		    mount_of("/sys/fs/cgroup", "cgroup", "cgroup",
+			"nosuid,noexec,nodev,ro"));
+	if (s->no_tmp)
+		(void)json_array_append_new(l,
+		    mount_of("/tmp", "tmpfs", "tmpfs",
+			"nosuid,nodev,mode=1777"));
+	bind_of(l, s, "hosts", "/etc/hosts", "bind,nosuid,nodev,noexec");
+	bind_of(l, s, "hostname", "/etc/hostname", "bind,nosuid,nodev,noexec");
+	bind_of(l, s, "resolv.conf", "/etc/resolv.conf",
+	    "bind,nosuid,nodev,noexec");
+	for (size_t i = 0; i < s->nbinds; i++)
+		bind_of(l, s, s->binds[i].from, s->binds[i].to,
+		    "bind,nosuid,nodev");
 	bind_of(l, s, "run/dstack.sock", "/var/run/dstack.sock",
 	    "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "host", "/mnt/host_volume",
@@ -284,6 +298,33 @@ env_has(const struct oci_config *c, const char *name)
 	return false;
 }
 
+/*
+ * Docker's default, less NET_RAW and MKNOD. They are of the container's own
+ * user namespace and reach what its ids own, nothing else: an image that
+ * starts as root can hand its folders to the user it then becomes. A USER
+ * that is not root has none, and no-new-privileges keeps it so.
+ */
+static json_t *
+capabilities(bool root)
+{
+	static const char *const names[] = { "CAP_CHOWN", "CAP_DAC_OVERRIDE",
+		"CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+		"CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE",
+		"CAP_SYS_CHROOT", "CAP_SETFCAP", "CAP_AUDIT_WRITE" };
+	static const char *const sets[] = { "bounding", "effective",
+		"permitted" };
+	json_t *o = json_pack("{s:[], s:[]}", "inheritable", "ambient");
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		json_t *l = json_array();
+		for (size_t k = 0; root && k < sizeof(names) / sizeof(names[0]);
+		     k++)
+			(void)json_array_append_new(l, json_string(names[k]));
+		(void)json_object_set_new(o, sets[i], l);
+	}
+	return o;
+}
+
 static json_t *
 process(const struct spec *s)
 {
@@ -312,12 +353,12 @@ process(const struct spec *s)
 		(void)json_array_append_new(groups,
 		    json_integer((json_int_t)s->user->groups[i]));
 	return json_pack("{s:b, s:{s:I, s:I, s:o}, s:o, s:o, s:s, s:b, s:i,"
-			 "s:{s:[], s:[], s:[], s:[], s:[]}}",
+			 "s:o}",
 	    "terminal", 0, "user", "uid", (json_int_t)s->user->uid, "gid",
 	    (json_int_t)s->user->gid, "additionalGids", groups, "args", args,
 	    "env", env, "cwd", c->workdir[0] == '/' ? c->workdir : "/",
 	    "noNewPrivileges", 1, "oomScoreAdj", 500, "capabilities",
-	    "bounding", "effective", "inheritable", "permitted", "ambient");
+	    capabilities(s->user->uid == 0));
 }
 
 enum dstack_status

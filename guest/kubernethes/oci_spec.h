@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The runtime's config.json for one container (OCI runtime-spec 1.0): all
- * namespaces, no capability, no new privileges, an allowlist of system calls
+ * namespaces, for root the capabilities that Docker gives, less two, inside
+ * its user namespace, no new privileges, an allowlist of system calls
  * (THREATS T38).
  */
 #ifndef GUEST_OCI_SPEC_H
@@ -31,11 +32,22 @@ struct spec_user {
 DSTACK_CHECKED enum dstack_status spec_user(
     int root, const char *user, struct spec_user *out, struct why *why);
 
+/* A folder of the volume in the place of a VOLUME of the image. */
+struct spec_bind {
+	char from[160]; /* absolute, in the guest */
+	const char *to; /* absolute, in the container */
+};
+
 struct spec {
 	const struct oci_config *config;
 	const struct spec_user *user;
-	const char *dir;      /* bundle: has root, hosts, run, host */
+	/* bundle: has root, hosts, hostname, resolv.conf, run, host */
+	const char *dir;
 	const char *data;     /* becomes /mnt/encrypted_data */
+	const struct spec_bind *binds; /* parents before what is in them */
+	size_t nbinds;
+	bool no_tmp;          /* the image has no /tmp: it gets one */
+	bool cgroup;          /* it may see its own bounds */
 	int userns_fd;        /* as the runtime will see them in */
 	int netns_fd;         /* /proc/self/fd */
 };

@@ -76,7 +76,9 @@ copy_in(int edge, int dir, const char *name, uint64_t size, int64_t until)
 			return false;
 		at += n;
 	}
-	return fd >= 0 && fchown(fd, SPEC_ID_BASE, SPEC_ID_BASE) == 0;
+	/* whatever this role's umask is; the folder's owner gets it with it */
+	return fd >= 0 && fchown(fd, SPEC_ID_BASE, SPEC_ID_BASE) == 0 &&
+	    fchmod(fd, 0644) == 0;
 }
 
 void

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 
@@ -53,39 +54,70 @@ reply_bytes(struct evhttp_request *req, const void *p, size_t n)
 		evbuffer_free(b);
 }
 
+/* The container's Unix socket, which no name leads to. */
+static bool
+by_socket(struct evhttp_request *req)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+	const int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(
+	    evhttp_request_get_connection(req)));
+
+	return getsockname(fd, (struct sockaddr *)&a, &n) == 0 &&
+	    a.ss_family == AF_UNIX;
+}
+
+static bool
+begins(const char *name, const char *start)
+{
+	return evutil_ascii_strncasecmp(name, start, strlen(start)) == 0;
+}
+
+/* A line of the head that only a browser or a proxy would have put there. */
+static bool
+odd(const struct evkeyval *kv)
+{
+	static const char *const names[] = { "Forwarded", "Via", "Origin",
+		"Referer", "X-Real-IP", "Cookie" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (evutil_ascii_strcasecmp(kv->key, names[i]) == 0)
+			return true;
+	}
+	/*
+	 * Node's fetch says this of itself, and nothing else that begins so.
+	 * From a browser it would come with an Origin and with its siblings,
+	 * which no script can take away (Fetch, 3.2 and Fetch Metadata, 2).
+	 */
+	if (evutil_ascii_strcasecmp(kv->key, "Sec-Fetch-Mode") == 0)
+		return strcmp(kv->value, "cors") != 0;
+	return strpbrk(kv->key, " \t") != NULL || /* "Host : a": RFC 9112, 5.1 */
+	    begins(kv->key, "Sec-") || begins(kv->key, "X-Forwarded-") ||
+	    begins(kv->key, "Proxy-");
+}
+
 /*
  * A browser or a proxy between the asker and us means that the app is being
- * used as a stepping stone (SSRF, DNS rebinding): refuse (THREATS T33).
+ * used as a stepping stone (SSRF, DNS rebinding): refuse (THREATS T33). On
+ * the socket there is no name to bind anew, so Host may be what it likes:
+ * libraries write "localhost" there.
  */
 static bool
 direct(struct evhttp_request *req)
 {
-	static const char *const odd[] = { "Forwarded", "Via", "Origin",
-		"Referer", "X-Real-IP", "Cookie" };
-	static const char *const odd_start[] = { "Sec-", "X-Forwarded-",
-		"Proxy-" };
-	struct evkeyvalq *h = evhttp_request_get_input_headers(req);
+	const bool local = by_socket(req);
 	const struct evkeyval *kv;
 	int hosts = 0;
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		if (evhttp_find_header(h, odd[i]) != NULL)
+
+	TAILQ_FOREACH (kv, evhttp_request_get_input_headers(req), next) {
+		if (odd(kv))
 			return false;
-	}
-	TAILQ_FOREACH (kv, h, next) {
-		if (strpbrk(kv->key, " \t") != NULL)
-			return false; /* "Host : a" (RFC 9112, 5.1) */
-		for (size_t i = 0; i < sizeof(odd_start) / sizeof(odd_start[0]);
-		     i++) {
-			if (evutil_ascii_strncasecmp(kv->key, odd_start[i],
-				strlen(odd_start[i])) == 0)
-				return false;
-		}
-		if (evutil_ascii_strcasecmp(kv->key, "Host") == 0) {
-			hosts++;
-			if (strcmp(kv->value, "dstack-guest") != 0 &&
-			    strcmp(kv->value, "dstack-guest:80") != 0)
-				return false;
-		}
+		if (evutil_ascii_strcasecmp(kv->key, "Host") != 0)
+			continue;
+		hosts++;
+		if (!local && strcmp(kv->value, "dstack-guest") != 0 &&
+		    strcmp(kv->value, "dstack-guest:80") != 0)
+			return false;
 	}
 	return hosts == 1;
 }

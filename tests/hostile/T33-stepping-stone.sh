@@ -20,11 +20,14 @@ for h in 'Forwarded: for=1.2.3.4' 'Via: 1.1 proxy' 'Origin: https://a.test' \
 	'Referer: https://a.test/' 'X-Forwarded-For: 1.2.3.4' \
 	'X-Forwarded-Host: a.test' 'X-Forwarded-Port: 443' 'X-Real-IP: 1.2.3.4' \
 	'Sec-Fetch-Site: cross-site' 'sec-fetch-mode: no-cors' 'Cookie: a=b' \
+	'Sec-Fetch-Mode: navigate' 'Sec-Fetch-Dest: empty' 'Sec-CH-UA: x' \
 	'Proxy-Connection: keep-alive' 'Proxy-Authorization: Basic YTpi' \
 	'Host: a.test' 'Host: 10.88.0.1' 'Host: dstack-guest.' \
 	'Host: dstack-guest:81' 'Host: dstack-guest.a.test' 'Host:'; do
 	no "$h" -H "$h"
 done
+no "a browser's fetch" -H 'Sec-Fetch-Mode: cors' -H 'Sec-Fetch-Site: cross-site'
+no "a browser's fetch, older" -H 'Sec-Fetch-Mode: cors' -H 'Origin: https://a.test'
 no "a space in a name" -H 'Host : dstack-guest'
 raw() { # BYTES: sent as they are, from the app's network
 	printf "$1" | timeout 5 nsenter -t "$(app_pid 0)" -n bash -c \
@@ -49,6 +52,25 @@ no HEAD -X HEAD -m 5
 no PUT -X PUT
 saw "$n requests refused that are not the app's own"
 echo "ok T33_requests_by_way_of_a_proxy_or_browser_are_refused"
+# Node's own fetch says Sec-Fetch-Mode of itself; a library on the socket says
+# Host: localhost. Both are the app.
+app=$(app_pid 0)
+ip=$(awk '$2 == "dstack-guest" {print $1}' "/proc/$app/root/etc/hosts")
+echo "$ip dstack-guest" >"$d/hosts"
+nsenter -t "$app" -n unshare -m sh -c 'mount --bind "$1" /etc/hosts &&
+	exec node -e "fetch(\"http://dstack-guest/getkey/s\").then(async r =>
+		process.stdout.write(r.status === 200 ? await r.text() : \"no\"))"' \
+	sh "$d/hosts" >"$d/out"
+[ "$(cat "$d/out")" = "$key" ] || fail "Node's fetch gets: $(cat "$d/out")"
+at=/proc/$app/root/var/run/dstack.sock
+for h in localhost dstack-guest a.test; do
+	got=$(curl -sS --max-time 20 --unix-socket "$at" -H "Host: $h" http://x/getkey/s)
+	[ "$got" = "$key" ] || fail "Host: $h on the socket gets: $got"
+done
+curl -sS --max-time 20 --unix-socket "$at" -H 'Origin: https://a.test' \
+	http://localhost/getkey/s >"$d/out"
+if grep -q "$key" "$d/out"; then fail "an Origin on the socket has the key"; fi
+echo "ok T33_the_apps_own_libraries_are_answered"
 # the other node's and the host's network have no way to the listener
 ip=$(awk '$2 == "dstack-guest" {print $1}' "/proc/$(app_pid 0)/root/etc/hosts")
 if curl -s -m 2 -H 'Host: dstack-guest' "http://$ip/getkey/s" >"$d/out"; then

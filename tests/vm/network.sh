@@ -157,7 +157,7 @@ truncate -s 0 "$disk"
 truncate -s "$size" "$disk"
 refused "a blank disk in place of an anchored one" 'gave up: .*blank'
 mkfs.ext4 -q -F "$disk"
-refused 'a filesystem of the host' 'gave up: .*not a volume of this'
+refused 'a filesystem of the host' 'gave up: .*no volume'
 cp --sparse=always "$net/node1/host_volume/encrypted_container.img" "$disk"
 refused "the disk of another node" 'gave up: .*another node'
 

@@ -4,23 +4,34 @@
  * run by test_container.c as the app of an image. A line an attempt,
  * "name=errno", 0 where it worked; then it serves port 8080 until SIGINT.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static void
@@ -59,6 +70,87 @@ reach_tcp(unsigned ip, int port)
 	return connect(fd, (struct sockaddr *)&a, sizeof(a));
 }
 
+/* In a process of its own: it would change what follows. */
+static void
+apart(const char *name, long (*fn)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(fn() < 0 ? errno : 0);
+	waitpid(pid, &status, 0);
+	printf("%s=%d\n", name,
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 1000);
+}
+
+static long
+root_elsewhere(void)
+{
+	return chroot("/tmp");
+}
+
+/* As an entrypoint does that starts as root. */
+static long
+become_web(void)
+{
+	gid_t g = 44;
+	if (setgroups(1, &g) != 0 || setgid(44) != 0 || setuid(33) != 0)
+		return -1;
+	errno = EPERM;
+	return setuid(0) == 0 ? -1 : 0;
+}
+
+static long
+link_down(void)
+{
+	struct ifreq r = { .ifr_name = "eth0" };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	return ioctl(s, SIOCSIFFLAGS, &r);
+}
+
+static long
+route(void)
+{
+	struct rtentry r = { .rt_flags = RTF_UP };
+	struct sockaddr_in *a = (struct sockaddr_in *)&r.rt_dst;
+	struct sockaddr_in *g = (struct sockaddr_in *)&r.rt_gateway;
+	a->sin_family = g->sin_family = r.rt_genmask.sa_family = AF_INET;
+	g->sin_addr.s_addr = htonl(0x0a580001);
+	return ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCADDRT, &r);
+}
+
+static long
+v6(const char *to)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+		.sin6_port = htons(81) };
+	inet_pton(AF_INET6, to, &a.sin6_addr);
+	int s = socket(AF_INET6, SOCK_STREAM, 0);
+	long r = bind(s, (struct sockaddr *)&a, sizeof(a));
+	close(s);
+	return r;
+}
+
+/* 0: a file that would give CAP_SYS_ADMIN does not. */
+static long
+file_caps(void)
+{
+	static const struct vfs_cap_data d = { .magic_etc = VFS_CAP_REVISION_2 |
+		    VFS_CAP_FLAGS_EFFECTIVE,
+		.data = { { .permitted = 1u << 21 } } }; /* SYS_ADMIN */
+	char *const argv[] = { "/battery", "mount", NULL };
+	int status = 0;
+	if (setxattr("/battery", "security.capability", &d, sizeof(d), 0) != 0)
+		return 0; /* refused: as good */
+	pid_t pid = fork();
+	if (pid == 0) {
+		execv("/battery", argv);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
 static void
 stop(int sig)
 {
@@ -72,6 +164,8 @@ main(int argc, char **argv)
 {
 	union bpf_attr attr;
 	char cwd[256];
+	if (argc > 1 && strcmp(argv[1], "mount") == 0)
+		return mount("none", "/tmp", "tmpfs", 0, NULL) == 0;
 	memset(&attr, 0, sizeof(attr));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("args=%d %s\n", argc, argc > 1 ? argv[1] : "");
@@ -109,7 +203,34 @@ main(int argc, char **argv)
 	tell("module", syscall(SYS_init_module, NULL, 0, ""));
 	tell("byhandle", syscall(SYS_open_by_handle_at, -1, NULL, 0));
 	tell("pivot", syscall(SYS_pivot_root, "/", "/"));
-	tell("chroot", chroot("/tmp"));
+	apart("chroot", root_elsewhere);
+	apart("become", become_web);
+	apart("linkdown", link_down);
+	apart("route", route);
+	printf("filecaps=%ld\n", file_caps());
+	tell("fifo", mknod("/tmp/fifo", S_IFIFO | 0600, 0));
+	tell("block", mknod("/tmp/vda", S_IFBLK | 0600, 0xfe00));
+	tell("chown", chown("/etc/mine", 33, 44));
+	tell("attach", ptrace(PTRACE_ATTACH, 1, NULL, NULL));
+	tell("hostname", sethostname("x", 1));
+	tell("clock", settimeofday(&(struct timeval){ 0 }, NULL));
+	tell("reboot", reboot(RB_AUTOBOOT));
+	tell("swapon", swapon("/tmp/f", 0));
+	tell("iopl", syscall(SYS_iopl, 3));
+	tell("vmread", syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0));
+	tell("fanotify", syscall(SYS_fanotify_init, 0, 0));
+	tell("quotactl", syscall(SYS_quotactl, 0, 0, 0, 0));
+	tell("bound", open("/sys/fs/cgroup/memory.max", O_WRONLY));
+	tell("forward", open("/proc/sys/net/ipv4/ip_forward", O_WRONLY));
+	tell("kcore", open("/proc/kcore", O_RDONLY) < 0 ? -1 : 0);
+	tell("audit", sock(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT));
+	tell("names", open("/etc/resolv.conf", O_RDONLY));
+	tell("hostfile", open("/etc/hostname", O_RDONLY));
+	tell("v6any", v6("::"));
+	tell("v6lo", v6("::1"));
+	struct stat vol;
+	printf("filled=%s\n", stat("/var/lib/y/etc/mine", &vol) != 0 ? "no" :
+	    vol.st_uid == 33 && vol.st_gid == 33 ? "yes" : "wrong");
 	tell("sysctl", open("/proc/sys/kernel/core_pattern", O_WRONLY));
 	tell("sysrq", open("/proc/sysrq-trigger", O_WRONLY));
 	tell("setuid0", setuid(0));

@@ -86,6 +86,13 @@ make(struct container *c, struct oci_image **img, struct wr *ar,
 		.data = "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/srv/web:/x\n" });
 	tar_add(&layer, (struct tarent){ .name = "etc/group", .type = '0',
 		.data = "root:x:0:\nweb:x:44:\nextra:x:55:a,web\n" });
+	tar_add(&layer, (struct tarent){ .name = "etc/mine", .type = '0',
+		.data = "x" });
+	tar_add(&layer, (struct tarent){ .name = "var/lib/y/etc", .type = '5',
+		.mode = 0755, .uid = 33 });
+	tar_add(&layer, (struct tarent){ .name = "var/lib/y/etc/mine",
+		.type = '0', .mode = 0640, .uid = 33,
+		.data = "from the image" });
 	tar_end(&layer);
 	make_image(ar, OCI, &layer, 1, (struct wrong){ .config = config }, d);
 	assert_int_equal(
@@ -139,6 +146,7 @@ an_app_gets_what_its_image_says_and_no_more(void **state)
 	if (!can)
 		skip();
 	assert_int_equal(mkdir("/run/data", 0755), 0);
+	assert_int_equal(mkdir("/run/data/app", 0755), 0);
 	container_init(&c, 0);
 	make(&c, &img, &ar,
 	    "{\"Entrypoint\":[\"/battery\"],\"Cmd\":[\"one\"],"
@@ -148,6 +156,19 @@ an_app_gets_what_its_image_says_and_no_more(void **state)
 	int tcp = -1;
 	int local = -1;
 	assert_int_equal(container_listen(&c, &tcp, &local, &why), DSTACK_OK);
+	/* what an earlier version left, which ran as another user */
+	assert_int_equal(mkdir("/run/data/app/sub", 0700), 0);
+	assert_int_equal(mknod("/run/data/app/sub/f", S_IFREG | 0600, 0), 0);
+	assert_int_equal(mknod("/run/data/app/sub/x", S_IFREG | 0600, 0), 0);
+	assert_int_equal(symlink("/etc/passwd", "/run/data/app/sub/l"), 0);
+	assert_int_equal(chown("/run/data/app", SPEC_ID_BASE + 7, 0), 0);
+	assert_int_equal(chown("/run/data/app/sub", SPEC_ID_BASE + 7, 0), 0);
+	assert_int_equal(
+	    chown("/run/data/app/sub/f", SPEC_ID_BASE + 7, 5), 0);
+	assert_int_equal(
+	    chown("/run/data/app/sub/x", SPEC_ID_BASE + 8, 0), 0);
+	assert_int_equal(
+	    lchown("/run/data/app/sub/l", SPEC_ID_BASE + 7, 0), 0);
 	if (container_start(&c, oci_config(img), "/run/data", true, 1 << 28,
 	        &why) !=
 	    DSTACK_OK)
@@ -167,8 +188,17 @@ an_app_gets_what_its_image_says_and_no_more(void **state)
 	expect(out, "guest1=101"); /* ENETUNREACH: there is no route */
 	assert_true(container_answers(&c, 5000));
 	struct stat s;
-	assert_int_equal(stat("/run/data/f", &s), 0);
+	assert_int_equal(stat("/run/data/app/f", &s), 0);
 	assert_int_equal(s.st_uid, SPEC_ID_BASE + 33);
+	assert_int_equal(stat("/run/data/app/sub/f", &s), 0);
+	assert_int_equal(s.st_uid, SPEC_ID_BASE + 33);
+	assert_int_equal(s.st_gid, 5);
+	assert_int_equal(stat("/run/data/app/sub/x", &s), 0);
+	assert_int_equal(s.st_uid, SPEC_ID_BASE + 8);
+	assert_int_equal(lstat("/run/data/app/sub/l", &s), 0);
+	assert_int_equal(s.st_uid, SPEC_ID_BASE + 33);
+	assert_int_equal(stat("/etc/passwd", &s), 0);
+	assert_int_equal(s.st_uid, 0);
 	int status = 0;
 	assert_false(container_ended(&c, &status));
 	container_stop(&c, 10000);
@@ -241,6 +271,61 @@ two_slots_run_side_by_side_and_apart(void **state)
 		close(fd[i]);
 }
 
+/*
+ * Root of a container is what Docker's is, inside: it hands files over,
+ * becomes another user, changes its root. Nothing of it reaches the guest.
+ */
+static void
+root_inside_does_what_dockers_does_and_nothing_outside(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	struct container c;
+	AUTO_OCI struct oci_image *img = NULL;
+	AUTO_WR struct wr ar = wr_new(0);
+	static char out[16384];
+	struct stat s;
+	int fd[2];
+	if (!can)
+		skip();
+	assert_int_equal(mkdir("/run/vol", 0711), 0);
+	assert_int_equal(mkdir("/run/vol/app", 0755), 0);
+	container_init(&c, 0);
+	make(&c, &img, &ar,
+	    "{\"Cmd\":[\"/battery\"],\"Volumes\":{\"/var/lib/y/\":{},"
+	    "\"/var/lib/x\":{},\"/proc/x\":{},\"/var/lib/y/etc\":{}}}", &why);
+	assert_int_equal(
+	    container_listen(&c, &fd[0], &fd[1], &why), DSTACK_OK);
+	if (container_start(&c, oci_config(img), "/run/vol", true, 1 << 28,
+	        &why) != DSTACK_OK)
+		fail_msg("%s", why.text);
+	read_until(&c, "ready\n", out, sizeof(out));
+	static const char *const lines[] = { "user=0:0", "nnp=1", "seccomp=2",
+		"caps=12", "mount=1", "umount=1", "mknod=1", "devmem=2",
+		"devkmsg=2", "bpf=1", "userns=1", "netns=1", "clone=1",
+		"setns=1", "ptrace=1", "vsock=1", "packet=1", "raw=1",
+		"alg=1", "keyctl=1", "perf=1", "uring=1", "kexec=1",
+		"module=1", "byhandle=1", "pivot=1", "chroot=0", "become=0",
+		"linkdown=1", "route=1", "filecaps=0", "fifo=0", "block=1",
+		"chown=0", "attach=1", "hostname=1", "clock=1", "reboot=1",
+		"swapon=1", "iopl=1", "vmread=1", "fanotify=1", "quotactl=1",
+		"names=0", "hostfile=0", "hosts=0", "filled=yes",
+		"sysctl=13", "forward=13", "sysrq=2", "setuid0=0",
+		"escape=2", "data=0", "host=0", "tmp=0", "volume=0", "sock=0",
+		"guest0=0", "bind=0" };
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		expect(out, lines[i]);
+	expect(out, "guest1=101");
+	assert_null(strstr(out, "bound=0\n"));
+	assert_null(strstr(out, "attach=0\n"));
+	container_drop(&c);
+	/* Two VOLUMEs of the image's, one in the other, and one that was empty. */
+	assert_int_equal(stat("/run/vol/volumes", &s), 0);
+	assert_int_equal(s.st_nlink, 2 + 3);
+	for (int i = 0; i < 2; i++)
+		close(fd[i]);
+}
+
 static void
 an_image_that_cannot_run_says_so(void **state)
 {
@@ -279,6 +364,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_app_gets_what_its_image_says_and_no_more),
 		cmocka_unit_test(two_slots_run_side_by_side_and_apart),
+		cmocka_unit_test(
+		    root_inside_does_what_dockers_does_and_nothing_outside),
 		cmocka_unit_test(an_image_that_cannot_run_says_so),
 	};
 	return cmocka_run_group_tests(tests, prepare, cleanup);
