@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hex as people and Ethereum write it: either case, with or without 0x. What is
+ * read comes from RPCs, hosts and command lines, so the length is judged first,
+ * then every digit, and only then is a byte written: a caller's buffer never
+ * holds half an answer.
+ */
 #include "base/hex.h"
 
 void
@@ -36,6 +42,10 @@ hex_decode_var(
 	if ((textlen - at) % 2 != 0)
 		return DSTACK_E_FORMAT;
 	size_t count = (textlen - at) / 2;
+	/*
+	 * Too long is another word than malformed: the caller can say which
+	 * bound it was.
+	 */
 	if (count > cap)
 		return DSTACK_E_LIMIT;
 	for (size_t i = at; i < textlen; i++) {

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one file of lib/ that writes anywhere: a line to standard error. What the
+ * line says may come from a peer, so control bytes do not reach the terminal or
+ * the log of who reads it, and a long one is cut.
+ */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -24,6 +29,10 @@ log_line(const char *fmt, ...)
 	va_start(ap, fmt);
 	int m = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
 	va_end(ap);
+	/*
+	 * A line that cannot be made is lost in silence: there is nobody to
+	 * tell, and a log is no reason to end.
+	 */
 	if (m < 0)
 		return;
 	size_t len = (size_t)n + (size_t)m;

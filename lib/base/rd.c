@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cursor through which every foreign byte is read. One rule carries all of
+ * it: pos <= len, and what remains is compared with what is asked, by
+ * subtraction, so that no length a peer names can wrap. A read that fails moves
+ * nothing, so a caller may try another shape at the same place. Readers of two
+ * parts (a length, then that many bytes) work on a copy of the cursor and put
+ * it back only when both are there.
+ */
 #include "base/rd.h"
 
 #include <string.h>
 
+/*
+ * Empty input still has an address: memcmp and memchr of no bytes at NULL would
+ * be undefined.
+ */
 static const uint8_t nothing[1] = { 0 };
 
 struct rd
@@ -132,6 +144,10 @@ rd_text(struct rd *r, char *out, size_t cap)
 	enum dstack_status st = rd_blob(&t, cap - 1, &p, &n);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * Text becomes a C string; a NUL inside would make two programs see two
+	 * different texts.
+	 */
 	if (memchr(p, 0, n) != NULL)
 		return DSTACK_E_FORMAT;
 	memcpy(out, p, n);

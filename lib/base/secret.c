@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Comparing and testing secrets without a branch on them. The volatile pointers
+ * keep the compiler from turning the loop into memcmp, which stops at the first
+ * difference and so tells by its time where that is.
+ */
 #include "base/secret.h"
 
 bool

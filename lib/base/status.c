@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why something was refused, as one line. The line may quote what a peer sent
+ * and ends in consoles and logs, so it is cut to its buffer and stripped of
+ * control bytes wherever it is made. why_wrap puts the outer word in front of
+ * the inner one, so that the reader learns first what was being done and then
+ * what went wrong in it.
+ */
 #include "base/status.h"
 
 #include <stdio.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The growing buffer in which every message is built. Errors stick: after the
+ * first one nothing is added and wr_status tells it, so builders write field
+ * after field and look once, at the end. Any buffer may hold a secret at some
+ * time, hence whatever is given back to the allocator is wiped first, here and
+ * when it grows.
+ */
 #include "base/wr.h"
 
 #include <stdarg.h>
@@ -35,6 +42,10 @@ wr_steal(struct wr *w, size_t *len)
 	if (w->st != DSTACK_OK)
 		return NULL;
 	if (w->buf == NULL) {
+		/*
+		 * An empty result is still a result: NULL means failure to the
+		 * caller.
+		 */
 		w->buf = calloc(1, 1);
 		if (w->buf == NULL)
 			return NULL;
@@ -120,6 +131,7 @@ wr_fmt(struct wr *w, const char *fmt, ...)
 	int n = vasprintf(&s, fmt, ap);
 	va_end(ap);
 	if (n < 0) {
+		/* The first error is the one to tell. */
 		if (w->st == DSTACK_OK)
 			w->st = DSTACK_E_NOMEM;
 		return;

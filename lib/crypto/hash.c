@@ -40,6 +40,11 @@ keccak_update(struct keccak *k, const uint8_t *p, size_t n)
 	}
 }
 
+/*
+ * The padding of the Keccak submission, 0x01 ... 0x80, which Ethereum froze
+ * before FIPS 202 put two more bits in front of it: SHA3-256 of the same bytes
+ * is another value.
+ */
 void
 keccak256v(const struct piece *v, size_t count, uint8_t out[static 32])
 {
@@ -110,6 +115,10 @@ sha384v(const struct piece *v, size_t count, uint8_t out[static 48])
 	digest(EVP_sha384(), v, count, out);
 }
 
+/*
+ * Kept for apps of the original, whose getkey is this function of tag and key
+ * (RFC 7693, 32-byte digest and key).
+ */
 void
 blake2b256_keyed(const uint8_t key[static 32], const void *p, size_t n,
     uint8_t out[static 32])
@@ -138,6 +147,10 @@ hmac_sha256(const void *key, size_t keylen, const void *p, size_t n,
     uint8_t out[static 32])
 {
 	static const uint8_t none[1] = { 0 };
+	/*
+	 * OpenSSL takes the key's length as an int; keys here are salts and
+	 * hashes, far below.
+	 */
 	must(keylen <= 1u << 20);
 	must(HMAC(EVP_sha256(), keylen != 0 ? key : none, (int)keylen,
 	    n != 0 ? p : none, n, out, NULL) != NULL);
@@ -150,6 +163,10 @@ hkdf_extract(const void *salt, size_t saltlen, const void *ikm, size_t ikmlen,
 	hmac_sha256(salt, saltlen, ikm, ikmlen, prk);
 }
 
+/*
+ * RFC 5869, section 2.3. Label and parts are longer than any stack buffer would
+ * guess, so the block is on the heap, and wiped: T(i) is key material.
+ */
 enum dstack_status
 hkdf_expand(const uint8_t prk[static 32], const void *info, size_t infolen,
     void *out, size_t n)

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HPKE of RFC 9180, base mode, for one message: X25519 and HKDF-SHA256 as KEM,
+ * HKDF-SHA256, ChaCha20-Poly1305. The secret of the network travels to a
+ * newcomer through this and nothing else.
+ *
+ * Sealing: an ephemeral key (drawn by the caller, since lib/ draws nothing) and
+ * the newcomer's public key give the DH value; KEM and key schedule make key
+ * and nonce out of it; the message is number 0 and there is no other, so the
+ * nonce is never used twice under a key. Opening goes the same way from the
+ * other side. Anything that does not open, for whatever reason, is one answer,
+ * DSTACK_E_REJECTED, and leaves no plaintext behind. Each step that holds key
+ * material wipes it on every way out.
+ */
 #include "crypto/hpke.h"
 
 #include <limits.h>
@@ -15,7 +28,11 @@
 #define NONCE_LEN 12
 #define MODE_BASE 0x00
 
-/* "KEM" || kem_id, and "HPKE" || kem_id || kdf_id || aead_id */
+/*
+ * "KEM" || kem_id, and "HPKE" || kem_id || kdf_id || aead_id.
+ * Ids of section 7: 0x0020 DHKEM(X25519), 0x0001 HKDF-SHA256, 0x0003
+ * ChaCha20Poly1305.
+ */
 static const char kem_suite[5] = { 'K', 'E', 'M', 0x00, 0x20 };
 static const char hpke_suite[10] = { 'H', 'P', 'K', 'E', 0x00, 0x20, 0x00,
 	0x01, 0x00, 0x03 };
@@ -129,6 +146,10 @@ schedule(const struct secret32 *dh, const uint8_t enc[static 32],
 	AUTO_WIPE32 struct secret32 shared = { { 0 } };
 	struct secret32 id_hash;
 	struct secret32 info_hash;
+	/*
+	 * Both public keys go into the shared secret: an answer to one newcomer
+	 * opens nothing at another.
+	 */
 	uint8_t kem_context[64];
 	uint8_t context[1 + 32 + 32] = { MODE_BASE };
 	memcpy(kem_context, enc, 32);
@@ -169,6 +190,7 @@ aead(bool seal, const struct schedule *s, const void *aad, size_t aadlen,
 {
 	uint8_t none[1];
 	int len = 0;
+	/* OpenSSL's lengths are ints. */
 	if (n > INT_MAX || aadlen > INT_MAX)
 		return DSTACK_E_LIMIT;
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
@@ -193,6 +215,9 @@ aead(bool seal, const struct schedule *s, const void *aad, size_t aadlen,
 	if (ok)
 		return DSTACK_OK;
 	if (n != 0)
+		/*
+		 * Decrypted before the tag was judged; nobody may read it now.
+		 */
 		explicit_bzero(out, n);
 	return DSTACK_E_REJECTED;
 }
@@ -230,6 +255,7 @@ hpke_open(const struct secret32 *key, const void *info, size_t infolen,
 	const uint8_t *enc;
 	const uint8_t *body;
 	struct rd r = rd_over(ct, ctlen);
+	/* Shorter than encapsulated key and tag: nothing to open. */
 	if (ctlen < HPKE_OVERHEAD)
 		return DSTACK_E_REJECTED;
 	size_t n = ctlen - HPKE_OVERHEAD;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Before anything else of OpenSSL is touched: without its configuration file,
+ * which on a host is a file of the enemy and in the guest does not exist. The
+ * seed blinds secp256k1's signing against side channels; programs that never
+ * sign pass none.
+ */
 #include "crypto/init.h"
 
 #include <openssl/crypto.h>

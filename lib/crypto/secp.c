@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ethereum's signatures: secp256k1 with the key's address recovered from the
+ * signature. One context serves all threads; it is made at first use and
+ * written once more, by secp_blind, before threads exist. Failures that only a
+ * broken library can have end the process, since the alternative is to sign or
+ * accept something else than what was asked.
+ *
+ * A signature is refused for each way in which a second form of the same one
+ * could be made: v other than 27 and 28, s in the upper half of the order.
+ * Whoever stores or compares signatures may then take equal meaning for equal
+ * bytes, as the contract does.
+ */
 #include "crypto/secp.h"
 
 #include <pthread.h>
@@ -116,12 +128,19 @@ secp_recover(const uint8_t digest[static 32],
 		return DSTACK_E_REJECTED;
 	point_bytes(&p, pub);
 	point_address(pub, a);
+	/*
+	 * Zero is what a contract's empty record holds; nobody may sign as it.
+	 */
 	if (ct_is_zero(a, sizeof(a)))
 		return DSTACK_E_REJECTED;
 	memcpy(addr, a, sizeof(a));
 	return DSTACK_OK;
 }
 
+/*
+ * EIP-55: a letter is upper case where the hash of the lower-case text has a
+ * nibble of 8 or more.
+ */
 void
 eip55(const uint8_t addr[static 20], char out[static 43])
 {

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the guest tells RTMR3 before it has the secret, and how a verifier
+ * computes the same. An event is hashed with its name and the lengths of both
+ * parts (frame.h), so no two events have one digest; the register is extended
+ * as hardware does it. A newcomer has run exactly two events, its netcfg and
+ * join-ready: a quote with any other value in RTMR3 comes from a guest that
+ * already ran an app, or never was ours.
+ */
 #include "protocol/events.h"
 
 #include <assert.h>
@@ -35,6 +43,10 @@ event_join_rtmr3(const uint8_t netcfg_sha384[static 48], uint8_t out[static 48])
 	memset(out, 0, 48);
 	event_digest("netcfg", netcfg_sha384, 48, d);
 	event_extend(out, d);
+	/*
+	 * The last event before the quote: from then on the register of an
+	 * honest guest moves, so this value can't be shown twice in its life.
+	 */
 	event_digest("join-ready", "", 0, d);
 	event_extend(out, d);
 }

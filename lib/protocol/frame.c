@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes to hash, put together so that they can be taken apart in one way only:
+ * a tag for the purpose, then parts of fixed length or behind their length. D9
+ * of the original was a hash of two texts without this, where a byte moved from
+ * one to the other changed nothing. The frame borrows its parts; lengths are
+ * kept in the frame itself, so it must not be copied once a length is in it
+ * (len[] is pointed to).
+ */
 #include "protocol/frame.h"
 
 #include <assert.h>
@@ -7,6 +15,10 @@
 static void
 add(struct frame *f, const void *p, size_t n)
 {
+	/*
+	 * How many parts a frame has is written in our code, never in the
+	 * input.
+	 */
 	assert(f->n < sizeof(f->piece) / sizeof(f->piece[0]));
 	f->piece[f->n].p = p;
 	f->piece[f->n].n = n;

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All keys of a network from its one secret, S_e.
+ *
+ * First an HKDF extract under a salt of chain, contract and epoch, so that the
+ * same S_e in another network or epoch is another tree. Then one expand a key:
+ * its info has the label, the number of parts and each part behind its length,
+ * and the length asked for; so no key is a prefix of another, and no app can
+ * name parts that make another's key. Apps get a subtree of their own
+ * (keytree_app), and everything they can ask is derived below it.
+ *
+ * EC scalars take 48 bytes and reduce them modulo n - 1, plus one: never zero,
+ * and no bias that could be measured. The reduction has no branch on the bytes.
+ * Whatever fails leaves the key wiped, not half made.
+ */
 #include "protocol/keytree.h"
 
 #include <string.h>
@@ -19,6 +33,10 @@ keytree_init(struct keytree *t, uint64_t chain_id,
     const uint8_t contract[static 20], uint64_t epoch,
     const struct secret32 *secret)
 {
+	/*
+	 * The chain id as the EVM has it, 32 bytes; the epoch as the contract
+	 * has it, 8.
+	 */
 	uint8_t chain32[32] = { 0 };
 	uint8_t epoch8[8];
 	uint8_t salt[32];
@@ -56,6 +74,10 @@ keytree_derive(const struct keytree *t, const char *label,
 		wr_u16be(&info, (uint16_t)parts[i].n);
 		wr_put(&info, parts[i].p, parts[i].n);
 	}
+	/*
+	 * The length belongs to the name of a key: a shorter one is not the
+	 * head of a longer one.
+	 */
 	wr_u16be(&info, (uint16_t)n);
 	enum dstack_status st = wr_status(&info);
 	if (st != DSTACK_OK)
@@ -80,7 +102,11 @@ shift_in(uint32_t r[static 8], uint32_t bit, const uint32_t m[static 8])
 		d[i] = (uint32_t)v;
 		borrow = v >> 63;
 	}
-	/* keep the difference where the sum was at least m */
+	/*
+	 * Keep the difference where the sum was at least m. A mask instead of
+	 * a branch: which way a bit of the secret went must not be seen in
+	 * time.
+	 */
 	uint32_t keep = 0 - (carry | (uint32_t)(1 - borrow));
 	for (size_t i = 0; i < 8; i++)
 		r[i] = (d[i] & keep) | (r[i] & ~keep);
@@ -198,6 +224,10 @@ keytree_app(const struct keytree *t, const uint8_t app[static 32],
 	    t, "app", c, 1, out->prk.b, sizeof(out->prk.b));
 }
 
+/*
+ * Tags are parts of URLs and file names on the app plane: no slash, nothing
+ * that a path would climb by.
+ */
 bool
 keytree_tag_ok(const char *tag)
 {
@@ -210,6 +240,11 @@ keytree_tag_ok(const char *tag)
 	                   "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
 }
 
+/*
+ * The original's getkey, keyed BLAKE2b of the tag, below a key of this app
+ * alone: apps written for it get the form they know, and still cannot reach
+ * another's.
+ */
 enum dstack_status
 keytree_getkey(
     const struct keytree *app, const char *tag, struct secret32 *key)

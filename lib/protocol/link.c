@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames on the port between guest and host. Both ends read with these, and
+ * each takes the other for hostile: the length word is judged before anything
+ * is allocated for it (link_rest), then the rest as a whole (link_decode). A
+ * path is of a small alphabet, so that routes are compared and never unescaped;
+ * an answer has a status of HTTP's range. What an id means, and whether anybody
+ * asked, is the caller's to judge.
+ */
 #include "protocol/link.h"
 
 #include <string.h>
@@ -32,6 +40,7 @@ link_rest(const uint8_t head[static LINK_HEAD], size_t *len)
 		return st;
 	if (n > LINK_MAX_REST)
 		return DSTACK_E_LIMIT;
+	/* The shortest frame there is: id, kind, and an empty path's length. */
 	if (n < 6)
 		return DSTACK_E_FORMAT;
 	*len = n;
@@ -64,6 +73,10 @@ link_decode(const void *rest, size_t len, struct link_frame *out)
 		return DSTACK_E_FORMAT;
 	}
 	f.len = rd_left(&r);
+	/*
+	 * link_rest bounds the whole; path or status could still leave room for
+	 * too much body.
+	 */
 	if (f.len > LINK_MAX_BODY)
 		return DSTACK_E_LIMIT;
 	enum dstack_status st = rd_take(&r, f.len, &f.body);

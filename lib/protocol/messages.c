@@ -1,4 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The JSON bodies between guest, host, relay and other nodes, read strictly.
+ *
+ * A text is bounded in bytes before it is parsed, and no member may come twice:
+ * which of the two counts would depend on the reader. Then members are taken by
+ * name, one after the other, each with its form (hex of an exact length, hex
+ * within a bound, a number within a bound); the object's state sticks at the
+ * first fault, so a parser is a list of its fields. At the end the number of
+ * members taken must be the number there are: what this version does not know
+ * is refused, since a sender might have meant a condition by it. On any fault
+ * the message is freed and cleared; out never has half of one.
+ *
+ * Nothing here judges meaning. Signatures, hashes and anchors are checked by
+ * who uses the message.
+ */
 #include "protocol/messages.h"
 
 #include <stdlib.h>
@@ -73,6 +88,10 @@ take_var(struct obj *o, const char *key, size_t max, struct wr *out)
 	AUTO_FREE uint8_t *buf = malloc(len / 2);
 	size_t n = 0;
 	if (buf == NULL) {
+		/*
+		 * The length is bounded by now, so this is our memory, not the
+		 * sender's wish.
+		 */
 		o->st = DSTACK_E_NOMEM;
 		return;
 	}
@@ -94,6 +113,7 @@ take_u64(struct obj *o, const char *key, uint64_t max)
 	if (v == NULL)
 		return 0;
 	json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
+	/* A number with a point or an exponent is no integer: refused. */
 	if (n < 0 || (uint64_t)n > max) {
 		bad(o, key, "a number within its bound");
 		return 0;
@@ -111,6 +131,10 @@ inner(struct obj *o, const char *key)
 	return in;
 }
 
+/*
+ * Not only "is the last known": count against count, so that no unknown member
+ * hides between known ones.
+ */
 static void
 done(struct obj *o)
 {
@@ -119,6 +143,7 @@ done(struct obj *o)
 		    "a member that this version does not know");
 }
 
+/* An inner object's fault is the outer one's: the state goes up, and stays. */
 static void
 done_inner(struct obj *o, struct obj *in)
 {
@@ -266,6 +291,10 @@ msg_register_parse(
 	take_hex(&o, "encPub", out->enc_pub, 32);
 	take_hex(&o, "quoteHash", out->quote_hash, 32);
 	take_hex(&o, "sig", out->sig, SECP_SIG_LEN);
+	/*
+	 * Optional, since the guest that signs does not know it: the host adds
+	 * the account that is to be paid back.
+	 */
 	if (o.st == DSTACK_OK && json_object_get(root, "payee") != NULL) {
 		out->has_payee = true;
 		take_hex(&o, "payee", out->payee, 20);
@@ -378,6 +407,7 @@ msg_node_parse(
 	take_hex(&o, "payee", out->payee, 20);
 	out->index = take_u64(&o, "index", UINT32_MAX);
 	out->has_owner = json_object_get(root, "owner") != NULL;
+	/* Without a word on an owner, the account that pays owns the volume. */
 	memcpy(out->owner, out->submitter, 20);
 	if (out->has_owner) {
 		take_hex(&o, "owner", out->owner, 20);

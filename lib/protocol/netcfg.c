@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * netcfg, the text that says which network this is. Its hash is measured
+ * (MRCONFIGID), so there must be one text for one meaning: lines in a fixed
+ * order, each "key=value", numbers without leading zeros, hex in lower case,
+ * nothing behind the last line. A host may hand over any bytes; the parser goes
+ * line by line and names the first line that it does not like, and what it then
+ * wanted. No default anywhere: a line that is missing is an error, since a
+ * default would be a setting that nobody measured.
+ *
+ * Writing goes through the parser once more, so a tool can never make a netcfg
+ * that guests refuse.
+ */
 #include "protocol/netcfg.h"
 
 #include <string.h>
@@ -24,6 +36,7 @@ line(struct rd *r, const char *key, struct line *l, struct why *why)
 		n++;
 	size_t keylen = strlen(key);
 	const uint8_t *p;
+	/* At least one byte of value; the last line too ends in a newline. */
 	if (c != '\n' || n < keylen + 2 || rd_take(r, n, &p) != DSTACK_OK ||
 	    rd_skip(r, 1) != DSTACK_OK || memcmp(p, key, keylen) != 0 ||
 	    p[keylen] != '=')
@@ -61,6 +74,7 @@ number(struct rd *r, const char *key, uint64_t min, uint64_t max, uint64_t *out,
 	if (st != DSTACK_OK)
 		return st;
 	uint64_t v = 0;
+	/* 16 digits stay below 2^63, so v cannot wrap. */
 	bool ok = l.len <= 16 && (l.value[0] != '0' || l.len == 1);
 	for (size_t i = 0; ok && i < l.len; i++) {
 		ok = l.value[i] >= '0' && l.value[i] <= '9';
@@ -86,11 +100,20 @@ hex(struct rd *r, const char *key, uint8_t *out, size_t n, struct why *why)
 		ok = l.value[i] < 'A' || l.value[i] > 'F';
 	if (!ok || hex_decode(l.value, l.len, out, n) != DSTACK_OK)
 		return bad(&l, "0x and lower case hex digits", why);
+	/*
+	 * Zero is the empty address and the hash of no code: a template that
+	 * was not filled in.
+	 */
 	if (ct_is_zero(out, n))
 		return bad(&l, "other than zero", why);
 	return DSTACK_OK;
 }
 
+/*
+ * A host name by RFC 1123 in lower case: labels of letters, digits and inner
+ * hyphens, no empty label, no dot at the end. It goes into certificates and
+ * keys, so two spellings would be two networks.
+ */
 static bool
 domain_ok(const char *p, size_t n)
 {
@@ -126,6 +149,10 @@ netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
 	struct rd r = rd_over(text, len);
 	if ((st = line(&r, "dstack-netcfg", &l, why)) != DSTACK_OK)
 		return st;
+	/*
+	 * First of all the version: another one may have other lines, and
+	 * guessing is worse than stopping.
+	 */
 	if (!is(&l, "1"))
 		return bad(&l, "1 (another version is not understood)", why);
 	st = number(&r, "chain-id", 1, MAX_CHAIN_ID, &c.chain_id, why);

@@ -1,4 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is this machine one that the contract lets in? Asked by the verifier role of
+ * each newcomer, and by a newcomer of the bootstrapper's quote and of its own.
+ *
+ * policy_evidence judges what can be judged without the contract's lists, and
+ * in this order: the collateral loads; the quote verifies against it, with the
+ * epoch's floors and statuses as the contract has them; it is a TDX guest whose
+ * MRCONFIGID is this network's netcfg and whose RTMR3 is that of a guest about
+ * to join. Out comes what is left to compare: hash of the measurements, hash of
+ * the platform, TCB status, advisories.
+ *
+ * policy_slots names the words of contract storage to prove for that, and
+ * policy_listed reads the proven words: measurements must be listed, the
+ * platform not denied (or listed, by the mode), the status accepted, each
+ * advisory accepted. Every default is no. Two steps, since proofs come over the
+ * network and lib/ does no I/O.
+ */
 #include "protocol/policy.h"
 
 #include <stdio.h>
@@ -43,9 +60,17 @@ measured(const struct dcap_verdict *v, const uint8_t netcfg_sha384[static 48],
 	uint8_t rtmr3[48];
 	if (v->tee != DCAP_TEE_TDX)
 		return why_set(why, DSTACK_E_REJECTED, "the quote is not of TDX");
+	/*
+	 * The host starts the VM and could give it the netcfg of a network it
+	 * owns; the register tells.
+	 */
 	if (!ct_equal(v->mr_config_id, netcfg_sha384, 48))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "MRCONFIGID is not the hash of this network's netcfg");
+	/*
+	 * Our launcher leaves both zero, and the list of measurements does not
+	 * cover them: nobody gets to say something by them.
+	 */
 	if (!ct_is_zero(v->mr_owner, 48) || !ct_is_zero(v->mr_owner_config, 48))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "MROWNER or MROWNERCONFIG is set");
@@ -64,6 +89,10 @@ fill(const struct dcap_verdict *v, struct policy_evidence *e, struct why *why)
 	    v->tcb_status > DCAP_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED)
 		return why_set(why, DSTACK_E_REJECTED, "TCB status %s",
 		    dcap_tcb_status_text(v->tcb_status));
+	/*
+	 * The contract counts statuses from 0, without the verifier's
+	 * "unknown".
+	 */
 	e->tcb_status = (uint8_t)(v->tcb_status - DCAP_TCB_UP_TO_DATE);
 	stmt_tuple_hash(v->mr_td, v->rtmr, v->mr_config_id, e->tuple_hash);
 	stmt_platform_hash(v->ppid, v->fmspc, e->platform_hash);
@@ -91,6 +120,10 @@ policy_evidence(const void *quote, size_t len, const void *collateral,
 	AUTO_FREE struct dcap_verdict *v = calloc(1, sizeof(*v));
 	enum dcap_code code = DCAP_REFUSED;
 	struct policy_evidence e;
+	/*
+	 * Debuggable guests and unknown attributes stay refused: only what is
+	 * named here is allowed beyond the verifier's own minimum.
+	 */
 	const struct dcap_policy p = {
 		.root_key = root_key,
 		.accept_tee = 1u << DCAP_TEE_TDX,
@@ -125,6 +158,10 @@ policy_slots(
     const struct policy_evidence *e, uint64_t epoch, uint8_t (*slots)[32])
 {
 	size_t n = 2;
+	/*
+	 * Order of slots and of policy_listed's words: one contract between the
+	 * two.
+	 */
 	state_tuple_slot(epoch, e->tuple_hash, slots[0]);
 	state_platform_slot(e->platform_hash, slots[1]);
 	for (uint32_t i = 0; i < e->advisories; i++)

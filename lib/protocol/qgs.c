@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Intel's quote generation service on the host (QGS), as QEMU's tdx-guest
+ * object and the kernel's TDVMCALL hand it through: a message with a big-endian
+ * length in front and little-endian fields behind (Intel's qgs_msg_lib). The
+ * answer comes from the host, so every length in it is held against the bytes
+ * that are there; whether the quote is one, the verifier says, not this.
+ */
 #include "protocol/qgs.h"
 
 #include "base/rd.h"
@@ -40,11 +47,19 @@ qgs_answer(const void *p, size_t n, struct wr *out, struct why *why)
 	    size != n)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "QGS: an answer that is none");
+	/*
+	 * An error has no quote behind it; its number means something to the
+	 * host's operator only.
+	 */
 	if (error != 0)
 		return why_set(why, DSTACK_E_MISSING,
 		    "QGS: error 0x%x; see the host's QGS log", error);
 	if (rd_u32le(&r, &idlen) != DSTACK_OK ||
 	    rd_u32le(&r, &len) != DSTACK_OK ||
+	    /*
+	     * The id of the quoting enclave stands before the quote and is in
+	     * the quote again.
+	     */
 	    rd_skip(&r, idlen) != DSTACK_OK ||
 	    rd_take(&r, len, &quote) != DSTACK_OK ||
 	    rd_end(&r) != DSTACK_OK || len == 0)

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the contract keeps what (KM_SLOT_*, made with the contract's storage
+ * layout) and how its words are read. Names of slots are computed as Solidity
+ * does: a mapping's entry at keccak(key . slot), a struct's words one after the
+ * other from there, a long string's text at keccak(slot). The words come in
+ * proven, so they are the chain's; but another contract's code could have
+ * written them, so enumerations and lengths are judged all the same, and what
+ * is out of range is refused or read as "denied", never as the nearest known
+ * value.
+ */
 #include "protocol/state.h"
 
 #include <string.h>
@@ -73,6 +83,10 @@ state_epoch_decode(const uint8_t (*words)[32], struct state_epoch *out)
 	memset(&e, 0, sizeof(e));
 	const uint8_t *w = words[KM_EPOCH_KEY];
 	uint8_t state = w[KM_EPOCH_STATE_AT];
+	/*
+	 * A state of a later contract: it may mean "closed", so nobody goes on
+	 * by guess.
+	 */
 	if (state > KM_EPOCH_CLOSED)
 		return DSTACK_E_FORMAT;
 	e.state = (enum km_epoch_state)state;
@@ -146,6 +160,7 @@ state_platform_slot(
 	mapping(platform_hash, KM_SLOT_PLATFORMS, slot);
 }
 
+/* 0 unlisted, 1 allowed, 2 denied; whatever else the word says is a no. */
 enum km_listed
 state_listed(const uint8_t word[static 32])
 {
@@ -218,6 +233,11 @@ state_app_record(const uint8_t (*words)[32], struct state_app *a)
 	w = words[KM_APP_NAME];
 	uint64_t n;
 	const uint8_t *text;
+	/*
+	 * Solidity's two forms of a string: up to 31 bytes in the word itself
+	 * with twice the length in the last byte, else twice the length plus
+	 * one.
+	 */
 	if ((w[31] & 1) == 0) {
 		n = w[31] / 2;
 		text = w;
@@ -230,12 +250,19 @@ state_app_record(const uint8_t (*words)[32], struct state_app *a)
 			return DSTACK_E_FORMAT;
 	}
 	for (uint64_t i = 0; i < n; i++) {
+		/* A name is for people; control bytes would reach consoles. */
 		bool plain = text[i] >= 0x20 && text[i] < 0x7f;
 		a->name[i] = plain ? (char)text[i] : '?';
 	}
 	return DSTACK_OK;
 }
 
+/*
+ * Which of the two versions counts now: the latest once its notice is over,
+ * else the one before. time is the proven block's, so a host's clock cannot
+ * bring a version forward. A stopped version is none: no fall back to the older
+ * one, which the pauser may have meant to leave for a reason.
+ */
 enum dstack_status
 state_app_decode(const uint8_t (*words)[32], uint64_t now,
     struct state_app *out, struct why *why)

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is signed, as hashes: EIP-712 structs for whatever the contract checks
+ * too (the type strings are in layout.h, and a test holds them against the
+ * contract's), tagged frames for the rest. Order and types of fields here are
+ * those of the type string; a wrong one is a signature that nobody accepts, not
+ * one that means something else.
+ *
+ * report_data of a quote has two halves: what it is about, and a hash of what
+ * for. A quote made for an app can therefore never be shown as one for joining,
+ * though the same hardware signs both.
+ */
 #include "protocol/statements.h"
 
 #include <string.h>
@@ -43,6 +54,10 @@ stmt_register_tx_digest(const uint8_t request_id[static 32],
     const uint8_t quote_hash[static 32], const struct eip712_domain *d,
     uint8_t out[static 32])
 {
+	/*
+	 * Ties a registration to one quote: whoever relays the transaction
+	 * cannot swap the quote below it.
+	 */
 	struct eip712 e = eip712_begin(KM_TYPE_REGISTER_TX);
 	eip712_word(&e, request_id);
 	eip712_word(&e, quote_hash);
@@ -152,6 +167,10 @@ stmt_report_bootstrap(const uint8_t digest[static 32], uint8_t out[static 64])
 	report_data(digest, "dstack2/rd/bootstrap/v1", out);
 }
 
+/*
+ * The app's id goes in below the purpose: one app cannot ask for a quote that
+ * speaks for another.
+ */
 void
 stmt_report_app(const uint8_t app_id[static 32], const void *data, size_t len,
     uint8_t out[static 64])
@@ -182,6 +201,10 @@ stmt_app_data(const struct eip712_domain *d, const uint8_t app_id[static 32],
 	keccak256(e.word, (size_t)e.n * 32, out);
 }
 
+/*
+ * The prefix of the original, so that its contract's verify() recovers the same
+ * signer.
+ */
 void
 stmt_attest_digest(const uint8_t app_data[static 32], uint8_t out[static 32])
 {
@@ -196,6 +219,10 @@ stmt_hpke_info(const uint8_t request_id[static 32],
     uint8_t out[static STMT_HPKE_INFO_LEN])
 {
 	static const char tag[] = "dstack2/hpke/onboard/v1";
+	/*
+	 * Request and record both bind the ciphertext: it opens for this
+	 * newcomer's request and for the secret that the chain names.
+	 */
 	_Static_assert(sizeof(tag) + 64 == STMT_HPKE_INFO_LEN, "info length");
 	memcpy(out, tag, sizeof(tag)); /* with its 0x00 */
 	memcpy(out + sizeof(tag), request_id, 32);

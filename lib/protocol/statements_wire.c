@@ -16,6 +16,10 @@ struct field {
 	}
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/*
+ * One table a statement, in the order of its type string; reading and writing
+ * go by the same table, so they cannot drift apart.
+ */
 static const struct field bootstrap[] = {
     F(K_U64, stmt_bootstrap, epoch),
     F(K_ADDR, stmt_bootstrap, xpub),

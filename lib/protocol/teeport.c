@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The port between guest and the simulated TEE: a length, then one request (64
+ * bytes of report_data to quote, 48 to extend RTMR3 by, or a report of the
+ * registers), and one answer. The simulator reads a guest's bytes with it and
+ * the guest the simulator's, so both directions are bounded and exact: a byte
+ * too many is an error. Only RTMR3 can be extended, since the other registers
+ * are the firmware's and kernel's and no guest of ours touches them.
+ */
 #include "protocol/teeport.h"
 
 #include "base/rd.h"
@@ -13,6 +21,7 @@ teeport_rest(const uint8_t head[static TEEPORT_HEAD], size_t max, size_t *len)
 	enum dstack_status st = rd_u32be(&r, &n);
 	if (st != DSTACK_OK)
 		return st;
+	/* Not even an op. */
 	if (n == 0)
 		return DSTACK_E_FORMAT;
 	if (n > max)
@@ -50,6 +59,10 @@ teeport_decode(const void *rest, size_t len, struct teeport_request *out)
 	}
 	if (st == DSTACK_OK)
 		st = rd_end(&r);
+	/*
+	 * Well formed, and still no: another word than malformed, so that a
+	 * test can tell.
+	 */
 	if (st == DSTACK_OK && index != RTMR_INDEX)
 		st = DSTACK_E_REJECTED;
 	if (st == DSTACK_OK)

@@ -1,4 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The record in front of an encrypted volume, and the two judgements on it.
+ *
+ * Before there is a secret, volume_foresee looks at bytes that nobody vouches
+ * for, and may only say no: a disk that would surely be refused later ends the
+ * try before a secret is made or asked for. After it, volume_decode checks the
+ * MAC under the volume's own header key before it believes a field, and
+ * volume_judge compares record, chain and disk: its rows are the table in
+ * docs/volume.md, in the order in which a row excludes the next. Formatting
+ * happens only where the disk is blank and the chain knows of no volume: a host
+ * that shows an empty disk gets a refusal, not a new volume.
+ *
+ * The root that is anchored leaves out the generation, which moves at every
+ * opening, so that an anchor stays true for the life of the volume.
+ */
 #include "protocol/volume.h"
 
 #include <string.h>
@@ -19,6 +34,7 @@ u64be(uint64_t v, uint8_t out[static 8])
 		out[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
+/* Every part has a fixed length, so no frame is needed. */
 void
 volume_id(const uint8_t app_id[static 32], const uint8_t owner[static 20],
     uint64_t index, uint8_t out[static 32])
@@ -30,6 +46,10 @@ volume_id(const uint8_t app_id[static 32], const uint8_t owner[static 20],
 	keccak256v(v, 4, out);
 }
 
+/*
+ * What an owner signs to let another account's node use its volume: names
+ * chain, contract and that account, so it serves nowhere else.
+ */
 void
 volume_owner_digest(uint64_t chain_id, const uint8_t contract[static 20],
     const uint8_t submitter[static 20], const uint8_t owner[static 20],
@@ -119,6 +139,7 @@ volume_foresee(const struct volume_hint copy[static 2], const uint8_t *id,
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the disk has %llu bytes; give it at least %u",
 		    (unsigned long long)device_bytes, VOLUME_MIN_BYTES);
+	/* Both copies: one alone is what a torn write leaves. */
 	if (copy[0].blank && copy[1].blank) {
 		if (anchored == 0)
 			return DSTACK_OK;
@@ -132,6 +153,7 @@ volume_foresee(const struct volume_hint copy[static 2], const uint8_t *id,
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the disk holds something that is no volume: it is not "
 		    "overwritten; " AWAY);
+	/* Zero does not say its epoch: the MAC will. */
 	if (h->epoch_plus_1 != 0 && h->epoch_plus_1 != epoch + 1)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the volume is of epoch %llu and does not open in epoch "
@@ -233,6 +255,7 @@ volume_judge(const struct volume_record *record, bool blank,
 		    "the volume belongs to another node or app");
 		return VOLUME_REFUSE;
 	}
+	/* A larger disk is fine, the volume uses what it was made with. */
 	if (record->device_bytes > device_bytes) {
 		(void)why_set(why, DSTACK_E_REJECTED,
 		    "the disk was cut from %llu to %llu bytes",
@@ -241,6 +264,10 @@ volume_judge(const struct volume_record *record, bool blank,
 		return VOLUME_REFUSE;
 	}
 	if (anchored == 0) {
+		/*
+		 * Formatted, and the node died before its anchor was on the
+		 * chain.
+		 */
 		if (record->generation == 1)
 			return VOLUME_ANCHOR;
 		(void)why_set(why, DSTACK_E_REJECTED,
