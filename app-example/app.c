@@ -57,6 +57,10 @@ sign(struct signature *s)
 	char path[256];
 	char out[512];
 	*s = (struct signature){ "", "", "" };
+	/*
+	 * Asked for each page, not once at the start: the network's key may not
+	 * be there yet, and the page then says so.
+	 */
 	hex(GREETING, strlen(GREETING), data);
 	(void)snprintf(path, sizeof(path), "/appdata/" TAG "/%s", data);
 	long n = ask_guest(path, out, sizeof(out));
@@ -74,6 +78,10 @@ sign(struct signature *s)
 		    "dstack-guest gave %ld bytes", n);
 }
 
+/*
+ * No slash and no leading dot: the name cannot leave the volume or meet store's
+ * own files.
+ */
 static int
 plain_name(const char *s)
 {
@@ -178,6 +186,10 @@ store(const char *name, const char *p, size_t n)
 		p += w;
 		n -= ok ? (size_t)w : 0;
 	}
+	/*
+	 * The file, then the name, then the folder: after a power cut it is the
+	 * old content or the new one.
+	 */
 	ok = ok && fsync(fd) == 0 && renameat(dir, tmp, dir, name) == 0 &&
 	    fsync(dir) == 0;
 	if (!ok && dir >= 0)
@@ -302,6 +314,7 @@ main(void)
 	/* The first process of a container ignores signals it does not take. */
 	(void)signal(SIGTERM, on_stop);
 	(void)signal(SIGINT, on_stop);
+	/* A browser that went away ends its own answer only. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	count_boot();
 	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -316,6 +329,10 @@ main(void)
 	(void)fprintf(stderr, "greeting: start %lu, port %u\n", boots,
 	    ntohs(me.sin_port));
 	for (;;) {
+		/*
+		 * One child a connection, so that a slow reader holds up
+		 * nobody; at the bound the next waits in the backlog.
+		 */
 		reap(children >= MAX_CHILDREN);
 		int fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)

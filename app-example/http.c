@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As much HTTP as the greeting needs, on both sides. Requests come from the
+ * world through the TLS front, so heads and bodies are bounded and slow senders
+ * have a deadline; a length that is no number, and chunks, are refused rather
+ * than guessed (two readers of one stream that see different lengths are how
+ * requests get smuggled). Every connection ends after one answer. ask_guest is
+ * the other side: one question to http://dstack-guest, whose address the node
+ * put into /etc/hosts.
+ */
 #include "http.h"
 
 #include <arpa/inet.h>
@@ -18,6 +27,10 @@ add(struct reply *r, const void *p, size_t n)
 	if (r->len + n + 1 > r->cap) {
 		size_t cap = (r->len + n + 1) * 2;
 		char *d = realloc(r->data, cap);
+		/*
+		 * What did not fit is not in the answer; its length says so,
+		 * and the reader sees a short page rather than a broken one.
+		 */
 		if (d == NULL)
 			return;
 		r->data = d;
@@ -41,6 +54,10 @@ say(struct reply *r, const char *fmt, ...)
 		    (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
+/*
+ * Names in the shared folder are the host's, so they are text on the page and
+ * nothing else.
+ */
 void
 say_html(struct reply *r, const char *text)
 {
@@ -126,6 +143,7 @@ read_request(int fd, struct request *q)
 	end[2] = '\0'; /* the last header keeps its line end */
 	if (sscanf(head, "%7s %511s HTTP/1.", q->method, q->path) != 2)
 		return 400;
+	/* 411: send it with a length. */
 	if (strcasestr(head, "\r\ntransfer-encoding:") != NULL)
 		return 411;
 	long len = content_length(head);

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates and lists of the simulated Intel PKI, written in DER by hand:
+ * OpenSSL would refuse to make most of what the verifier's tests need (a CA
+ * without basicConstraints, an extension twice, a key off the curve). A spec
+ * says for each part whether it is there and how it is wrong; without such a
+ * word the result is what Intel's own certificates look like, names and their
+ * order included. Signing is deterministic only as far as the keys are: two
+ * runs give two signatures.
+ */
 #include "sim/cert.h"
 
 #include <stdio.h>
@@ -71,6 +80,10 @@ put_aki(struct wr *out, enum sim_aki aki, const char *signer)
 	AUTO_WR struct wr id = wr_new(0);
 	AUTO_WR struct wr w = wr_new(0);
 	uint8_t kid[20];
+	/*
+	 * Each of Intel's documents names its signer's key; a verifier that
+	 * follows names alone must be caught.
+	 */
 	if (aki == SIM_AKI_NONE)
 		return;
 	if (!key_id(aki == SIM_AKI_OTHER ? "nobody" : signer, kid)) {
@@ -83,6 +96,7 @@ put_aki(struct wr *out, enum sim_aki aki, const char *signer)
 	put_ext(out, "2.5.29.35", false, &w);
 }
 
+/* An extension that is critical and that nobody knows: RFC 5280 says refuse. */
 static void
 put_unknown(struct wr *out)
 {
@@ -130,6 +144,7 @@ put_sgx_tcb(struct wr *out, const struct sim_sgx_ext *x)
 	for (unsigned i = 0; i < 16; i++) {
 		(void)snprintf(sub, sizeof(sub), "2.%u", i + 1);
 		put_number(&items, sub, DER_INT,
+		    /* SVNs are bytes; a larger one must be refused, not cut. */
 		    i == 0 && x->big_svn != 0 ? x->big_svn : x->svn[i]);
 	}
 	put_number(&items, "2.17", DER_INT,
@@ -139,6 +154,10 @@ put_sgx_tcb(struct wr *out, const struct sim_sgx_ext *x)
 	put_item(out, "2", &seq);
 }
 
+/*
+ * Intel's SGX extension: OIDs and order of "SGX PCK Certificate and CRL Profile
+ * Specification", 1.3.5.
+ */
 static void
 put_sgx(struct wr *out, const struct sim_sgx_ext *x)
 {
@@ -178,6 +197,7 @@ put_usage(struct wr *out, uint8_t ku)
 {
 	AUTO_WR struct wr w = wr_new(0);
 	uint8_t unused = 0;
+	/* A BIT STRING says how many of its last bits are not meant. */
 	while (unused < 7 && (ku >> unused & 1) == 0)
 		unused++;
 	const uint8_t bits[2] = { unused, ku };
@@ -197,6 +217,10 @@ put_cert_exts(struct wr *out, const struct sim_cert_spec *s)
 		out->st = DSTACK_E_NOMEM;
 		return;
 	}
+	/*
+	 * Of the key in the certificate, where the one above is of the
+	 * signer's.
+	 */
 	der_put(&ski, DER_OCTETS, kid, sizeof(kid));
 	put_ext(&all, "2.5.29.14", false, &ski);
 	if (s->ku != 0)
@@ -224,6 +248,7 @@ put_spki(struct wr *out, const char *label, const uint8_t *other)
 		out->st = DSTACK_E_NOMEM;
 		return;
 	}
+	/* The signature is still the key's; only the point shown is another. */
 	if (other != NULL)
 		memcpy(point + 1, other, 64);
 	der_oid(&alg, "1.2.840.10045.2.1");
@@ -246,6 +271,10 @@ seal(struct wr *out, const struct wr *body, const char *signer, bool sha384,
 	if (wr_status(&tbs) != DSTACK_OK || key == NULL ||
 	    sim_sign_der(key, tbs.buf, tbs.len, sig, &n) != DSTACK_OK)
 		return DSTACK_E_NOMEM;
+	/*
+	 * After signing: all else is as it should be, so only the check of the
+	 * signature can find it.
+	 */
 	if (flip)
 		sig[n - 1] ^= 1;
 	AUTO_WR struct wr w = wr_new(0);

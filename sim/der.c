@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Just enough DER to write certificates (X.690, section 8): lengths in the
+ * shortest form, integers with their sign byte, times as RFC 5280 wants them.
+ * Inner parts are built first and wrapped, so a length is known when it is
+ * written; an error of an inner part becomes the outer one's.
+ */
 #include "sim/der.h"
 
 #include <stdlib.h>
@@ -41,6 +47,10 @@ der_str(struct wr *out, uint8_t tag, const char *text)
 	der_put(out, tag, text, strlen(text));
 }
 
+/*
+ * Base 128, highest group first, each but the last with its top bit set (X.690,
+ * 8.19).
+ */
 static void
 oid_arc(struct wr *w, unsigned long v)
 {
@@ -71,6 +81,7 @@ der_bigint(struct wr *out, const uint8_t *p, size_t n)
 		n--;
 	}
 	AUTO_WR struct wr w = wr_new(0);
+	/* A first bit would read as a minus sign. */
 	if (n == 0 || (p[0] & 0x80) != 0)
 		wr_u8(&w, 0);
 	wr_put(&w, p, n);
@@ -95,6 +106,7 @@ void
 der_bits(struct wr *out, const void *p, size_t n)
 {
 	AUTO_WR struct wr w = wr_new(0);
+	/* No unused bits at the end. */
 	wr_u8(&w, 0);
 	wr_put(&w, p, n);
 	der_wrap(out, DER_BITS, &w);
@@ -108,12 +120,14 @@ der_time(struct wr *out, int64_t unix_seconds)
 	char text[32] = "";
 	(void)gmtime_r(&t, &tm);
 	(void)strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &tm);
+	/* RFC 5280, 4.1.2.5: UTCTime until 2049, GeneralizedTime from 2050. */
 	if (tm.tm_year < 150)
 		der_str(out, 0x17, text + 2); /* two digits of the year */
 	else
 		der_str(out, 0x18, text);
 }
 
+/* RFC 7468: lines of 64 characters. */
 void
 pem_put(struct wr *out, const char *label, const void *p, size_t n)
 {

@@ -4,6 +4,10 @@
 
 #include <time.h>
 
+/*
+ * RFC 3339 in UTC, as Intel writes it; other forms are for tests to make by
+ * hand.
+ */
 static void
 put_date(struct wr *out, const char *name, int64_t unix_seconds)
 {
@@ -15,6 +19,7 @@ put_date(struct wr *out, const char *name, int64_t unix_seconds)
 	wr_fmt(out, "\"%s\":\"%s\",", name, text);
 }
 
+/* Upper case, as Intel's documents have it: a verifier has to take both. */
 static void
 put_hex(struct wr *out, const char *name, const uint8_t *p, size_t n)
 {
@@ -52,6 +57,7 @@ put_level(struct wr *out, const struct sim_level *l, enum level_kind kind)
 	wr_fmt(out, "},\"tcbDate\":\"%s\",\"tcbStatus\":\"%s\"", l->date,
 	    l->status);
 	for (int i = 0; i < 4 && l->advisory[i] != NULL; i++)
+		/* No advisories: the member is left out, not an empty list. */
 		wr_fmt(out, "%s\"%s\"", i == 0 ? ",\"advisoryIDs\":[" : ",",
 		    l->advisory[i]);
 	wr_str(out, l->advisory[0] != NULL ? "]}" : "}");
@@ -82,6 +88,10 @@ put_module(struct wr *out, const struct sim_module *m)
 	wr_str(out, "\"");
 }
 
+/*
+ * TDX documents only: the module's own identity and those of its versions (id
+ * TDX_nn), whose levels count by isvsvn.
+ */
 static void
 put_modules(struct wr *out, const struct sim_tcb_info *t)
 {
@@ -99,6 +109,10 @@ put_modules(struct wr *out, const struct sim_tcb_info *t)
 	wr_str(out, "],");
 }
 
+/*
+ * The order of members is Intel's. It means nothing to JSON, but these very
+ * bytes are what is signed.
+ */
 void
 sim_tcb_info_text(const struct sim_tcb_info *t, struct wr *out)
 {
@@ -133,6 +147,10 @@ sim_qe_identity_text(const struct sim_qe_identity *q, struct wr *out)
 	wr_str(out, "}");
 }
 
+/*
+ * A text inside a text: the outer document must give back the signed bytes
+ * unchanged.
+ */
 static void
 put_json_text(struct wr *out, const struct wr *text)
 {

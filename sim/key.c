@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every key of the simulator from one public sentence and a label. That anybody
+ * can make them is the point: a network that accepts them is open, and nobody
+ * can mistake it for a closed one by losing a file. The scalar is drawn as the
+ * protocol's are (48 bytes modulo n - 1, plus one).
+ */
 #include "sim/key.h"
 
 #include <string.h>
@@ -28,6 +34,7 @@ scalar_and_point(const char *label, const EC_GROUP *group, BN_CTX *ctx,
 		return false;
 	BIGNUM *n1 = BN_dup(EC_GROUP_get0_order(group));
 	EC_POINT *pub = EC_POINT_new(group);
+	/* BN without constant time: these keys are secret to nobody. */
 	bool ok = n1 != NULL && pub != NULL && BN_sub_word(n1, 1) == 1 &&
 	    BN_bin2bn(wide, sizeof(wide), k) != NULL &&
 	    BN_nnmod(k, k, n1, ctx) == 1 && BN_add_word(k, 1) == 1 &&
@@ -49,6 +56,10 @@ key_from(const BIGNUM *k, const uint8_t point[65])
 	if (bld == NULL || pctx == NULL ||
 	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME,
 		"prime256v1", 0) != 1 ||
+	    /*
+	     * OpenSSL 3 derives no public half from a private one here: both
+	     * are given.
+	     */
 	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY,
 		point, 65) != 1 ||
 	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, k) != 1)
@@ -108,6 +119,10 @@ sim_sign_der(EVP_PKEY *key, const void *p, size_t n, uint8_t der[static 80],
 	return DSTACK_OK;
 }
 
+/*
+ * Intel's documents and quotes have r and s as two plain words where
+ * certificates have DER.
+ */
 enum dstack_status
 sim_sign(EVP_PKEY *key, const void *p, size_t n, uint8_t sig[static 64])
 {

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Registers of a simulated VM, from what it boots. The rules are our own, not
+ * TDX's (docs/measurement.md): each register begins at zero and is extended by
+ * the hash of one input, in a fixed order. A guest cannot choose them, since
+ * the TEE process that the launcher starts reads kernel, initramfs and command
+ * line itself; a host can, and that is why a simulated network protects
+ * nothing.
+ */
 #include "sim/measure.h"
 
 #include <errno.h>
@@ -30,6 +38,10 @@ extend_hash(uint8_t r[48], const void *p, size_t n)
 void
 sim_measure(const struct sim_boot *boot, struct sim_measurements *out)
 {
+	/*
+	 * There is no firmware to measure: a constant in its place, so that
+	 * MRTD is not zero.
+	 */
 	static const char firmware[] = "dstack2/sim/firmware/v1";
 	static const char shape[] = "dstack2/sim/shape/v1";
 	uint8_t nums[8];
@@ -47,6 +59,10 @@ sim_measure(const struct sim_boot *boot, struct sim_measurements *out)
 	extend_hash(out->rtmr[2], boot->cmdline, strlen(boot->cmdline));
 	sim_extend(out->rtmr[2], boot->initramfs);
 	sha384(boot->netcfg, boot->netcfglen, out->mrconfigid);
+	/*
+	 * Bit 28, SEPT_VE_DISABLE: the verifier insists on it. XFAM below is
+	 * Linux's usual one.
+	 */
 	out->td_attributes[3] = 0x10;
 	out->xfam[0] = 0xe7;
 	out->xfam[1] = 0x02;
@@ -56,6 +72,10 @@ sim_measure(const struct sim_boot *boot, struct sim_measurements *out)
 enum dstack_status
 sim_hash_file(const char *path, uint8_t out[static 48], struct why *why)
 {
+	/*
+	 * O_NONBLOCK: a FIFO of that name must not hold us up before fstat sees
+	 * it.
+	 */
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat sb;
 	if (fd < 0 || fstat(fd, &sb) != 0)

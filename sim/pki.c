@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole simulated world: the PKI from root to PCK certificate, revocation
+ * lists, TCB info, QE identity and a quote, all consistent and all good. Tests
+ * take it, change one thing and see the verifier refuse for that thing alone;
+ * the simulated TEE takes it as it is. Every value is either Intel's own
+ * (names, OIDs, vendor id, lifetimes) or derived from a tag and the platform's
+ * name, so that two platforms differ and two runs do not.
+ */
 #include "sim/pki.h"
 
 #include <stdio.h>
@@ -24,6 +32,10 @@ tagged(const char *tag, const char *text, uint8_t out[32])
 	sha256v(v, 2, out);
 }
 
+/*
+ * The platform's identity, which the contract's lists hash: from the name that
+ * the operator gave it.
+ */
 void
 sim_ppid(const char *platform, uint8_t ppid[static 16])
 {
@@ -46,10 +58,12 @@ cert(const char *cn, const char *issuer_cn, const char *key,
 	tagged("dstack2/sim/serial/v1", key, h);
 	memcpy(s.serial, h, SIM_SERIAL_MAX);
 	s.serial[0] &= 0x7f; /* at most 20 octets: RFC 5280 4.1.2.2 */
+	/* And not zero in front, so that every serial has the same length. */
 	s.serial[0] |= 0x40;
 	return s;
 }
 
+/* Self-signed or by the root: every authority here is one step below it. */
 static struct sim_cert_spec
 authority(const char *cn, const char *key, int pathlen)
 {
@@ -70,6 +84,7 @@ fill_sgx_ext(struct sim_sgx_ext *x, const char *platform)
 	memcpy(x->cpusvn, x->svn, 16);
 	x->pcesvn = 13;
 	memcpy(x->fmspc, sim_fmspc, 6);
+	/* Platform with several packages: what a server is. */
 	x->type = 1;
 }
 
@@ -111,6 +126,10 @@ level(const char *status)
 	return (struct sim_level){ .date = SIM_TCB_DATE, .status = status };
 }
 
+/*
+ * Two levels each, the lower one out of date: what a verifier does that stops
+ * at the first is seen.
+ */
 static void
 fill_tcb(struct sim_tcb_info *t, int64_t from)
 {
@@ -214,6 +233,10 @@ sim_world_init(struct sim_world *w, const char *platform, enum sim_ca ca,
 	fill_quote(w, platform);
 }
 
+/*
+ * The same world for an SGX quote, which the verifier reads and a network
+ * refuses.
+ */
 void
 sim_world_sgx(struct sim_world *w)
 {
@@ -268,6 +291,7 @@ sign_text(const struct wr *text, const char *label, bool flip,
 	if (key == NULL || wr_status(text) != DSTACK_OK)
 		return DSTACK_E_NOMEM;
 	enum dstack_status st = sim_sign(key, text->buf, text->len, sig);
+	/* In r: still a well-formed signature, and a wrong one. */
 	if (st == DSTACK_OK && flip)
 		sig[40] ^= 1;
 	return st;
@@ -300,6 +324,10 @@ make_chains(const struct sim_world *w, struct sim_collateral *c)
 	return sim_crl_make(&w->pck_crl, &c->pck_crl);
 }
 
+/*
+ * text, where a test gives it, stands for the whole document: signed as it is,
+ * also where it is no JSON.
+ */
 enum dstack_status
 sim_collateral_make(const struct sim_world *w, struct sim_collateral *out)
 {

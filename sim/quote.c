@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of a quote, versions 3 to 5, signed by the simulator's keys:
+ * header, body, then the signature data with the quoting enclave's report in it
+ * (Intel TDX DCAP Quote Generation Library, appendix A). The chain of trust in
+ * it: the PCK key signs the QE's report, whose report data is the hash of the
+ * attestation key, which signs header and body. A spec may break each link by
+ * itself.
+ */
 #include "sim/quote.h"
 
 #include <string.h>
@@ -45,6 +53,7 @@ put_td(struct wr *w, const struct sim_td_report *r, bool td15)
 	}
 }
 
+/* Header and body: what the attestation key signs. */
 static void
 put_signed(struct wr *w, const struct sim_quote *q)
 {
@@ -58,6 +67,10 @@ put_signed(struct wr *w, const struct sim_quote *q)
 	bool sgx = q->version >= 5 ? q->body_type == 1 : q->tee_type != SIM_TDX;
 	if (q->version >= 5) {
 		wr_u16le(w, q->body_type);
+		/*
+		 * Version 5 says what body follows and how long it is; a test
+		 * may lie about it.
+		 */
 		wr_u32le(w, q->body_size != 0 ? q->body_size
 			: sgx		      ? 384
 			: td15		      ? 648
@@ -84,6 +97,10 @@ put_certification(struct wr *w, const struct sim_quote *q,
     const uint8_t key[64], const void *chain, size_t n)
 {
 	struct sim_sgx_report qe = q->qe;
+	/*
+	 * The link from the QE to the attestation key; a test may give another
+	 * one.
+	 */
 	if (!q->qe_reportdata_given) {
 		const struct piece both[] = { { key, 64 },
 			{ q->qe_auth, q->qe_authlen } };
@@ -122,12 +139,17 @@ sim_quote_make(const struct sim_quote *q, const void *chain, size_t n,
 	AUTO_KEY EVP_PKEY *att = sim_key(q->att_key);
 	if (att == NULL || !sim_key_public(att, key))
 		return DSTACK_E_NOMEM;
+	/* Shown in the quote, while the signature is by the real key. */
 	if (q->att_key_bytes != NULL)
 		memcpy(key, q->att_key_bytes, 64);
 	st = put_certification(&cert, q, key, chain, n);
 	if (st != DSTACK_OK)
 		return st;
 	wr_put(out, body.buf, body.len);
+	/*
+	 * Version 4 put the QE's part into an envelope of its own (type 6),
+	 * version 3 has it plainly.
+	 */
 	if (q->version == 3) {
 		wr_u32le(out, (uint32_t)(128 + cert.len));
 		wr_put(out, sig, 64);

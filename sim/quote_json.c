@@ -25,12 +25,17 @@ key(struct obj *o, const char *name)
 static void
 number(struct obj *o, const char *name, uint64_t v)
 {
+	/*
+	 * protobuf's JSON leaves out what is zero or empty, and its readers
+	 * take that for granted.
+	 */
 	if (v == 0)
 		return;
 	key(o, name);
 	wr_fmt(o->out, "%llu", (unsigned long long)v);
 }
 
+/* Three bytes at a time: only the last piece may end in padding. */
 static void
 text64(struct wr *out, const uint8_t *p, size_t n)
 {
@@ -163,6 +168,9 @@ service_quote_json(const void *quote, size_t len, struct wr *out,
 	enum dstack_status st = dcap_quote_parse(quote, len, &q, &code, why);
 	if (st != DSTACK_OK)
 		return DSTACK_E_FORMAT;
+	/*
+	 * The message the original's programs read has room for this kind only.
+	 */
 	if (q.version != 4 || q.tee != DCAP_TEE_TDX)
 		return why_set(why, DSTACK_E_FORMAT, "not a v4 TDX quote");
 	struct obj top = { .out = out, .some = false };

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The original's quote service, for programs that speak to one: GET
+ * /attestation/HEX gives a quote over those bytes, POST /verify takes a quote
+ * and answers with its fields as JSON or 418. It is the simulator in a box by
+ * itself: its guest measures as nothing, and a request chooses its report data,
+ * which is exactly what made such a service no proof of anything (D13 in
+ * docs/promises.md). It listens on an address that the caller names; one
+ * thread, small bounds, nothing kept between requests but whether it is
+ * drained.
+ *
+ * /verify accepts quotes under the simulator's root and under Intel's:
+ * signatures and chain, not TCB or revocation, as the original did.
+ */
 #include "sim/service.h"
 
 #include <arpa/inet.h>
@@ -59,6 +72,10 @@ attest(struct service *s, struct evhttp_request *req, const char *hex)
 {
 	uint8_t data[HEADERS_MAX / 2];
 	size_t n = 0;
+	/*
+	 * The original took no 0x, and a program that sends one means something
+	 * else.
+	 */
 	if (strlen(hex) == 0 || strncmp(hex, "0x", 2) == 0 ||
 	    hex_decode_var(hex, strlen(hex), data, sizeof(data), &n) !=
 		DSTACK_OK) {
@@ -80,6 +97,10 @@ static bool
 genuine(const struct service *s, const uint8_t *p, size_t n, struct why *why)
 {
 	const uint8_t *const roots[] = { s->sim_root, dcap_intel_root };
+	/*
+	 * What is told on a no is the last root's reason: of Intel's, the
+	 * likelier one to be meant.
+	 */
 	for (size_t i = 0; i < 2; i++) {
 		struct dcap_verdict v;
 		enum dcap_code code = DCAP_REFUSED;
@@ -109,6 +130,10 @@ verify(struct service *s, struct evhttp_request *req)
 	const uint8_t *p = evbuffer_pullup(in, -1);
 	enum dstack_status st =
 	    p == NULL ? DSTACK_E_NOMEM : service_quote_json(p, n, &json, &why);
+	/*
+	 * What is no quote is the sender's mistake (400), what does not hold is
+	 * a verdict (418).
+	 */
 	if (st == DSTACK_E_FORMAT)
 		reply_text(req, HTTP_BADREQUEST, why.text);
 	else if (st != DSTACK_OK)

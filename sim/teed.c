@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulated TEE of one VM: a process of the host that measures what the
+ * launcher is about to start, then answers on a socket that QEMU gives the
+ * guest as its TEE port.
+ *
+ * First the files are read and measured, once, at start: what changes on disk
+ * later is not what runs. Then the socket appears under its final name only
+ * when it listens, so that whoever waits for the name can connect. A guest may
+ * ask for a quote over 64 bytes, extend RTMR3, or read the registers; all other
+ * registers are fixed from outside (--set is for tests). Clients are few and
+ * slow ones are dropped: a frame that is not one ends its connection and
+ * nothing else. It ends by signal.
+ */
 #include "sim/teed.h"
 
 #include <errno.h>
@@ -41,6 +54,9 @@ read_text(const char *path, char *text, size_t cap, size_t *len,
 		return why_set(why,
 		    errno == ENOENT ? DSTACK_E_MISSING : DSTACK_E_SYS,
 		    "%s: %s", path, strerror(errno));
+	/*
+	 * The buffer is one larger than what is allowed: full means too long.
+	 */
 	if (n == cap)
 		return why_set(why, DSTACK_E_LIMIT, "%s: longer than %zu bytes",
 		    path, cap - 1);
@@ -69,9 +85,14 @@ teed_measure(const struct teed_options *o, struct sim_measurements *out,
 		    why);
 	if (st != DSTACK_OK)
 		return st;
+	/* The file ends in a newline that the kernel never gets. */
 	if (n > 0 && cmdline[n - 1] == '\n')
 		n--;
 	cmdline[n] = '\0';
+	/*
+	 * The kernel would stop reading there, and we would measure more than
+	 * runs.
+	 */
 	if (strlen(cmdline) != n)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "%s: a NUL in the command line", o->cmdline_file);
@@ -103,6 +124,10 @@ teed_set(struct teed *t, const char *text, struct why *why)
 		const char *name;
 		uint8_t *p;
 		size_t n;
+	/*
+	 * Not RTMR3: it is the guest's to extend, and a test that set it would
+	 * test nothing.
+	 */
 	} fields[] = {
 		{ "tee-tcb-svn", td->tee_tcb_svn, 16 },
 		{ "mrseam", td->mrseam, 48 },
@@ -212,6 +237,10 @@ send_all(int fd, const uint8_t *p, size_t n)
 			n -= (size_t)k;
 		} else if (k < 0 && errno == EAGAIN) {
 			struct pollfd w = { .fd = fd, .events = POLLOUT };
+			/*
+			 * A guest that does not read holds up the others for
+			 * this long at most.
+			 */
 			if (poll(&w, 1, SEND_MS) == 0)
 				return false;
 		} else if (k < 0 && errno != EINTR) {
@@ -251,6 +280,10 @@ client_read(struct client *c, struct teed *t)
 		client_drop(c);
 		return;
 	}
+	/*
+	 * A read may bring half a frame or several: whole ones are answered,
+	 * the rest waits.
+	 */
 	c->have += (size_t)k;
 	if (!client_frames(c, t)) {
 		log_line("TEE port: broken frame; connection closed");
@@ -258,6 +291,7 @@ client_read(struct client *c, struct teed *t)
 	}
 }
 
+/* QEMU connects once; a few more are tests and people looking. */
 static void
 client_accept(int listener, struct client *clients)
 {
@@ -288,6 +322,7 @@ listen_on(const char *path, int *out, struct why *why)
 	(void)unlink(a.sun_path); /* left by one that was killed */
 	AUTO_CLOSE int fd =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The socket is the launcher's user's alone from its first moment. */
 	mode_t old = umask(0177);
 	int rc = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&a, sizeof(a));
 	(void)umask(old);
@@ -348,6 +383,10 @@ teed_run(const struct teed_options *o, struct why *why)
 	(void)sigemptyset(&stop);
 	(void)sigaddset(&stop, SIGTERM);
 	(void)sigaddset(&stop, SIGINT);
+	/*
+	 * Signals come as a descriptor, so that the loop sees them between
+	 * frames.
+	 */
 	(void)sigprocmask(SIG_BLOCK, &stop, NULL);
 	AUTO_CLOSE int sigfd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sigfd < 0)

@@ -31,6 +31,10 @@ nibble(char c)
 	return -1;
 }
 
+/*
+ * The number of digits says the number of bytes: an odd one is no hex, and
+ * leading zeros count.
+ */
 enum dstack_status
 hex_decode_var(
     const char *text, size_t textlen, void *out, size_t cap, size_t *n)

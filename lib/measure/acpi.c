@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ACPI files that QEMU hands to the firmware, which RTMR0 measures as they
+ * are. They are not computed here but taken from a QEMU that ran with the same
+ * options ("dstack vm acpi"), so what is checked is that they are such files at
+ * all, and of a machine with as many processors as the prediction is for: files
+ * of another shape would give registers that no node ever shows, and nobody
+ * would see why. The bytes are a file's, hence bounded and walked by cursor.
+ */
 #include "measure/acpi.h"
 
 #include <string.h>
@@ -20,6 +28,10 @@ processors(struct rd t, uint32_t *count)
 {
 	enum dstack_status st = rd_skip(&t, 8); /* APIC address, flags */
 	while (st == DSTACK_OK && rd_left(&t) != 0) {
+		/*
+		 * Types by ACPI 6.5, section 5.2.12; bit 0 of the flags: the
+		 * processor is there.
+		 */
 		struct rd e;
 		uint8_t type = 0, len = 0;
 		uint32_t flags = 0;
@@ -60,6 +72,10 @@ acpi_check(const struct acpi_files *f, uint32_t vcpus, struct why *why)
 			st = rd_u32le(&r, &len);
 		if (st == DSTACK_OK && len == 0 && sig[0] == 0)
 			break; /* the padding behind the last table */
+		/*
+		 * A length that does not even hold its own header would never
+		 * end the walk.
+		 */
 		if (st == DSTACK_OK && (len < 8 || n++ >= MAX_TABLES))
 			st = DSTACK_E_FORMAT;
 		if (st == DSTACK_OK)
@@ -73,6 +89,7 @@ acpi_check(const struct acpi_files *f, uint32_t vcpus, struct why *why)
 		if (st != DSTACK_OK)
 			return broken(why, "the tables file is broken");
 	}
+	/* Two would leave it to the kernel which of them counts. */
 	if (madt != 1)
 		return broken(why, "the tables file has no single MADT");
 	if (count != vcpus)

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TD HOB: the list of memory that the VMM (QEMU) writes for the firmware,
+ * and the first thing that RTMR0 measures (TDVF Design Guide 8.3; layout by PI
+ * 1.8, volume 3). It is computed, byte for byte as QEMU does: memory below and
+ * above 4 GiB is unaccepted, except for the firmware's sections that the VMM
+ * has added itself; each section is cut out of the range around it, so the
+ * list's order is the order of addresses. A section outside of memory has no
+ * such list and is refused.
+ */
 #include "measure/hob.h"
 
 #include <stdbool.h>
@@ -50,6 +59,10 @@ add(struct map *m, uint64_t start, uint64_t end)
 		for (size_t k = 0; k < 3; k++)
 			if (parts[k].start < parts[k].end)
 				parts[kept++] = parts[k];
+		/*
+		 * RANGES holds whatever TDVF_MAX_SECTIONS cuts can make: this
+		 * is a fence, not a case.
+		 */
 		if (m->n + kept - 1 > RANGES)
 			return false;
 		for (size_t k = m->n; k > i + 1; k--)
@@ -75,6 +88,7 @@ hob_build(const struct tdvf *t, uint64_t memory, struct wr *w, struct why *why)
 {
 	uint64_t low = hob_low_memory(memory);
 	struct map m = { .r = { { 0, low, false } }, .n = 1 };
+	/* QEMU moves what does not fit below the PCI hole to 4 GiB and up. */
 	if (memory > low)
 		m.r[m.n++] = (struct range){ 4 * GIB, 4 * GIB + memory - low,
 			false };
@@ -94,6 +108,9 @@ hob_build(const struct tdvf *t, uint64_t memory, struct wr *w, struct why *why)
 	header(w, HOB_HANDOFF, HANDOFF_LEN);
 	wr_u32le(w, HANDOFF_VERSION);
 	wr_zero(w, 4 + 4 * 8); /* boot mode; memory top, bottom and free */
+	/*
+	 * Address of the end of the list. The end entry itself is not measured.
+	 */
 	wr_u64le(w, t->hob->address + len + END_LEN);
 	for (size_t i = 0; i < m.n; i++) {
 		header(w, HOB_RESOURCE, RESOURCE_LEN);

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel as the firmware measures it: the Authenticode hash of a PE image
+ * (Windows Authenticode Portable Executable Signature Format, 1.0). What is
+ * hashed is the file without its checksum, its security directory entry and its
+ * signatures. The format lets a file be odd in ways in which two hashers differ
+ * (gaps, overlapping or unsorted sections, data behind the last one), so only
+ * images are taken that can be hashed in one way: sections one behind the
+ * other, from the headers to the end.
+ *
+ * kernel_patch_header is for QEMU before 10.2 (docs/measurement.md): it writes
+ * its own words into the bzImage header before the firmware sees the file, and
+ * they depend on memory and initramfs.
+ */
 #include "measure/kernel.h"
 
 #include <string.h>
@@ -42,6 +55,7 @@ sections(struct rd *r, size_t n, struct pe *pe)
 {
 	enum dstack_status st = DSTACK_OK;
 	size_t end = pe->headers;
+	/* The PE loader's own limit of sections. */
 	if (n > MAX_SECTIONS)
 		return DSTACK_E_FORMAT;
 	for (size_t i = 0; i < n && st == DSTACK_OK; i++) {
@@ -94,6 +108,7 @@ parse(const uint8_t *p, size_t len, struct pe *pe)
 		st = rd_sub(&r, optlen, &opt);
 	if (st == DSTACK_OK)
 		st = rd_u16le(&opt, &magic);
+	/* PE32+, the only kind a 64-bit firmware starts. */
 	if (st == DSTACK_OK && magic != 0x20b)
 		st = DSTACK_E_FORMAT;
 	if (st == DSTACK_OK)
@@ -136,6 +151,10 @@ kernel_authenticode(
 		end += pe.section[i].len;
 	}
 	size_t rest = len - end;
+	/*
+	 * Authenticode pads to 8 bytes before it hashes; firmware and tools
+	 * differ on whether they do, so a file that needs it is refused.
+	 */
 	if (len % 8 != 0 || rest < pe.certs_len ||
 	    (pe.certs_len != 0 && pe.certs != len - pe.certs_len))
 		return broken(why,
@@ -169,6 +188,10 @@ kernel_patch_header(uint8_t *image, size_t len, uint64_t initrd_size,
 		REAL_ADDR = 0x10000, CMDLINE_ADDR = 0x20000,
 		ACPI_DATA = 0x28000, /* what QEMU's pc machines keep free */
 	};
+	/*
+	 * Fields of Documentation/arch/x86/boot.rst: older protocols are
+	 * patched differently by QEMU.
+	 */
 	if (len < HEADER_END || memcmp(image + 0x202, "HdrS", 4) != 0 ||
 	    image[0x207] < 2 || (image[0x207] == 2 && image[0x206] < 0x0c) ||
 	    (image[FLAGS] & 1) == 0 || (image[XLOAD] & 2) == 0)
@@ -179,6 +202,10 @@ kernel_patch_header(uint8_t *image, size_t len, uint64_t initrd_size,
 	if (top < ACPI_DATA + 1 || initrd_size >= top - ACPI_DATA - 1)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "initramfs: larger than the VM's memory below 4 GiB");
+	/*
+	 * QEMU's x86_load_linux: the initrd as high as it fits below the ACPI
+	 * data, on a page.
+	 */
 	uint64_t at = (top - ACPI_DATA - 1 - initrd_size) & ~UINT64_C(4095);
 	image[LOADER] = 0xb0; /* QEMU */
 	image[FLAGS] |= 0x80; /* the heap may be used */

@@ -1,4 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A TDX firmware (TDVF): which of its parts go where, and the MRTD that this
+ * makes.
+ *
+ * A table of GUIDed entries lies before the file's last 32 bytes and is read
+ * backwards; one of its entries says where the metadata is, and the metadata
+ * lists the sections (TDVF Design Guide 11). The file is one that an operator
+ * downloaded: every offset is held against the file, sections may not overlap,
+ * and there must be what a guest needs. MRTD follows from the sections in the
+ * order of the metadata, by the rules of the TDX module (Base Architecture
+ * Specification, TDH.MEM.PAGE.ADD and TDH.MR.EXTEND): each page is added, and
+ * where the section says so its bytes are hashed 256 at a time.
+ *
+ * tdvf_blank refuses a variable store with something in it: Secure Boot keys
+ * would be measured, and no prediction here knows them.
+ */
 #include "measure/tdvf.h"
 
 #include <stdlib.h>
@@ -62,6 +78,7 @@ find_metadata(const uint8_t *file, size_t len, uint32_t *back)
 		if (st != DSTACK_OK || memcmp(guid, offset_guid, 16) != 0)
 			continue;
 		struct rd r = rd_over(file + at, end - at);
+		/* The entry's data is one word. */
 		st = end - at == ENTRY + 4 ? rd_u32le(&r, back)
 					   : DSTACK_E_FORMAT;
 		return st;
@@ -87,6 +104,10 @@ section(struct rd *r, const uint8_t *file, size_t len, struct tdvf_section *s)
 		st = rd_u32le(r, &attributes);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * The other types are memory alone: bytes in the file for them would be
+	 * measured by nobody.
+	 */
 	bool from_file = s->type == TDVF_BFV || s->type == TDVF_CFV;
 	if (s->type > TDVF_TEMP_MEM || attributes > 1 || s->size == 0 ||
 	    s->size > TDVF_MAX_FILE || s->address % TDVF_PAGE != 0 ||
@@ -107,6 +128,10 @@ check(struct tdvf *t, struct why *why)
 	bool measured = false;
 	for (size_t i = 0; i < t->count; i++) {
 		const struct tdvf_section *s = &t->s[i];
+		/*
+		 * Which section is meant must not depend on who reads: one CFV,
+		 * one TD_HOB.
+		 */
 		const struct tdvf_section **one = s->type == TDVF_CFV ? &t->cfv
 		    : s->type == TDVF_TD_HOB			      ? &t->hob
 								      : NULL;
@@ -184,6 +209,10 @@ tdvf_mrtd(const struct tdvf *t, uint8_t out[static 48])
 		const struct tdvf_section *s = &t->s[i];
 		uint64_t step = s->extend ? EXTEND_CHUNK : TDVF_PAGE;
 		for (uint64_t o = 0; o < s->size; o += step) {
+			/*
+			 * By page: add, then extend all its chunks. QEMU does
+			 * it in this order, and the order is in the hash.
+			 */
 			if (o % TDVF_PAGE == 0)
 				block(h, "MEM.PAGE.ADD", s->address + o);
 			if (!s->extend)
@@ -216,6 +245,7 @@ tdvf_blank(const struct tdvf *t, struct why *why)
 		st = rd_u16le(&r, &first);
 	if (st != DSTACK_OK || memcmp(sig, "_FVH", 4) != 0)
 		return broken(why, "its variable store is broken");
+	/* A variable's header begins with this id; erased flash has 0xffff. */
 	if (first == START_ID)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "firmware: its variable store is not blank (Secure Boot "

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a trust domain's registers will be, before it runs: MRTD from the
+ * firmware, MRCONFIGID from netcfg, RTMR0 to 2 as a replay of the events that
+ * firmware and kernel's EFI stub will measure, in their order. Each event keeps
+ * its name and the document it comes from, so that a difference can be told as
+ * "this event", not as two hashes. tdx_compare holds the prediction against a
+ * real event log (CCEL) and names the events that differ; what the log says
+ * beyond the prediction counts as well.
+ *
+ * Nothing here was measured on hardware of ours; docs/measurement.md says which
+ * published logs it was held against.
+ */
 #include "measure/tdx.h"
 
 #include <stdlib.h>
@@ -46,6 +58,10 @@ event(struct out *o, int type, const char *name, const char *text,
     const uint8_t digest[48])
 {
 	struct tdx_event *e = &o->p->event[o->p->events];
+	/*
+	 * How many there are is written below: our own mistake, not the
+	 * input's.
+	 */
 	if (o->p->events == TDX_MAX_EVENTS)
 		abort();
 	o->p->events++;
@@ -93,6 +109,10 @@ variable(struct out *o, const uint8_t guid[16], const char *name)
 	return wr_status(&w);
 }
 
+/*
+ * Five variables that a blank store has not: measured all the same, with no
+ * data.
+ */
 static enum dstack_status
 secure_boot(struct out *o)
 {
@@ -146,6 +166,7 @@ boot0000(struct out *o)
 	return wr_status(&w);
 }
 
+/* The machine: memory, firmware settings, ACPI, and what will be booted. */
 static enum dstack_status
 rtmr0(const struct tdx_boot *b, const struct tdvf *t, struct out *o,
     struct why *why)
@@ -176,6 +197,7 @@ rtmr0(const struct tdx_boot *b, const struct tdvf *t, struct out *o,
 	return st == DSTACK_OK ? boot0000(o) : st;
 }
 
+/* The kernel, and the two steps of leaving the firmware. */
 static enum dstack_status
 rtmr1(const struct tdx_boot *b, struct out *o, struct why *why)
 {
@@ -207,6 +229,7 @@ rtmr1(const struct tdx_boot *b, struct out *o, struct why *why)
 	return DSTACK_OK;
 }
 
+/* Command line and initramfs, as the kernel's EFI stub measures them. */
 static enum dstack_status
 rtmr2(const struct tdx_boot *b, struct out *o, struct why *why)
 {
@@ -214,6 +237,10 @@ rtmr2(const struct tdx_boot *b, struct out *o, struct why *why)
 	    "Linux drivers/firmware/efi/libstub/efi-stub-helper.c";
 	AUTO_WR struct wr w = wr_new(0);
 	for (const char *c = b->cmdline; *c != '\0'; c++)
+		/*
+		 * Converted to UTF-16 by a rule of its own beyond ASCII: not
+		 * guessed.
+		 */
 		if (*c < ' ' || *c > '~')
 			return why_set(why, DSTACK_E_FORMAT,
 			    "command line: not plain ASCII");
@@ -277,6 +304,10 @@ tdx_compare(const struct tdx_prediction *p, const void *log, size_t len,
 		st = ccel_next(&c, &e, &end, why);
 		if (st != DSTACK_OK || end)
 			break;
+		/*
+		 * Register 0 of the log is MRTD, which has no events; 1 to 3
+		 * are RTMR0 to 2; 4 is ours.
+		 */
 		if (e.type == CCEL_NO_ACTION || e.mr < 1 || e.mr > 3)
 			continue;
 		unsigned rtmr = e.mr - 1, i = seen[rtmr]++;

@@ -153,6 +153,9 @@ secp_scalar(const struct keytree *t, const char *label,
 {
 	enum dstack_status st =
 	    scalar(t, label, parts, count, secp256k1_n1, key);
+	/*
+	 * The address costs a multiplication; who signs often has it already.
+	 */
 	if (st == DSTACK_OK && addr != NULL)
 		st = secp_address(key, addr);
 	if (st != DSTACK_OK)

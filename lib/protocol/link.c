@@ -86,6 +86,10 @@ link_decode(const void *rest, size_t len, struct link_frame *out)
 	return DSTACK_OK;
 }
 
+/*
+ * Checked at the sender too: a frame that the other end must refuse ends the
+ * link, and with it the guest's way out.
+ */
 static bool
 fits(struct wr *w, size_t pathlen, size_t len)
 {

@@ -229,6 +229,7 @@ netcfg_write(const struct netcfg *cfg, struct wr *w, struct why *why)
 	enum dstack_status st = wr_status(&t);
 	if (st != DSTACK_OK)
 		return why_set(why, st, "netcfg: too long");
+	/* What cannot be read back was never a netcfg. */
 	struct netcfg back;
 	st = netcfg_parse(t.buf, t.len, &back, why);
 	if (st != DSTACK_OK)

@@ -199,12 +199,20 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 	/* ours, since the MAC holds; still never trust a size blindly */
 	if (v.generation == 0 || v.device_bytes < VOLUME_MIN_BYTES ||
 	    v.device_bytes % VOLUME_BLOCK != 0 ||
+	    /*
+	     * dm-integrity's tags need room: data as large as the disk is no
+	     * volume of ours.
+	     */
 	    v.data_sectors >= v.device_bytes / SECTOR)
 		return DSTACK_E_FORMAT;
 	*out = v;
 	return DSTACK_OK;
 }
 
+/*
+ * Has the chain what we just sent? Not yet is to wait; another root is a second
+ * VM of the same name, which must not go on.
+ */
 enum dstack_status
 volume_anchored(const struct volume_record *r, uint64_t generation,
     const uint8_t root[static 32], struct why *why)
