@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request's head, line by line: the request line first (method, target,
+ * version), then each header line. Judged in the order of the bytes; the
+ * first thing wrong is the answer's status, and nothing after it is read.
+ * Of the headers only those that change what we do are looked at.
+ */
 #include "host/http/head.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,6 +35,8 @@ request_line(struct http_head *h, const char *line)
 	const char *sp2 = sp != NULL ? strchr(sp + 1, ' ') : NULL;
 	size_t m = sp != NULL ? (size_t)(sp - line) : 0;
 
+	/* 1.1 keeps the connection unless it is told not to; 1.0 the reverse */
+	h->keep = sp2 != NULL && strcmp(sp2 + 1, "HTTP/1.1") == 0;
 	if (sp2 == NULL || m == 0 || m >= sizeof(h->method) || sp[1] != '/' ||
 	    (strcmp(sp2 + 1, "HTTP/1.1") != 0 &&
 	        strcmp(sp2 + 1, "HTTP/1.0") != 0))
@@ -63,6 +70,11 @@ header_line(struct http_head *h, char *line, bool *have_length)
 		if (*have_length || !content_length(v, &h->body_len))
 			return 400;
 		*have_length = true;
+	} else if (strcasecmp(line, "connection") == 0) {
+		if (strcasecmp(v, "close") == 0)
+			h->keep = false;
+		else if (strcasecmp(v, "keep-alive") == 0)
+			h->keep = true;
 	} else if (strcasecmp(line, "transfer-encoding") == 0) {
 		return 411; /* no chunks: a body's size is known first */
 	} else if (strcasecmp(line, "origin") == 0) {

@@ -7,12 +7,14 @@
 #ifndef HOST_HTTP_HEAD_H
 #define HOST_HTTP_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct http_head {
 	char method[8];
 	char path[512]; /* printable, "/" first, without query */
 	size_t body_len; /* Content-Length; 0 without one */
+	bool keep; /* the caller may ask again on this connection (9112, 9.3) */
 };
 
 /*

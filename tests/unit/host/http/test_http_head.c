@@ -53,6 +53,21 @@ a_query_is_not_of_the_path(void **state)
 }
 
 static void
+a_connection_is_kept_as_version_and_header_say(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("GET / HTTP/1.1\r\n\r\n"), 0);
+	assert_true(head.keep);
+	assert_int_equal(parse("GET / HTTP/1.1\r\nConnection: Close\r\n\r\n"), 0);
+	assert_false(head.keep);
+	assert_int_equal(parse("GET / HTTP/1.0\r\n\r\n"), 0);
+	assert_false(head.keep);
+	assert_int_equal(
+	    parse("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"), 0);
+	assert_true(head.keep);
+}
+
+static void
 a_request_line_that_is_none_is_400(void **state)
 {
 	static const char *const bad[] = { "\r\n\r\n", "GET\r\n\r\n",
@@ -144,6 +159,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_method_path_and_length),
 		cmocka_unit_test(a_query_is_not_of_the_path),
+		cmocka_unit_test(a_connection_is_kept_as_version_and_header_say),
 		cmocka_unit_test(a_request_line_that_is_none_is_400),
 		cmocka_unit_test(a_zero_byte_is_400),
 		cmocka_unit_test(a_header_without_a_name_is_400),
