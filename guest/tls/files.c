@@ -57,7 +57,7 @@ judge(struct front *f, const uint8_t *p, size_t n)
 	struct why why = { "" };
 	uint8_t seen[32];
 	uint64_t size;
-	struct cert_chain chain = { { NULL }, 0 };
+	struct server_chain chain = { { NULL }, 0 };
 
 	if (n < 8)
 		return;
@@ -71,9 +71,9 @@ judge(struct front *f, const uint8_t *p, size_t n)
 	enum dstack_status st = rd_u64be(&r, &size);
 	if (st == DSTACK_OK && size != rd_left(&r))
 		st = why_set(&why, DSTACK_E_LIMIT,
-		    "certificate.pem is larger than %u bytes", CERT_PEM_MAX);
+		    "certificate.pem is larger than %u bytes", SERVER_CHAIN_PEM_MAX);
 	if (st == DSTACK_OK)
-		st = cert_chain_judge(p + r.pos, rd_left(&r), f->key,
+		st = server_chain_judge("certificate.pem", p + r.pos, rd_left(&r), f->key,
 		    f->domain, f->now, &chain, &why);
 	if (st != DSTACK_OK) {
 		if (!again)
@@ -82,7 +82,7 @@ judge(struct front *f, const uint8_t *p, size_t n)
 		return;
 	}
 	bool used = tls_use(f, &chain);
-	cert_chain_free(&chain);
+	server_chain_free(&chain);
 	if (used)
 		f->leaf_again = 0;
 	log_line(used ? "certificate for %s accepted"

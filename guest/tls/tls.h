@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "base/wr.h"
+#include "crypto/server_chain.h"
 #include "guest/tls/cert.h"
 
 struct link;
@@ -49,7 +50,7 @@ struct front {
 };
 
 /* Serve with this chain from now on; connections keep what they have. */
-DSTACK_CHECKED bool tls_use(struct front *f, const struct cert_chain *chain);
+DSTACK_CHECKED bool tls_use(struct front *f, const struct server_chain *chain);
 
 /*
  * Look after the host's files from f->base: certificate, request and

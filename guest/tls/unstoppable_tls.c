@@ -378,7 +378,7 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 }
 
 static SSL_CTX *
-make_ctx(const struct front *f, const struct cert_chain *chain)
+make_ctx(const struct front *f, const struct server_chain *chain)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL)
@@ -401,7 +401,7 @@ make_ctx(const struct front *f, const struct cert_chain *chain)
 }
 
 bool
-tls_use(struct front *f, const struct cert_chain *chain)
+tls_use(struct front *f, const struct server_chain *chain)
 {
 	SSL_CTX *ctx = make_ctx(f, chain);
 

@@ -108,10 +108,10 @@ judge(const struct made *m, uint64_t now, struct why *why)
 {
 	char pem[8192];
 	size_t n = make_pem(m, pem, sizeof(pem));
-	struct cert_chain c = { { NULL }, 0 };
+	struct server_chain c = { { NULL }, 0 };
 	enum dstack_status st =
-	    cert_chain_judge(pem, n, ours, DOMAIN, now, &c, why);
-	cert_chain_free(&c);
+	    server_chain_judge("certificate.pem", pem, n, ours, DOMAIN, now, &c, why);
+	server_chain_free(&c);
 	return st;
 }
 
@@ -172,7 +172,7 @@ each_wrong_thing_alone_is_refused(void **state)
 		    NOW },
 		{ "not valid",
 		    { "DNS:" DOMAIN, "serverAuth", "CA:FALSE", ours, NULL,
-			CERT_CHAIN_LAG + 10, CERT_CHAIN_LAG + 100000 },
+			SERVER_CHAIN_LAG + 10, SERVER_CHAIN_LAG + 100000 },
 		    NOW },
 		{ "not valid",
 		    { "DNS:" DOMAIN, "serverAuth", "CA:FALSE", ours, NULL, -10,
@@ -194,7 +194,7 @@ every_truncation_and_garbage_is_refused(void **state)
 	struct made m = good();
 	char pem[8192];
 	size_t n = make_pem(&m, pem, sizeof(pem));
-	struct cert_chain c = { { NULL }, 0 };
+	struct server_chain c = { { NULL }, 0 };
 	const char *end = strstr(pem, "-----END CERTIFICATE-----\n");
 	size_t leaf = (size_t)(end - pem) + 26;
 	for (size_t i = 0; i < n; i += 7) {
@@ -202,13 +202,13 @@ every_truncation_and_garbage_is_refused(void **state)
 			continue; /* the leaf alone is a chain too */
 		struct why why = { "" };
 		assert_int_not_equal(
-		    cert_chain_judge(pem, i, ours, DOMAIN, NOW, &c, &why),
+		    server_chain_judge("certificate.pem", pem, i, ours, DOMAIN, NOW, &c, &why),
 		    DSTACK_OK);
 		assert_int_equal(c.n, 0);
 	}
 	struct why why = { "" };
 	assert_int_equal(
-	    cert_chain_judge("hello", 5, ours, DOMAIN, NOW, &c, &why),
+	    server_chain_judge("certificate.pem", "hello", 5, ours, DOMAIN, NOW, &c, &why),
 	    DSTACK_E_FORMAT);
 }
 
@@ -250,7 +250,7 @@ scalars_outside_the_group_are_refused(void **state)
 static unsigned taken;
 
 bool
-tls_use(struct front *f, const struct cert_chain *chain)
+tls_use(struct front *f, const struct server_chain *chain)
 {
 	(void)f;
 	assert_true(chain->n > 0);
