@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,14 +16,24 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "cli/usage.h"
 #include "host/acme/acme.h"
 #include "host/acme/local_ca.h"
 
-static const char usage[] =
-    "usage: dstack cert request [OPTION...]   one order, then done\n"
-    "       dstack cert watch [OPTION...]     order, and renew in time\n"
-    "       dstack cert install FILE [--host-volume DIR]\n"
-    "       dstack cert local-ca [--dir DIR] [--port N]   Pebble, until Ctrl-C\n"
+static const struct usage uses[] = {
+	{ "cert request", "dstack cert request [OPTION...]   one order, then done",
+	    "directory ca account host-volume http", NULL },
+	{ "cert watch", "dstack cert watch [OPTION...]     order, and renew in time",
+	    "directory ca account host-volume http", NULL },
+	{ "cert install", "dstack cert install FILE [--host-volume DIR]",
+	    "host-volume", NULL },
+	{ "cert local-ca",
+	    "dstack cert local-ca [--dir DIR] [--port N]   Pebble, until Ctrl-C",
+	    "dir port", NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const char options_text[] =
     "options:\n"
     "  --directory URL    ACME directory (default Let's Encrypt)\n"
     "  --ca FILE          PEM to trust for that URL (default the system's)\n"
@@ -41,8 +50,8 @@ struct options {
 	char certificate[512];
 };
 
-static bool
-parse(int argc, char **argv, struct options *o)
+static void
+parse(const struct usage *u, int argc, char **argv, struct options *o)
 {
 	static const struct option names[] = {
 		{ "directory", required_argument, NULL, 'd' },
@@ -61,11 +70,8 @@ parse(int argc, char **argv, struct options *o)
 	o->host_volume = "host_volume";
 	o->dir = "build/local-ca";
 	o->port = 14000;
-	optind = 1;
 	int c;
-	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		char *end = NULL;
-		unsigned long n;
+	while ((c = usage_next(u, argc, argv, names)) != -1) {
 		switch (c) {
 		case 'd':
 			o->acme.directory = optarg;
@@ -85,14 +91,10 @@ parse(int argc, char **argv, struct options *o)
 		case 'D':
 			o->dir = optarg;
 			break;
-		case 'p':
-			n = strtoul(optarg, &end, 10);
-			if (*end != '\0' || n == 0 || n > 65530)
-				return false;
-			o->port = (uint16_t)n;
-			break;
 		default:
-			return false;
+			o->port = (uint16_t)usage_number(
+			    u, "--port", optarg, 1, 65530);
+			break;
 		}
 	}
 	int a = snprintf(o->csr, sizeof(o->csr), "%s/request.csr", o->host_volume);
@@ -100,10 +102,9 @@ parse(int argc, char **argv, struct options *o)
 	    "%s/certificate.pem", o->host_volume);
 	if (a < 0 || b < 0 || (size_t)a >= sizeof(o->csr) ||
 	    (size_t)b >= sizeof(o->certificate))
-		return false;
+		usage_wrong(u, "--host-volume: a path of over 480 bytes");
 	o->acme.csr = o->csr;
 	o->acme.certificate = o->certificate;
-	return true;
 }
 
 /* Set at SIGINT and SIGTERM; nap() comes back early then. */
@@ -243,23 +244,33 @@ local_ca(const struct options *o)
 int
 cmd_cert(int argc, char **argv)
 {
+	enum { REQUEST, WATCH, INSTALL, LOCAL_CA };
 	struct options o;
 	struct why why = { "" };
-	if (argc < 2 || !parse(argc - 1, argv + 1, &o))
-		return cmd_usage(usage);
-	int rest = argc - 1 - optind; /* optind counts from argv + 1 */
-	if (strcmp(argv[1], "request") == 0 && rest == 0) {
-		enum dstack_status st = acme_issue(&o.acme, &why);
-		if (st != DSTACK_OK)
-			return cmd_fail("cert", st, &why);
-		printf("%s written\n", o.certificate);
-		return EXIT_YES;
+	const struct usage *u = usage_sub(uses, options_text, argc, argv);
+	struct usage with = *u;
+	char text[1024];
+
+	/* of one word that has no list of its own, with the options */
+	if (u - uses <= WATCH) {
+		(void)snprintf(text, sizeof(text), "%s\n%s", u->text,
+		    options_text);
+		with.text = text;
 	}
-	if (strcmp(argv[1], "watch") == 0 && rest == 0)
-		return watch(&o);
-	if (strcmp(argv[1], "install") == 0 && rest == 1)
-		return install(&o, argv[1 + optind]);
-	if (strcmp(argv[1], "local-ca") == 0 && rest == 0)
-		return local_ca(&o);
-	return cmd_usage(usage);
+	argc--;
+	argv++;
+	parse(&with, argc, argv, &o);
+	int words = u - uses == INSTALL;
+	usage_words(&with, argc, argv, words, words, "FILE");
+	switch (u - uses) {
+	case WATCH: return watch(&o);
+	case INSTALL: return install(&o, argv[optind]);
+	case LOCAL_CA: return local_ca(&o);
+	default: break;
+	}
+	enum dstack_status st = acme_issue(&o.acme, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("cert", st, &why);
+	printf("%s written\n", o.certificate);
+	return EXIT_YES;
 }

@@ -7,7 +7,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 #include "base/own.h"
 #include "base/rd.h"
 #include "cli/cmd.h"
+#include "cli/usage.h"
 #include "cli/demo/network.h"
 #include "crypto/hash.h"
 #include "crypto/secp.h"
@@ -34,14 +34,15 @@
 
 #define WAIT_S 10
 
-static const char usage[] =
-    "usage: dstack check https://NAME[:PORT] [--contract ADDR --rpc URL]\n"
-    "           [--connect ADDR[:PORT]] [--ca FILE] [--json]\n"
-    "  --contract, --rpc  may be left out while a network of dstack demo\n"
-    "             runs in " DEMO_DIR ": it is meant then\n"
-    "  --connect  where to go instead of where NAME leads\n"
-    "  --ca FILE  PEM of the authority to judge the certificate by, too\n"
-    "             (default: the system's)";
+static const struct usage use = { "check",
+	"dstack check https://NAME[:PORT] [--contract ADDR --rpc URL]\n"
+	"           [--connect ADDR[:PORT]] [--ca FILE] [--json]\n"
+	"  --contract, --rpc  may be left out while a network of dstack demo\n"
+	"             runs in " DEMO_DIR ": it is meant then\n"
+	"  --connect  where to go instead of where NAME leads\n"
+	"  --ca FILE  PEM of the authority to judge the certificate by, too\n"
+	"             (default: the system's)",
+	NULL, NULL };
 
 struct check {
 	const char *rpc;
@@ -298,7 +299,7 @@ of_demo(struct check *c)
 		c->ca = net.ca_file;
 }
 
-static bool
+static void
 options(int argc, char **argv, struct check *c)
 {
 	static const struct option lopt[] = { { "contract", 1, NULL, 'c' },
@@ -309,33 +310,38 @@ options(int argc, char **argv, struct check *c)
 	const char *connect_to = NULL;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
-		if (o == 'c')
-			c->has_contract = hex_decode(optarg, strlen(optarg),
-			    c->contract, 20) == DSTACK_OK;
-		else if (o == 'r')
+	while ((o = usage_next(&use, argc, argv, lopt)) != -1) {
+		if (o == 'c') {
+			usage_hex(&use, "--contract", optarg, c->contract, 20);
+			c->has_contract = true;
+		} else if (o == 'r')
 			c->rpc = optarg;
 		else if (o == 't')
 			connect_to = optarg;
 		else if (o == 'a')
 			c->ca = optarg;
-		else if (o == 'j')
-			c->json = true;
 		else
-			return false;
+			c->json = true;
 	}
+	usage_words(&use, argc, argv, 1, 1, "https://NAME");
+	const char *url = argv[optind];
+	const char *name = url + sizeof(scheme) - 1;
+	(void)snprintf(c->port, sizeof(c->port), "443");
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 ||
+	    !host_port(name, strcspn(name, "/"), c->name, c->port))
+		usage_wrong(&use, "takes https://NAME[:PORT], not '%.80s'",
+		    url);
+	memcpy(c->host, c->name, sizeof(c->host));
+	if (connect_to != NULL &&
+	    !host_port(connect_to, strlen(connect_to), c->host, c->port))
+		usage_wrong(&use, "--connect takes ADDR[:PORT], not '%.80s'",
+		    connect_to);
 	if (!c->has_contract && c->rpc == NULL)
 		of_demo(c);
-	if (optind != argc - 1 || !c->has_contract || c->rpc == NULL ||
-	    strncmp(argv[optind], scheme, sizeof(scheme) - 1) != 0)
-		return false;
-	const char *name = argv[optind] + sizeof(scheme) - 1;
-	(void)snprintf(c->port, sizeof(c->port), "443");
-	if (!host_port(name, strcspn(name, "/"), c->name, c->port))
-		return false;
-	memcpy(c->host, c->name, sizeof(c->host));
-	return connect_to == NULL ||
-	    host_port(connect_to, strlen(connect_to), c->host, c->port);
+	if (!c->has_contract || c->rpc == NULL)
+		usage_wrong(&use, "%s is missing, and no network of dstack "
+		    "demo runs in " DEMO_DIR, c->has_contract ? "--rpc URL"
+		    : "--contract ADDR");
 }
 
 int
@@ -345,8 +351,7 @@ cmd_check(int argc, char **argv)
 	struct gov_view v;
 	struct why why = { "" };
 
-	if (!options(argc, argv, &c))
-		return cmd_usage(usage);
+	options(argc, argv, &c);
 	enum dstack_status st = session(&c, &why);
 	if (st == DSTACK_OK)
 		st = judge(&c, &v, &why);

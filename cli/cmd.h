@@ -4,13 +4,15 @@
  * that is there is linked, one that is not leaves its verb saying so.
  *
  * A verb gets argv with its own name first and returns the exit status of
- * the program: 0 yes, 1 no, 2 usage, 3 could not decide.
+ * the program: 0 yes, 1 no, 2 usage (cli/usage.h), 3 could not decide.
  */
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
 #include "base/secret.h"
 #include "base/status.h"
+
+#define DSTACK_VERSION "0.2.0-dev"
 
 enum exit_code {
 	EXIT_YES = 0,
@@ -36,8 +38,6 @@ int cmd_check(int argc, char **argv);
 int cmd_exit(enum dstack_status st);
 /* "dstack VERB: reason" on standard error; returns cmd_exit(st). */
 int cmd_fail(const char *verb, enum dstack_status st, const struct why *why);
-/* Usage text on standard error; returns 2. */
-int cmd_usage(const char *text);
 /* A key file: 64 hex digits, "0x" before them or not, one line. */
 DSTACK_CHECKED enum dstack_status cmd_read_key(
     const char *path, struct secret32 *key, struct why *why);

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack node run: one node, as host.env says, until Ctrl-C. */
+/*
+ * dstack node run: one node, as host.env says, until Ctrl-C. The command line
+ * is judged first, then host.env; only then is anything started.
+ */
 #include "cli/cmd.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/usage.h"
 #include "crypto/secp.h"
 #include "host/node/node.h"
 
-static const char usage[] =
-    "usage: dstack node run [--config FILE] [--no-vm] [--auditing DIR]\n"
-    "       dstack node address [--config FILE]   of PRIVKEY: give it gas\n"
-    "  --config FILE   what host.env.example explains (default host.env)\n"
-    "  --no-vm         the guest's roles as processes, for development\n"
-    "  --auditing DIR  bootstrap quotes (default auditing)";
+static const struct usage uses[] = {
+	{ "node run",
+	    "dstack node run [--config FILE] [--no-vm] [--auditing DIR]\n"
+	    "  --config FILE   what host.env.example explains (default host.env)\n"
+	    "  --no-vm         the guest's roles as processes, for development\n"
+	    "  --auditing DIR  bootstrap quotes (default auditing)",
+	    NULL, NULL },
+	{ "node address",
+	    "dstack node address [--config FILE]   of PRIVKEY: give it gas",
+	    "config", NULL },
+	{ NULL, NULL, NULL, NULL },
+};
 
 int
 cmd_node(int argc, char **argv)
@@ -30,12 +39,11 @@ cmd_node(int argc, char **argv)
 	struct why why = { "" };
 	int c;
 
-	bool run = argc > 1 && strcmp(argv[1], "run") == 0;
-	if (argc < 2 || (!run && strcmp(argv[1], "address") != 0))
-		return cmd_usage(usage);
+	const struct usage *u = usage_sub(uses, NULL, argc, argv);
+	bool run = u == uses;
 	argc--;
 	argv++;
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;
@@ -43,15 +51,12 @@ cmd_node(int argc, char **argv)
 		case 'n':
 			o.no_vm = true;
 			break;
-		case 'a':
+		default:
 			o.auditing = optarg;
 			break;
-		default:
-			return cmd_usage(usage);
 		}
 	}
-	if (optind != argc)
-		return cmd_usage(usage);
+	usage_words(u, argc, argv, 0, 0, "");
 	enum dstack_status st = config_load(path, &cfg, &why);
 	if (st == DSTACK_OK && !run) {
 		char text[43];
@@ -60,8 +65,7 @@ cmd_node(int argc, char **argv)
 		return EXIT_YES;
 	}
 	if (st == DSTACK_OK && o.no_vm && !cfg.sim)
-		return cmd_usage(
-		    "dstack node: --no-vm needs FLAVOUR=sim in host.env");
+		usage_wrong(u, "--no-vm needs FLAVOUR=sim in %.200s", path);
 	if (st == DSTACK_OK)
 		st = node_run(&o, &why);
 	return st == DSTACK_OK ? EXIT_YES : cmd_fail("node", st, &why);

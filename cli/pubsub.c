@@ -8,7 +8,13 @@
 
 #include <event2/event.h>
 
+#include "cli/usage.h"
 #include "host/relay/pubsub.h"
+
+static const struct usage use = { "pubsub",
+	"dstack pubsub [--listen ADDR:PORT]\n"
+	"  the gossip relay, until Ctrl-C; on 127.0.0.1:5001 by default",
+	NULL, NULL };
 
 static void
 on_signal(evutil_socket_t fd, short what, void *arg)
@@ -21,19 +27,20 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 int
 cmd_pubsub(int argc, char **argv)
 {
+	static const struct option lopt[] = { { "listen", 1, NULL, 'l' },
+		{ NULL, 0, NULL, 0 } };
 	const char *text = "127.0.0.1:5001";
 	struct listen_addr at;
 	struct pubsub_limits limits = pubsub_defaults();
 	struct pubsub *p = NULL;
 	struct why why = { "" };
 
-	if (argc == 3 && strcmp(argv[1], "--listen") == 0)
-		text = argv[2];
-	else if (argc != 1)
-		return cmd_usage("usage: dstack pubsub [--listen ADDR:PORT]");
+	while (usage_next(&use, argc, argv, lopt) != -1)
+		text = optarg;
+	usage_words(&use, argc, argv, 0, 0, "");
 	if (listen_parse(text, &at) != DSTACK_OK)
-		return cmd_usage(
-		    "dstack pubsub: --listen takes IPV4-ADDRESS:PORT");
+		usage_wrong(&use,
+		    "--listen takes IPV4-ADDRESS:PORT, not '%.80s'", text);
 	struct event_base *base = event_base_new();
 	if (base == NULL)
 		return cmd_fail("pubsub", DSTACK_E_NOMEM, NULL);

@@ -1,46 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack sim: the simulated TEE's programs, and its quotes by hand. */
+/*
+ * dstack sim: the simulated TEE's programs, and its quotes by hand. What a
+ * quote carries is taken as it is typed (--set), also what no TEE would say:
+ * wrong quotes are what a verifier is tried with.
+ */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/hex.h"
 #include "base/own.h"
 #include "cli/cmd.h"
+#include "cli/usage.h"
 #include "sim/der.h"
 #include "sim/pki.h"
 #include "sim/service.h"
 #include "sim/teed.h"
 
-static const char usage[] =
-    "usage: dstack sim tee --kernel FILE [--initrd FILE] --cmdline-file FILE\n"
-    "           --netcfg FILE --vcpus N --memory MB --platform-id ID\n"
-    "           --listen SOCKET [--set FIELD=HEX]...\n"
-    "       dstack sim collateral [--at SECONDS] [--ca platform|processor]\n"
-    "       dstack sim root\n"
-    "       dstack sim quote [--report-data HEX] [--platform-id ID]\n"
-    "           [--set FIELD=HEX]...\n"
-    "       dstack sim quote-service [--listen 127.0.0.1:8080]\n"
-    "A simulation for development: its keys are public, it protects nothing.";
+static const struct usage uses[] = {
+	{ "sim tee",
+	    "dstack sim tee --kernel FILE [--initrd FILE] --cmdline-file FILE\n"
+	    "           --netcfg FILE --vcpus N --memory MB --platform-id ID\n"
+	    "           --listen SOCKET [--set FIELD=HEX]...",
+	    NULL, NULL },
+	{ "sim collateral",
+	    "dstack sim collateral [--at SECONDS] [--ca platform|processor]",
+	    NULL, NULL },
+	{ "sim root", "dstack sim root", NULL, NULL },
+	{ "sim quote",
+	    "dstack sim quote [--report-data HEX] [--platform-id ID]\n"
+	    "           [--set FIELD=HEX]...",
+	    NULL, NULL },
+	{ "sim quote-service",
+	    "dstack sim quote-service [--listen 127.0.0.1:8080]", NULL, NULL },
+	{ NULL, NULL, NULL, NULL },
+};
 
-static bool
-number(const char *text, unsigned long max, unsigned long *out)
+/* One more --set FIELD=HEX. */
+static void
+set_more(const struct usage *u, const char **set, size_t *n)
 {
-	char *end = NULL;
-	errno = 0;
-	unsigned long v = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-	    v > max)
-		return false;
-	*out = v;
-	return true;
+	if (strchr(optarg, '=') == NULL)
+		usage_wrong(u, "--set takes FIELD=HEX, not '%.80s'", optarg);
+	if (*n == TEED_MAX_SET)
+		usage_wrong(u, "--set: more than %d of them", TEED_MAX_SET);
+	set[(*n)++] = optarg;
 }
 
 static int
-sim_tee(int argc, char **argv)
+sim_tee(const struct usage *u, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "kernel", required_argument, NULL, 'k' },
@@ -55,34 +64,37 @@ sim_tee(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct teed_options o = { .kernel = NULL };
-	unsigned long vcpus = 0;
-	unsigned long memory = 0;
-	bool ok = true;
 	int c;
-	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, opts)) != -1) {
 		switch (c) {
 		case 'k': o.kernel = optarg; break;
 		case 'i': o.initrd = optarg; break;
 		case 'c': o.cmdline_file = optarg; break;
 		case 'n': o.netcfg = optarg; break;
-		case 'v': ok = ok && number(optarg, 1024, &vcpus); break;
-		case 'm': ok = ok && number(optarg, 1u << 24, &memory); break;
+		case 'v':
+			o.vcpus = (uint32_t)usage_number(
+			    u, "--vcpus", optarg, 1, 1024);
+			break;
+		case 'm':
+			o.memory_mib = (uint32_t)usage_number(
+			    u, "--memory", optarg, 1, 1u << 24);
+			break;
 		case 'p': o.platform = optarg; break;
 		case 'l': o.listen = optarg; break;
-		case 's':
-			ok = ok && o.nset < TEED_MAX_SET;
-			if (ok)
-				o.set[o.nset++] = optarg;
-			break;
-		default: ok = false; break;
+		default: set_more(u, o.set, &o.nset); break;
 		}
 	}
-	if (!ok || optind != argc || o.kernel == NULL ||
-	    o.cmdline_file == NULL || o.netcfg == NULL || o.platform == NULL ||
-	    o.listen == NULL || vcpus == 0 || memory == 0)
-		return cmd_usage(usage);
-	o.vcpus = (uint32_t)vcpus;
-	o.memory_mib = (uint32_t)memory;
+	usage_words(u, argc, argv, 0, 0, "");
+	const char *missing = o.kernel == NULL ? "--kernel FILE"
+	    : o.cmdline_file == NULL           ? "--cmdline-file FILE"
+	    : o.netcfg == NULL                 ? "--netcfg FILE"
+	    : o.vcpus == 0                     ? "--vcpus N"
+	    : o.memory_mib == 0                ? "--memory MB"
+	    : o.platform == NULL               ? "--platform-id ID"
+	    : o.listen == NULL                 ? "--listen SOCKET"
+					       : NULL;
+	if (missing != NULL)
+		usage_wrong(u, "%s is missing", missing);
 	struct why why = { "" };
 	enum dstack_status st = teed_run(&o, &why);
 	return st == DSTACK_OK ? EXIT_YES : cmd_fail("sim tee", st, &why);
@@ -105,27 +117,26 @@ put(enum dstack_status st, const struct wr *out, const char *verb)
 }
 
 static int
-sim_collateral(int argc, char **argv)
+sim_collateral(const struct usage *u, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "at", required_argument, NULL, 't' },
 		{ "ca", required_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
-	unsigned long at = (unsigned long)time(NULL);
+	static const char *const cas[] = { "platform", "processor", NULL };
+	uint64_t at = (uint64_t)time(NULL);
 	enum sim_ca ca = SIM_CA_PLATFORM;
-	bool ok = true;
 	int c;
-	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, opts)) != -1) {
 		if (c == 't')
-			ok = ok && number(optarg, 0xffffffff, &at);
-		else if (c == 'c' && strcmp(optarg, "processor") == 0)
-			ca = SIM_CA_PROCESSOR;
-		else if (c != 'c' || strcmp(optarg, "platform") != 0)
-			ok = false;
+			at = usage_number(u, "--at", optarg, 0, UINT32_MAX);
+		else
+			ca = usage_choice(u, "--ca", optarg, cas) == 0
+			    ? SIM_CA_PLATFORM
+			    : SIM_CA_PROCESSOR;
 	}
-	if (!ok || optind != argc)
-		return cmd_usage(usage);
+	usage_words(u, argc, argv, 0, 0, "");
 	AUTO_WR struct wr out = wr_new(0);
 	enum dstack_status st = sim_collateral_json((int64_t)at, ca, &out);
 	wr_str(&out, "\n");
@@ -134,10 +145,11 @@ sim_collateral(int argc, char **argv)
 
 /* The simulator's root certificate, for "dstack quote verify --root". */
 static int
-sim_root(int argc)
+sim_root(const struct usage *u, int argc, char **argv)
 {
-	if (argc != 1)
-		return cmd_usage(usage);
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+	(void)usage_next(u, argc, argv, none);
+	usage_words(u, argc, argv, 0, 0, "");
 	struct sim_world w;
 	AUTO_WR struct wr der = wr_new(0);
 	AUTO_WR struct wr out = wr_new(0);
@@ -150,7 +162,7 @@ sim_root(int argc)
 
 /* One quote of a VM that measures as nothing, but for what --set says. */
 static int
-sim_quote_once(int argc, char **argv)
+sim_quote_once(const struct usage *u, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "report-data", required_argument, NULL, 'd' },
@@ -162,21 +174,16 @@ sim_quote_once(int argc, char **argv)
 	size_t nset = 0;
 	const char *platform = "";
 	uint8_t data[64] = { 0 };
-	bool ok = true;
 	int c;
-	while (ok && (c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, opts)) != -1) {
 		if (c == 'd')
-			ok = hex_decode(optarg, strlen(optarg), data, 64) ==
-			    DSTACK_OK;
+			usage_hex(u, "--report-data", optarg, data, 64);
 		else if (c == 'p')
 			platform = optarg;
-		else if (c == 's' && nset < TEED_MAX_SET)
-			set[nset++] = optarg;
 		else
-			ok = false;
+			set_more(u, set, &nset);
 	}
-	if (!ok || optind != argc)
-		return cmd_usage(usage);
+	usage_words(u, argc, argv, 0, 0, "");
 	struct teed t;
 	struct why why = { "" };
 	struct sim_measurements m = { .td_attributes = { [3] = 0x10 },
@@ -193,21 +200,16 @@ sim_quote_once(int argc, char **argv)
 }
 
 static int
-sim_quote_service(int argc, char **argv)
+sim_quote_service(const struct usage *u, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "listen", required_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *address = "127.0.0.1:8080";
-	int c;
-	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (c != 'l')
-			return cmd_usage(usage);
+	while (usage_next(u, argc, argv, opts) != -1)
 		address = optarg;
-	}
-	if (optind != argc)
-		return cmd_usage(usage);
+	usage_words(u, argc, argv, 0, 0, "");
 	struct why why = { "" };
 	enum dstack_status st = service_run(address, &why);
 	return st == DSTACK_OK ? EXIT_YES
@@ -217,17 +219,11 @@ sim_quote_service(int argc, char **argv)
 int
 cmd_sim(int argc, char **argv)
 {
-	if (argc < 2)
-		return cmd_usage(usage);
-	if (strcmp(argv[1], "tee") == 0)
-		return sim_tee(argc - 1, argv + 1);
-	if (strcmp(argv[1], "collateral") == 0)
-		return sim_collateral(argc - 1, argv + 1);
-	if (strcmp(argv[1], "root") == 0)
-		return sim_root(argc - 1);
-	if (strcmp(argv[1], "quote") == 0)
-		return sim_quote_once(argc - 1, argv + 1);
-	if (strcmp(argv[1], "quote-service") == 0)
-		return sim_quote_service(argc - 1, argv + 1);
-	return cmd_usage(usage);
+	static int (*const run[])(
+	    const struct usage *u, int argc, char **argv) = { sim_tee,
+		sim_collateral, sim_root, sim_quote_once, sim_quote_service };
+	const struct usage *u = usage_sub(uses,
+	    "A simulation for development: its keys are public, it protects "
+	    "nothing.", argc, argv);
+	return run[u - uses](u, argc - 1, argv + 1);
 }

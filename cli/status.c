@@ -2,7 +2,6 @@
 /* dstack status: what a kept network, or one node, is at. */
 #include "cli/cmd.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,17 +11,19 @@
 
 #include "cli/demo/network.h"
 #include "cli/tls_look.h"
+#include "cli/usage.h"
 #include "crypto/secp.h"
 #include "eth/rpc.h"
 #include "host/chain/governance.h"
 #include "host/http/client.h"
 #include "protocol/netcfg.h"
 
-static const char usage[] =
-    "usage: dstack status [--json] [--dir DIR | --config FILE]\n"
-    "  --dir DIR      of dstack demo (default " DEMO_DIR ")\n"
-    "  --config FILE  one node, by its host.env; the default where no\n"
-    "                 network runs in " DEMO_DIR " and there is a host.env";
+static const struct usage use = { "status",
+	"dstack status [--json] [--dir DIR | --config FILE]\n"
+	"  --dir DIR      of dstack demo (default " DEMO_DIR ")\n"
+	"  --config FILE  one node, by its host.env; the default where no\n"
+	"                 network runs in " DEMO_DIR " and there is a host.env",
+	NULL, NULL };
 
 /* What the node's HTTPS port shows, or null. */
 static json_t *
@@ -349,19 +350,19 @@ cmd_status(int argc, char **argv)
 	struct why why = { "" };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	while ((c = usage_next(&use, argc, argv, lopt)) != -1) {
 		if (c == 'j')
 			json = true;
 		else if (c == 'd')
 			dir = optarg;
-		else if (c == 'c')
-			config = optarg;
 		else
-			return cmd_usage(usage);
+			config = optarg;
 	}
-	if (optind != argc || (dir != NULL && config != NULL) ||
-	    (dir != NULL && strlen(dir) >= 64))
-		return cmd_usage(usage);
+	usage_words(&use, argc, argv, 0, 0, "");
+	if (dir != NULL && config != NULL)
+		usage_wrong(&use, "--dir or --config, not both");
+	if (dir != NULL && strlen(dir) >= 64)
+		usage_wrong(&use, "--dir: over 63 bytes");
 	enum dstack_status st = DSTACK_OK;
 	if (config == NULL)
 		st = network_running(

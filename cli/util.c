@@ -32,13 +32,6 @@ cmd_fail(const char *verb, enum dstack_status st, const struct why *why)
 	return cmd_exit(st);
 }
 
-int
-cmd_usage(const char *text)
-{
-	(void)fprintf(stderr, "%s\n", text);
-	return EXIT_USAGE;
-}
-
 enum dstack_status
 cmd_read_key(const char *path, struct secret32 *key, struct why *why)
 {

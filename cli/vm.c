@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack vm: start, stop, log and probe. Nodes use host/vm/vm.h directly. */
+/*
+ * dstack vm: start, stop, log and probe. Nodes use host/vm/vm.h directly.
+ * One list of options serves all five words; uses[] says which takes which.
+ */
 #include "cli/cmd.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,23 +15,34 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "cli/usage.h"
 #include "host/vm/vm.h"
 #include "host/vm/acpi.h"
 
 #define STOP_MS 3000 /* for QEMU itself */
 
-static const char usage[] =
-    "usage: dstack vm start --image DIR --run DIR --link SOCKET --tee SOCKET\n"
-    "           --control PORT --https PORT [--disk FILE] [--memory MIB]\n"
-    "           [--vcpus N] [--accel auto|kvm|tcg|tdx] [--netcfg FILE]\n"
-    "           [--firmware FILE] [--quote-service CID:PORT|PATH]\n"
-    "           [--machine TYPE] [--print]\n"
-    "       dstack vm stop --run DIR [--now]\n"
-    "       dstack vm logs --run DIR\n"
-    "       dstack vm acpi --out DIR [--memory MIB] [--vcpus N]\n"
-    "           [--firmware FILE] [--machine TYPE] [--phys-bits N]\n"
-    "           [--no-disk]\n"
-    "       dstack vm probe [KERNEL]";
+enum { START, STOP, LOGS, ACPI, PROBE };
+
+static const struct usage uses[] = {
+	[START] = { "vm start",
+	    "dstack vm start --image DIR --run DIR --link SOCKET --tee SOCKET\n"
+	    "           --control PORT --https PORT [--disk FILE] [--memory MIB]\n"
+	    "           [--vcpus N] [--accel auto|kvm|tcg|tdx] [--netcfg FILE]\n"
+	    "           [--firmware FILE] [--quote-service CID:PORT|PATH]\n"
+	    "           [--machine TYPE] [--print]",
+	    "image run link tee control https disk memory vcpus accel netcfg "
+	    "firmware quote-service machine print", NULL },
+	[STOP] = { "vm stop", "dstack vm stop --run DIR [--now]", "run now",
+	    NULL },
+	[LOGS] = { "vm logs", "dstack vm logs --run DIR", "run", NULL },
+	[ACPI] = { "vm acpi",
+	    "dstack vm acpi --out DIR [--memory MIB] [--vcpus N]\n"
+	    "           [--firmware FILE] [--machine TYPE] [--phys-bits N]\n"
+	    "           [--no-disk]",
+	    "out memory vcpus firmware machine phys-bits no-disk", NULL },
+	[PROBE] = { "vm probe", "dstack vm probe [KERNEL]", "", NULL },
+	{ NULL, NULL, NULL, NULL },
+};
 
 enum opt {
 	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
@@ -37,35 +50,15 @@ enum opt {
 	O_MACHINE, O_OUT, O_NO_DISK, O_BITS, O_NOW,
 };
 
-static bool
-number(const char *text, unsigned long max, unsigned long *out)
-{
-	char *end;
-
-	*out = strtoul(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' &&
-	    *out >= 1 && *out <= max;
-}
-
-static bool
-accel(const char *text, enum vm_accel *out)
-{
-	for (int a = VM_ACCEL_AUTO; a <= VM_ACCEL_TDX; a++)
-		if (strcmp(text, vm_accel_name((enum vm_accel)a)) == 0) {
-			*out = (enum vm_accel)a;
-			return true;
-		}
-	return false;
-}
-
 /* What is no part of a vm_config. */
 struct more {
 	bool print, now;
 	const char *out;
 };
 
-static bool
-options(int argc, char **argv, struct vm_config *c, struct more *m)
+static void
+options(const struct usage *u, int argc, char **argv, struct vm_config *c,
+    struct more *m)
 {
 	static const struct option lopt[] = {
 		{ "image", 1, NULL, O_IMAGE }, { "run", 1, NULL, O_RUN },
@@ -82,11 +75,12 @@ options(int argc, char **argv, struct vm_config *c, struct more *m)
 		{ "print", 0, NULL, O_PRINT }, { "now", 0, NULL, O_NOW },
 		{ NULL, 0, NULL, 0 },
 	};
-	unsigned long n = 0;
-	bool ok = true;
+	const char *accel[VM_ACCEL_TDX + 2] = { NULL };
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	for (int i = VM_ACCEL_AUTO; i <= VM_ACCEL_TDX; i++)
+		accel[i] = vm_accel_name((enum vm_accel)i);
+	while ((o = usage_next(u, argc, argv, lopt)) != -1) {
 		switch (o) {
 		case O_IMAGE: c->image_dir = optarg; break;
 		case O_RUN: c->run_dir = optarg; break;
@@ -101,31 +95,32 @@ options(int argc, char **argv, struct vm_config *c, struct more *m)
 		case O_MACHINE: c->machine = optarg; break;
 		case O_OUT: m->out = optarg; break;
 		case O_NO_DISK: c->disk = NULL; break;
-		case O_ACCEL: ok = ok && accel(optarg, &c->accel); break;
+		case O_ACCEL:
+			c->accel = (enum vm_accel)usage_choice(
+			    u, "--accel", optarg, accel);
+			break;
 		case O_BITS:
-			ok = ok && number(optarg, 57, &n);
-			c->phys_bits = (unsigned)n;
+			c->phys_bits = (unsigned)usage_number(
+			    u, "--phys-bits", optarg, 1, 57);
 			break;
 		case O_CONTROL:
-			ok = ok && number(optarg, 65535, &n);
-			c->control_port = (uint16_t)n;
+			c->control_port = (uint16_t)usage_number(
+			    u, "--control", optarg, 1, 65535);
 			break;
 		case O_HTTPS:
-			ok = ok && number(optarg, 65535, &n);
-			c->https_port = (uint16_t)n;
+			c->https_port = (uint16_t)usage_number(
+			    u, "--https", optarg, 1, 65535);
 			break;
 		case O_MEMORY:
-			ok = ok && number(optarg, 1 << 20, &n);
-			c->memory_mib = (unsigned)n;
+			c->memory_mib = (unsigned)usage_number(
+			    u, "--memory", optarg, 1, 1 << 20);
 			break;
-		case O_VCPUS:
-			ok = ok && number(optarg, 64, &n);
-			c->vcpus = (unsigned)n;
+		default:
+			c->vcpus = (unsigned)usage_number(
+			    u, "--vcpus", optarg, 1, 64);
 			break;
-		default: return false;
 		}
 	}
-	return ok && optind == argc;
 }
 
 static int
@@ -190,16 +185,11 @@ save(const char *dir, const char *name, const struct wr *w, struct why *why)
 
 /* The three files that "dstack image measure --acpi" reads. */
 static int
-acpi(int argc, char **argv)
+acpi(const struct vm_config *shape, const char *out)
 {
-	struct vm_config c = { .disk = "disk" };
+	struct vm_config c = *shape;
 	AUTO_VM_ACPI struct vm_acpi a = { .tables = { NULL } };
 	struct why why = { "" };
-	struct more m = { .out = NULL };
-
-	if (!options(argc, argv, &c, &m) || m.out == NULL)
-		return cmd_usage(usage);
-	const char *out = m.out;
 	enum dstack_status st = vm_acpi_read(NULL, &c, &a, &why);
 	if (st == DSTACK_OK && mkdir(out, 0755) != 0 && errno != EEXIST)
 		st = why_set(
@@ -236,33 +226,41 @@ stop(const char *run_dir, bool now)
 int
 cmd_vm(int argc, char **argv)
 {
-	struct vm_config c = { .image_dir = NULL };
+	const struct usage *u = usage_sub(uses, NULL, argc, argv);
+	struct vm_config c = { .disk = u == &uses[ACPI] ? "disk" : NULL };
 	struct why why = { "" };
 	struct more m = { .out = NULL };
 	bool kvm = false;
-	const char *sub = argc > 1 ? argv[1] : "";
 
-	if (strcmp(sub, "acpi") == 0)
-		return acpi(argc - 1, argv + 1);
-
-	if (strcmp(sub, "probe") == 0) {
-		vm_probe_kvm(argc > 2 ? argv[2] : NULL, &kvm, &why);
+	argc--;
+	argv++;
+	options(u, argc, argv, &c, &m);
+	usage_words(u, argc, argv, 0, u == &uses[PROBE], "");
+	if (u == &uses[PROBE]) {
+		vm_probe_kvm(optind < argc ? argv[optind] : NULL, &kvm, &why);
 		printf("%s\n", kvm ? "kvm" : "tcg");
 		if (!kvm)
 			printf("no KVM: %s\n", why.text);
 		return EXIT_YES;
 	}
-	if (argc < 2 || !options(argc - 1, argv + 1, &c, &m) ||
-	    c.run_dir == NULL)
-		return cmd_usage(usage);
-	if (strcmp(sub, "start") == 0) {
-		if (c.control_port == 0 || c.https_port == 0)
-			return cmd_usage(usage);
-		return start(&c, m.print);
+	if (u == &uses[ACPI]) {
+		if (m.out == NULL)
+			usage_wrong(u, "where to? --out DIR is missing");
+		return acpi(&c, m.out);
 	}
-	if (strcmp(sub, "logs") == 0)
+	if (c.run_dir == NULL)
+		usage_wrong(u, "which VM? --run DIR is missing");
+	if (u == &uses[LOGS])
 		return logs(c.run_dir);
-	if (strcmp(sub, "stop") == 0)
+	if (u == &uses[STOP])
 		return stop(c.run_dir, m.now);
-	return cmd_usage(usage);
+	if (c.image_dir == NULL || c.link_socket == NULL)
+		usage_wrong(u, "%s is missing",
+		    c.image_dir == NULL ? "--image DIR" : "--link SOCKET");
+	if (c.tee_socket == NULL && c.accel != VM_ACCEL_TDX)
+		usage_wrong(u, "--tee SOCKET is missing");
+	if (c.control_port == 0 || c.https_port == 0)
+		usage_wrong(u, "%s PORT is missing",
+		    c.control_port == 0 ? "--control" : "--https");
+	return start(&c, m.print);
 }

@@ -13,21 +13,45 @@
 #include "base/hex.h"
 #include "base/own.h"
 #include "cli/app/archive.h"
+#include "cli/demo/network.h"
+#include "cli/usage.h"
 
 #define MAX_FILES 100000
 
-static const char usage[] =
-    "usage: dstack app build DIR -o FILE [--config FILE] [--tag NAME:TAG]\n"
-    "       dstack app inspect FILE [--digest HEX] [--json]\n"
-    "       dstack app push [FILE] [--name NAME] [--config FILE] [--json]\n"
-    "       dstack app rollback [--config FILE] [--json]\n"
-    "  build    an archive as `docker save` makes it, from a folder that\n"
-    "           becomes the root; --config: JSON with Entrypoint, Cmd, Env,\n"
-    "           User, WorkingDir, ExposedPorts, StopSignal, Volumes\n"
-    "  inspect  check an archive whole and print the digest that the\n"
-    "           contract names\n"
-    "  push     into the host volumes and on to the contract\n"
-    "  rollback to what ran before, as a new version";
+static const struct usage uses[] = {
+	{ "app build",
+	    "dstack app build DIR -o FILE [--config FILE] [--tag NAME:TAG]\n"
+	    "           an archive as `docker save` makes it, from a folder that\n"
+	    "           becomes the root; --config: JSON with Entrypoint, Cmd, Env,\n"
+	    "           User, WorkingDir, ExposedPorts, StopSignal, Volumes",
+	    "config tag", "o:" },
+	{ "app inspect",
+	    "dstack app inspect FILE [--digest HEX] [--json]\n"
+	    "           check an archive whole and print the digest that the\n"
+	    "           contract names",
+	    "digest json", NULL },
+	{ "app push",
+	    "dstack app push [FILE] [--name NAME] [--config FILE]...\n"
+	    "           [--key-file FILE] [--dir DIR] [--json]\n"
+	    "           check the archive (default " APP_PUSH_FILE "),\n"
+	    "           copy it into the host volume and propose it as the next\n"
+	    "           version",
+	    NULL, NULL },
+	{ "app rollback",
+	    "dstack app rollback [--config FILE]... [--key-file FILE]\n"
+	    "           [--dir DIR] [--json]\n"
+	    "           propose what ran before as the next version",
+	    "config key-file dir json", NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const char push_options[] =
+    "options of push and rollback:\n"
+    "  --config FILE    a node's host.env; again for each further node\n"
+    "  --key-file FILE  the contract owner's key (default PRIVKEY)\n"
+    "  --dir DIR        a network kept by dstack demo, instead of --config\n"
+    "  --json           what was proposed, as JSON\n"
+    "With neither: the network of " DEMO_DIR " when it runs, else host.env.";
 
 struct tree {
 	struct oci_file *v;
@@ -311,17 +335,11 @@ print(const struct archive *a, bool as_json)
 }
 
 static int
-inspect(const char *file, const char *digest, bool as_json)
+inspect(const char *file, const uint8_t *digest, bool as_json)
 {
 	struct why why = { "" };
-	uint8_t want[32];
-	if (digest != NULL &&
-	    hex_decode(digest, strlen(digest), want, 32) != DSTACK_OK)
-		return cmd_usage("dstack app inspect: --digest takes 64 hex "
-				 "digits");
 	AUTO_ARCHIVE struct archive a = { .map = NULL };
-	enum dstack_status st =
-	    archive_open(file, digest != NULL ? want : NULL, &a, &why);
+	enum dstack_status st = archive_open(file, digest, &a, &why);
 	if (st == DSTACK_OK)
 		print(&a, as_json);
 	if (st == DSTACK_OK)
@@ -335,34 +353,35 @@ inspect(const char *file, const char *digest, bool as_json)
 int
 cmd_app(int argc, char **argv)
 {
-	const char *opt[4] = { NULL }; /* -o, --config, --tag, --digest */
-	static const char *const name[] = { "-o", "--config", "--tag",
-		"--digest" };
-	const char *what = NULL;
-	bool json = false;
-	if (argc > 1 && (strcmp(argv[1], "push") == 0 ||
-			    strcmp(argv[1], "rollback") == 0))
-		return app_push(argc - 1, argv + 1);
-	for (int i = 2; i < argc; i++) {
-		size_t k = 0;
-		while (k < 4 && strcmp(argv[i], name[k]) != 0)
-			k++;
-		if (k < 4 && i + 1 < argc)
-			opt[k] = argv[++i];
-		else if (k == 4 && strcmp(argv[i], "--json") == 0)
-			json = true;
-		else if (k == 4 && argv[i][0] != '-' && what == NULL)
-			what = argv[i];
-		else
-			return cmd_usage(usage);
+	static const struct option lopt[] = { { "config", 1, NULL, 'c' },
+		{ "tag", 1, NULL, 't' }, { "digest", 1, NULL, 'd' },
+		{ "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	const char *out = NULL, *config = NULL, *tag = NULL;
+	bool json = false, named = false;
+	uint8_t digest[32];
+	int c;
+	const struct usage *u = usage_sub(uses, push_options, argc, argv);
+
+	argc--;
+	argv++;
+	if (u - uses >= 2)
+		return app_push(u, argc, argv);
+	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
+		switch (c) {
+		case 'o': out = optarg; break;
+		case 'c': config = optarg; break;
+		case 't': tag = optarg; break;
+		case 'd':
+			usage_hex(u, "--digest", optarg, digest, 32);
+			named = true;
+			break;
+		default: json = true; break;
+		}
 	}
-	if (argc < 3 || what == NULL)
-		return cmd_usage(usage);
-	if (strcmp(argv[1], "build") == 0 && opt[0] != NULL && opt[3] == NULL &&
-	    !json)
-		return build(what, opt[0], opt[1], opt[2]);
-	if (strcmp(argv[1], "inspect") == 0 && opt[0] == NULL &&
-	    opt[1] == NULL && opt[2] == NULL)
-		return inspect(what, opt[3], json);
-	return cmd_usage(usage);
+	usage_words(u, argc, argv, 1, 1, u == uses ? "DIR" : "FILE");
+	if (u != uses)
+		return inspect(argv[optind], named ? digest : NULL, json);
+	if (out == NULL)
+		usage_wrong(u, "where to? -o FILE is missing");
+	return build(argv[optind], out, config, tag);
 }

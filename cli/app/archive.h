@@ -35,7 +35,9 @@ DSTACK_CHECKED enum dstack_status archive_give(
 DSTACK_CHECKED enum dstack_status archive_there(
     const char *dir, const uint8_t digest[static 32], struct why *why);
 
+#define APP_PUSH_FILE "host_volume/app-example.tar" /* where none is named */
+struct usage;
 /* dstack app push and rollback; argv[0] is the verb. */
-int app_push(int argc, char **argv);
+int app_push(const struct usage *u, int argc, char **argv);
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include "cli/app/archive.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,27 +13,13 @@
 #include "base/hex.h"
 #include "cli/cmd.h"
 #include "cli/demo/network.h"
+#include "cli/usage.h"
 #include "crypto/hash.h"
 #include "eth/rpc.h"
 #include "host/base/config.h"
 #include "host/chain/governance.h"
 #include "host/chain/kmcall.h"
 #include "protocol/layout.h"
-
-#define DEFAULT_FILE "host_volume/app-example.tar"
-
-static const char usage[] =
-    "usage: dstack app push [FILE] [--name NAME] [OPTION...]\n"
-    "       dstack app rollback [OPTION...]\n"
-    "  push      check the archive (default " DEFAULT_FILE "), copy it\n"
-    "            into the host volume and propose it as the next version\n"
-    "  rollback  propose what ran before as the next version\n"
-    "options:\n"
-    "  --config FILE    a node's host.env; again for each further node\n"
-    "  --key-file FILE  the contract owner's key (default PRIVKEY)\n"
-    "  --dir DIR        a network kept by dstack demo, instead of --config\n"
-    "  --json           what was proposed, as JSON\n"
-    "With neither: the network of " DEMO_DIR " when it runs, else host.env.";
 
 struct push {
 	const char *file;
@@ -50,8 +35,8 @@ struct push {
 	struct gov gov;
 };
 
-static bool
-options(int argc, char **argv, struct push *p)
+static void
+options(const struct usage *u, int argc, char **argv, struct push *p)
 {
 	static const struct option lopt[] = { { "config", 1, NULL, 'c' },
 		{ "key-file", 1, NULL, 'k' }, { "dir", 1, NULL, 'd' },
@@ -59,24 +44,29 @@ options(int argc, char **argv, struct push *p)
 		{ NULL, 0, NULL, 0 } };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
-		if (c == 'c' && p->configs < DEMO_NODES_MAX)
+	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
+		switch (c) {
+		case 'c':
+			if (p->configs == DEMO_NODES_MAX)
+				usage_wrong(u, "--config: more than %u of them",
+				    DEMO_NODES_MAX);
 			p->config[p->configs++] = optarg;
-		else if (c == 'k')
-			p->key_file = optarg;
-		else if (c == 'd' && strlen(optarg) < 64)
+			break;
+		case 'k': p->key_file = optarg; break;
+		case 'd':
+			if (strlen(optarg) >= 64)
+				usage_wrong(u, "--dir: over 63 bytes");
 			p->dir = optarg;
-		else if (c == 'n')
-			p->name = optarg;
-		else if (c == 'j')
-			p->json = true;
-		else
-			return false;
+			break;
+		case 'n': p->name = optarg; break;
+		default: p->json = true; break;
+		}
 	}
-	if (optind < argc && strcmp(argv[0], "push") == 0)
-		p->file = argv[optind++];
-	return optind == argc && (p->configs == 0 || p->dir == NULL) &&
-	    (p->name == NULL || strcmp(argv[0], "push") == 0);
+	usage_words(u, argc, argv, 0, strcmp(argv[0], "push") == 0, "FILE");
+	if (optind < argc)
+		p->file = argv[optind];
+	if (p->configs > 0 && p->dir != NULL)
+		usage_wrong(u, "--config or --dir, not both");
 }
 
 static enum dstack_status
@@ -267,15 +257,14 @@ rollback(struct push *p, struct why *why)
 }
 
 int
-app_push(int argc, char **argv)
+app_push(const struct usage *u, int argc, char **argv)
 {
 	struct push p;
 	struct why why = { "" };
 
 	memset(&p, 0, sizeof(p));
-	p.file = DEFAULT_FILE;
-	if (!options(argc, argv, &p))
-		return cmd_usage(usage);
+	p.file = APP_PUSH_FILE;
+	options(u, argc, argv, &p);
 	enum dstack_status st = strcmp(argv[0], "push") == 0
 	    ? push(&p, &why)
 	    : rollback(&p, &why);

@@ -11,7 +11,19 @@
 #include "host/base/config.h"
 #include "host/chain/governance.h"
 
+/* Options, in the order of contract_parse's list. */
+enum contract_option {
+	O_CONFIG = 256, O_RPC, O_CONTRACT, O_KEY, O_JSON, O_OWNER, O_PAUSER,
+	O_NOTICE, O_SIM, O_CT, O_CODE, O_BOOTSTRAPPER, O_EPOCH, O_TCB, O_EVAL,
+	O_ROOT, O_PCK, O_EXPIRY, O_CAP, O_PLATFORMS, O_NAME, O_DIGEST, O_APP,
+	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_HEARTBEAT,
+	O_LOG_APP, O_CALLDATA, O_MAX_FEE, O_REPLACE, O_TUPLES,
+};
+/* Was the option there? */
+#define GIVEN(a, o) (((a)->given >> ((o) - O_CONFIG) & 1) != 0)
+
 struct contract_args {
+	uint64_t given; /* see GIVEN */
 	const char *config;
 	const char *rpc;
 	const char *key_file;
@@ -21,11 +33,8 @@ struct contract_args {
 	const char *out;
 	const char *log_app;
 	char host_volume[CONFIG_TEXT];
-	const char *word[2]; /* arguments that are no options */
-	unsigned words;
 	bool json;
-	bool has_contract, has_bootstrapper, has_epoch, has_digest, has_app,
-	    has_ct, has_confirmations, has_tcb;
+	bool has_contract;
 	bool calldata; /* print the call, send nothing */
 	bool replace;  /* open-epoch: give up one that has no key yet */
 	bool tuples;   /* show: and what is allowed */
@@ -41,17 +50,64 @@ struct contract_args {
 	uint64_t heartbeat;
 	struct gov_deploy deploy;
 	struct state_policy policy;
+	/* the words that are no options, by the verb's kind of them */
+	uint8_t hash[32];
+	uint8_t who[20];
+	uint8_t sig[65];
+	uint64_t which;
+	const char *id;
+};
+
+/* What words of its own a verb takes. */
+enum contract_words {
+	W_NONE,
+	W_HASH,
+	W_ID,      /* of an advisory: INTEL-SA-00837 */
+	W_ADDRESS,
+	W_VERSION, /* of an app */
+	W_SIGNED,  /* 32 bytes and the signature over them */
 };
 
 struct contract_verb {
 	const char *name;
 	enum dstack_status (*run)(
 	    struct gov *g, struct contract_args *a, struct why *why);
-	unsigned words; /* arguments it takes */
-	bool sends;     /* needs a key */
-	bool creates;   /* needs no contract */
+	enum contract_words words;
+	bool sends;   /* needs a key */
+	bool creates; /* needs no contract */
+	/* long names, a blank between two: what it takes beside the options of
+	 * all verbs, all that must be there, one of which must be there */
+	const char *takes, *needs, *one_of;
+	const char *help; /* what comes after its name, in lines */
 };
 
+/*
+ * cli/contract/words.c: the verb of the command line, whose words are all
+ * judged before anything is asked of a network. Does not return for a wrong
+ * call. argv[0] is "contract"; *a has the defaults.
+ */
+const struct contract_verb *contract_parse(
+    int argc, char **argv, struct contract_args *a);
+
+/* cli/contract/verbs.c */
+DSTACK_CHECKED enum dstack_status verb_show(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_deploy(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_open_epoch(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_close_epoch(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_propose(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_stop_app(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_pause(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_unpause(
+    struct gov *g, struct contract_args *a, struct why *why);
+DSTACK_CHECKED enum dstack_status verb_verify(
+    struct gov *g, struct contract_args *a, struct why *why);
 /* cli/contract/netcfg.c: what guests are measured with, from the chain. */
 DSTACK_CHECKED enum dstack_status verb_netcfg(
     struct gov *g, struct contract_args *a, struct why *why);
@@ -90,6 +146,7 @@ DSTACK_CHECKED enum dstack_status verb_allow_platform_again(
 DSTACK_CHECKED enum dstack_status contract_tuples(
     const struct gov *g, json_t **out, struct why *why);
 
+/* cli/contract/call.c */
 /* Send the call, which is used up, and print where it went. */
 DSTACK_CHECKED enum dstack_status contract_send(const struct gov *g,
     struct abi_enc *e, const struct contract_args *a, struct why *why);
@@ -99,8 +156,5 @@ DSTACK_CHECKED enum dstack_status contract_last_epoch(const struct gov *g,
 /* Takes o: JSON on standard output, or "key: value" lines. */
 DSTACK_CHECKED enum dstack_status contract_print(
     json_t *o, const struct contract_args *a);
-
-/* NULL: no such verb. */
-const struct contract_verb *contract_verb(const char *name);
 
 #endif

@@ -16,14 +16,6 @@
 #include "protocol/layout.h"
 #include "protocol/state.h"
 
-static enum dstack_status
-word_argument(const char *text, uint8_t out[static 32], struct why *why)
-{
-	if (hex_decode(text, strlen(text), out, 32) == DSTACK_OK)
-		return DSTACK_OK;
-	return why_set(why, DSTACK_E_FORMAT, "'%s' is not 64 hex digits", text);
-}
-
 /* A function of (uint64 epoch, bytes32): a hash, or keccak256 of an id. */
 static enum dstack_status
 epoch_word(struct gov *g, struct contract_args *a, const char *function,
@@ -31,15 +23,13 @@ epoch_word(struct gov *g, struct contract_args *a, const char *function,
 {
 	uint8_t w[32];
 	enum dstack_status st = contract_last_epoch(g, a, false, why);
-	if (st == DSTACK_OK && id)
-		keccak256(a->word[0], strlen(a->word[0]), w);
-	else if (st == DSTACK_OK)
-		st = word_argument(a->word[0], w, why);
 	if (st != DSTACK_OK)
 		return st;
+	if (id)
+		keccak256(a->id, strlen(a->id), w);
 	struct abi_enc e = abi_begin(function);
 	abi_u64(&e, a->epoch);
-	abi_word(&e, w);
+	abi_word(&e, id ? w : a->hash);
 	return contract_send(g, &e, a, why);
 }
 
@@ -47,16 +37,13 @@ epoch_word(struct gov *g, struct contract_args *a, const char *function,
 static enum dstack_status
 not_listed(struct gov *g, struct contract_args *a, struct why *why)
 {
-	uint8_t w[32];
 	uint8_t slot[32];
 	uint8_t word[32];
 	enum dstack_status st = contract_last_epoch(g, a, false, why);
 
-	if (st == DSTACK_OK)
-		st = word_argument(a->word[0], w, why);
 	if (st != DSTACK_OK)
 		return st;
-	state_tuple_slot(a->epoch, w, slot);
+	state_tuple_slot(a->epoch, a->hash, slot);
 	st = rpc_storage(g->rpc, g->contract, slot, word, why);
 	if (st == DSTACK_OK && word[31] != 0)
 		st = why_set(why, DSTACK_E_REJECTED,
@@ -99,12 +86,8 @@ static enum dstack_status
 platform(struct gov *g, struct contract_args *a, const char *function,
     struct why *why)
 {
-	uint8_t w[32];
-	enum dstack_status st = word_argument(a->word[0], w, why);
-	if (st != DSTACK_OK)
-		return st;
 	struct abi_enc e = abi_begin(function);
-	abi_word(&e, w);
+	abi_word(&e, a->hash);
 	return contract_send(g, &e, a, why);
 }
 
@@ -119,7 +102,6 @@ verb_deny_platform(struct gov *g, struct contract_args *a, struct why *why)
 {
 	return platform(g, a, KM_FN_DENY_PLATFORM, why);
 }
-
 
 enum dstack_status
 verb_allow_tuple_again(

@@ -49,9 +49,6 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	char contract[43];
 	AUTO_WR struct wr text = wr_new(NETCFG_MAX);
 
-	if (a->domain == NULL)
-		return why_set(why, DSTACK_E_MISSING,
-		    "under which name is the app served? --domain NAME");
 	size_t len = strlen(a->domain);
 	if (len > NETCFG_DOMAIN_MAX)
 		return why_set(why, DSTACK_E_FORMAT,
@@ -63,7 +60,7 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	memcpy(n.contract, g->contract, 20);
 	memcpy(n.code_hash, v.code_hash, 32);
 	n.ct = v.ct_onchain ? NETCFG_CT_ONCHAIN : NETCFG_CT_RELAY;
-	n.confirmations = a->has_confirmations ? a->confirmations
+	n.confirmations = GIVEN(a, O_CONFIRMATIONS) ? a->confirmations
 	    : v.sim                            ? 0
 					       : CONFIRMATIONS;
 	n.log_app = a->log_app != NULL ? strcmp(a->log_app, "yes") == 0

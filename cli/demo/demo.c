@@ -6,7 +6,6 @@
 #include "cli/demo/demo.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/demo/network.h"
+#include "cli/usage.h"
 #include "crypto/secp.h"
 #include "eth/rpc.h"
 #include "host/base/proc.h"
@@ -25,20 +25,21 @@
 #define MEMORY_MB 512u
 #define MEMORY_LEAST 256u /* tests/vm/memory.sh */
 
-static const char usage[] =
-    "usage: dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
-    "           [--spare N] [--memory MB] [--dir DIR] [--image DIR]\n"
-    "           [--app FILE] [--timeout SECONDS] [--ct onchain|relay]\n"
-    "  --nodes N    1 to 16 (default 2)\n"
-    "  --no-vm      guests as processes instead of VMs\n"
-    "  --keep       stay up after ready, also without a terminal\n"
-    "  --json       events, one JSON object a line\n"
-    "  --spare N    folders for N more nodes, for you to start with:\n"
-    "               dstack node run --config DIR/nodeI/host.env\n"
-    "                 --auditing DIR/auditing\n"
-    "  --memory MB  of each VM, 256 to 65536 (default 512)\n"
-    "  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
-    "               (onchain, the default) or over the relay";
+static const struct usage use = { "demo",
+	"dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
+	"           [--spare N] [--memory MB] [--dir DIR] [--image DIR]\n"
+	"           [--app FILE] [--timeout SECONDS] [--ct onchain|relay]\n"
+	"  --nodes N    1 to 16 (default 2)\n"
+	"  --no-vm      guests as processes instead of VMs\n"
+	"  --keep       stay up after ready, also without a terminal\n"
+	"  --json       events, one JSON object a line\n"
+	"  --spare N    folders for N more nodes, for you to start with:\n"
+	"               dstack node run --config DIR/nodeI/host.env\n"
+	"                 --auditing DIR/auditing\n"
+	"  --memory MB  of each VM, 256 to 65536 (default 512)\n"
+	"  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
+	"               (onchain, the default) or over the relay",
+	NULL, NULL };
 
 static volatile sig_atomic_t ended;
 
@@ -272,19 +273,7 @@ run(struct demo *d, unsigned timeout_s, struct why *why)
 	return st;
 }
 
-static bool
-count(const char *text, unsigned max, unsigned *out)
-{
-	char *end = NULL;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || v < 1 || v > max)
-		return false;
-	*out = (unsigned)v;
-	return true;
-}
-
-static bool
+static void
 options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 {
 	static const struct option lopt[] = { { "nodes", 1, NULL, 'n' },
@@ -294,53 +283,45 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		{ "timeout", 1, NULL, 't' }, { "spare", 1, NULL, 's' },
 		{ "memory", 1, NULL, 'm' }, { "ct", 1, NULL, 'c' },
 		{ NULL, 0, NULL, 0 } };
-	bool ok = true;
+	static const char *const cts[] = { "onchain", "relay", NULL };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	while ((c = usage_next(&use, argc, argv, lopt)) != -1) {
 		switch (c) {
 		case 'n':
-			ok = ok && count(optarg, DEMO_NODES_MAX, &d->count);
+			d->count = (unsigned)usage_number(
+			    &use, "--nodes", optarg, 1, DEMO_NODES_MAX);
 			break;
-		case 'v':
-			d->no_vm = true;
-			break;
-		case 'k':
-			d->keep = true;
-			break;
-		case 'j':
-			d->json = true;
-			break;
-		case 'd':
-			d->dir = optarg;
-			break;
-		case 'i':
-			d->image = optarg;
-			break;
-		case 'a':
-			d->app = optarg;
-			break;
+		case 'v': d->no_vm = true; break;
+		case 'k': d->keep = true; break;
+		case 'j': d->json = true; break;
+		case 'd': d->dir = optarg; break;
+		case 'i': d->image = optarg; break;
+		case 'a': d->app = optarg; break;
 		case 's':
-			ok = ok && count(optarg, DEMO_NODES_MAX, &d->spare);
+			d->spare = (unsigned)usage_number(
+			    &use, "--spare", optarg, 1, DEMO_NODES_MAX);
 			break;
 		case 'm':
-			ok = ok && count(optarg, 65536, &d->memory) &&
-			    d->memory >= MEMORY_LEAST;
+			d->memory = (unsigned)usage_number(
+			    &use, "--memory", optarg, MEMORY_LEAST, 65536);
 			break;
 		case 'c':
-			d->ct_relay = strcmp(optarg, "relay") == 0;
-			ok = ok && (d->ct_relay ||
-			               strcmp(optarg, "onchain") == 0);
-			break;
-		case 't':
-			ok = ok && count(optarg, 1000000, timeout_s);
+			d->ct_relay =
+			    usage_choice(&use, "--ct", optarg, cts) == 1;
 			break;
 		default:
-			return false;
+			*timeout_s = (unsigned)usage_number(
+			    &use, "--timeout", optarg, 1, 1000000);
+			break;
 		}
 	}
-	return ok && optind == argc && strlen(d->dir) < 64 &&
-	    d->count + d->spare <= DEMO_NODES_MAX;
+	usage_words(&use, argc, argv, 0, 0, "");
+	if (strlen(d->dir) >= 64)
+		usage_wrong(&use, "--dir: over 63 bytes");
+	if (d->count + d->spare > DEMO_NODES_MAX)
+		usage_wrong(&use, "--nodes %u and --spare %u are more than %d "
+		    "together", d->count, d->spare, DEMO_NODES_MAX);
 }
 
 int
@@ -358,8 +339,7 @@ cmd_demo(int argc, char **argv)
 	d.image = "build/image";
 	d.app = "host_volume/app-example.tar";
 	d.start_ms = proc_now_ms();
-	if (!options(argc, argv, &d, &timeout_s))
-		return cmd_usage(usage);
+	options(argc, argv, &d, &timeout_s);
 	if (isatty(STDOUT_FILENO) && !d.json)
 		d.keep = true;
 	if (network_load(d.dir, &running, NULL) == DSTACK_OK &&

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +17,7 @@
 
 #include "cli/cmd.h"
 #include "cli/image/image.h"
+#include "cli/usage.h"
 #include "host/base/proc.h"
 
 void
@@ -305,33 +305,33 @@ verdict(struct audit *a, const char *dir)
 }
 
 int
-image_audit(int argc, char **argv)
+image_audit(const struct usage *u, int argc, char **argv)
 {
 	static const struct option lopt[] = { { "json", 0, NULL, 'j' },
 		{ "sbom", 1, NULL, 's' }, { "no-rebuild", 0, NULL, 'n' },
 		{ "kernel-from-store", 0, NULL, 'k' },
 		{ "rebuilt", 1, NULL, 'r' }, { NULL, 0, NULL, 0 } };
 	struct audit_options o = { .rebuild = true, .kernel = true };
-	struct audit *a = calloc(1, sizeof(*a));
 	struct why why = { "" };
 	const char *tmp = getenv("TMPDIR");
-	bool ok = true;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
 		switch (c) {
 		case 'j': o.json = true; break;
 		case 's': o.sbom = optarg; break;
 		case 'n': o.rebuild = false; break;
 		case 'k': o.kernel = false; break;
-		case 'r': o.rebuilt = optarg; break;
-		default: ok = false;
+		default: o.rebuilt = optarg; break;
 		}
 	}
-	if (!ok || optind + 1 != argc || a == NULL) {
-		free(a);
-		return cmd_usage(image_usage);
-	}
+	usage_words(u, argc, argv, 1, 1, "DIR");
+	if ((o.rebuilt != NULL) + !o.rebuild + !o.kernel > 1)
+		usage_wrong(u, "--rebuilt, --no-rebuild or "
+		    "--kernel-from-store, not two of them");
+	struct audit *a = calloc(1, sizeof(*a));
+	if (a == NULL)
+		return cmd_fail("image", DSTACK_E_NOMEM, NULL);
 	o.dir = argv[optind];
 	a->json = o.json;
 	a->checks = json_array();

@@ -6,7 +6,6 @@
  */
 #include "cli/cmd.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/hex.h"
 #include "cli/image/image.h"
 #include "cli/image/lock.h"
+#include "cli/usage.h"
 #include "sim/measure.h"
 
 static json_t *
@@ -318,18 +318,14 @@ diff(const char *da, const char *db, bool json)
 }
 
 int
-image_diff(int argc, char **argv)
+image_diff(const struct usage *u, int argc, char **argv)
 {
 	static const struct option lopt[] = { { "json", 0, NULL, 'j' },
 		{ NULL, 0, NULL, 0 } };
-	bool json = false, ok = true;
-	int c;
+	bool json = false;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
-		json = json || c == 'j';
-		ok = ok && c == 'j';
-	}
-	if (!ok || optind + 2 != argc)
-		return cmd_usage(image_usage);
+	while (usage_next(u, argc, argv, lopt) != -1)
+		json = true;
+	usage_words(u, argc, argv, 2, 2, "one of the two DIR");
 	return diff(argv[optind], argv[optind + 1], json);
 }

@@ -6,31 +6,45 @@
 #include "cli/cmd.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/image/image.h"
 #include "cli/demo/network.h"
+#include "cli/image/image.h"
+#include "cli/usage.h"
 
-const char image_usage[] =
-    "usage: dstack image build [--from FILE] [--fresh] [OUT]\n"
-    "                    the image, in build/image\n"
-    "       dstack image relock                today's packages\n"
-    "       dstack image export [--with-kernel] FILE\n"
-    "       dstack image import FILE           packages and signed indexes\n"
-    "       dstack image measure DIR --netcfg FILE [--memory MIB]\n"
-    "                            [--vcpus N] [--json]\n"
-    "                    of the simulated TEE, or of a trust domain:\n"
-    "           --tee tdx [--firmware FILE] [--acpi DIR | --machine TYPE]\n"
-    "           [--phys-bits N] [--qemu VERSION] [--events] [--ccel FILE] [--quote FILE]\n"
-    "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
-    "                    what that node's guest will be; with neither, of\n"
-    "                    the network in " DEMO_DIR " when it runs\n"
-    "       dstack image audit [--json] [--sbom FILE] [--rebuilt DIR |\n"
-    "                    --no-rebuild | --kernel-from-store] DIR\n"
-    "       dstack image diff [--json] DIR DIR  what differs";
+enum { BUILD, RELOCK, EXPORT, IMPORT, MEASURE, AUDIT, DIFF };
+
+static const struct usage uses[] = {
+	[BUILD] = { "image build",
+	    "dstack image build [--from FILE] [--fresh] [OUT]\n"
+	    "                    the image, in build/image", NULL, NULL },
+	[RELOCK] = { "image relock",
+	    "dstack image relock                today's packages", NULL, NULL },
+	[EXPORT] = { "image export",
+	    "dstack image export [--with-kernel] FILE", NULL, NULL },
+	[IMPORT] = { "image import",
+	    "dstack image import FILE           packages and signed indexes",
+	    NULL, NULL },
+	[MEASURE] = { "image measure",
+	    "dstack image measure DIR --netcfg FILE [--memory MIB]\n"
+	    "                            [--vcpus N] [--json]\n"
+	    "                    of the simulated TEE, or of a trust domain:\n"
+	    "           --tee tdx [--firmware FILE] [--acpi DIR | --machine TYPE]\n"
+	    "           [--phys-bits N] [--qemu VERSION] [--events] [--ccel FILE] [--quote FILE]\n"
+	    "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
+	    "                    what that node's guest will be; with neither, of\n"
+	    "                    the network in " DEMO_DIR " when it runs",
+	    NULL, NULL },
+	[AUDIT] = { "image audit",
+	    "dstack image audit [--json] [--sbom FILE] [--rebuilt DIR |\n"
+	    "                    --no-rebuild | --kernel-from-store] DIR",
+	    NULL, NULL },
+	[DIFF] = { "image diff",
+	    "dstack image diff [--json] DIR DIR  what differs", NULL, NULL },
+	{ NULL, NULL, NULL, NULL },
+};
 
 static int
 run_script(const char *script, char **argv)
@@ -50,7 +64,7 @@ run_script(const char *script, char **argv)
 
 /* argv[0] is "build". */
 static int
-run_build(int argc, char **argv)
+run_build(const struct usage *u, int argc, char **argv)
 {
 	static const struct option lopt[] = { { "from", 1, NULL, 'f' },
 		{ "fresh", 0, NULL, 'F' }, { NULL, 0, NULL, 0 } };
@@ -60,16 +74,13 @@ run_build(int argc, char **argv)
 	struct why why = { "" };
 	int n = 1, c;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
 		if (c == 'f')
 			from = optarg;
-		else if (c == 'F' && n == 1)
+		else if (n == 1)
 			args[n++] = fresh;
-		else
-			return cmd_usage(image_usage);
 	}
-	if (argc - optind > 1)
-		return cmd_usage(image_usage);
+	usage_words(u, argc, argv, 0, 1, "OUT");
 	if (optind < argc)
 		args[n++] = argv[optind];
 	if (from != NULL) {
@@ -81,24 +92,27 @@ run_build(int argc, char **argv)
 	return run_script("build", args);
 }
 
+/* argv[0] is "relock", which is all there is to say. */
+static int
+run_relock(const struct usage *u, int argc, char **argv)
+{
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+
+	(void)usage_next(u, argc, argv, none);
+	usage_words(u, argc, argv, 0, 0, "");
+	return run_script("relock", argv);
+}
+
 int
 cmd_image(int argc, char **argv)
 {
-	const char *sub = argc > 1 ? argv[1] : "";
+	static int (*const run[])(
+	    const struct usage *u, int argc, char **argv) = {
+		[BUILD] = run_build, [RELOCK] = run_relock,
+		[EXPORT] = image_export, [IMPORT] = image_import,
+		[MEASURE] = image_measure, [AUDIT] = image_audit,
+		[DIFF] = image_diff };
+	const struct usage *u = usage_sub(uses, NULL, argc, argv);
 
-	if (strcmp(sub, "build") == 0)
-		return run_build(argc - 1, argv + 1);
-	if (strcmp(sub, "relock") == 0 && argc == 2)
-		return run_script("relock", argv + 1);
-	if (strcmp(sub, "measure") == 0)
-		return image_measure(argc - 1, argv + 1);
-	if (strcmp(sub, "audit") == 0)
-		return image_audit(argc - 1, argv + 1);
-	if (strcmp(sub, "export") == 0)
-		return image_export(argc - 1, argv + 1);
-	if (strcmp(sub, "import") == 0)
-		return image_import(argc - 1, argv + 1);
-	if (strcmp(sub, "diff") == 0)
-		return image_diff(argc - 1, argv + 1);
-	return cmd_usage(image_usage);
+	return run[u - uses](u, argc - 1, argv + 1);
 }

@@ -8,10 +8,10 @@
 
 #include "base/status.h"
 
-extern const char image_usage[];
+struct usage;
 
 /* argv[0] is the verb's own name ("measure"); returns the exit status. */
-int image_measure(int argc, char **argv);
+int image_measure(const struct usage *u, int argc, char **argv);
 
 /* What image measure was asked for a trust domain; all text is borrowed. */
 struct measure_tdx {
@@ -31,10 +31,10 @@ int image_measure_tdx(const struct measure_tdx *m);
 void image_measure_rows(const uint8_t mrtd[48], const uint8_t rtmr[4][48],
     const uint8_t mrconfigid[48], const uint8_t tuple[32], bool json);
 
-int image_diff(int argc, char **argv);
-int image_audit(int argc, char **argv);
-int image_export(int argc, char **argv);
-int image_import(int argc, char **argv);
+int image_diff(const struct usage *u, int argc, char **argv);
+int image_audit(const struct usage *u, int argc, char **argv);
+int image_export(const struct usage *u, int argc, char **argv);
+int image_import(const struct usage *u, int argc, char **argv);
 
 /*
  * Take the files of an exported archive into the store and say how many.

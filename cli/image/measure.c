@@ -6,7 +6,6 @@
 #include "cli/image/image.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/hex.h"
 #include "cli/cmd.h"
 #include "cli/demo/network.h"
+#include "cli/usage.h"
 #include "host/node/node.h"
 #include "host/vm/vm.h"
 #include "protocol/statements.h"
@@ -121,17 +121,6 @@ show(const struct sim_measurements *m, bool json)
 		      "with: dstack contract allow-tuple HASH\n");
 }
 
-static bool
-number(const char *text, unsigned long max, uint32_t *out)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	*out = (uint32_t)v;
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && v >= 1 &&
-	    v <= max;
-}
-
 /* Did QEMU X.Y still write into the kernel's setup header? */
 static bool
 qemu_version(const char *text, bool *patched)
@@ -148,11 +137,11 @@ qemu_version(const char *text, bool *patched)
 struct request {
 	struct measure_tdx t;
 	const char *config;
-	bool tdx, sim, no_vm, sized, ok;
+	bool tdx, sim, no_vm, sized;
 };
 
 static void
-options(int argc, char **argv, struct request *r)
+options(const struct usage *u, int argc, char **argv, struct request *r)
 {
 	static const struct option lopt[] = { { "netcfg", 1, NULL, 'n' },
 		{ "memory", 1, NULL, 'm' }, { "vcpus", 1, NULL, 'c' },
@@ -162,36 +151,59 @@ options(int argc, char **argv, struct request *r)
 		{ "machine", 1, NULL, 'M' }, { "qemu", 1, NULL, 'q' },
 		{ "phys-bits", 1, NULL, 'b' }, { "events", 0, NULL, 'e' }, 
 		{ "ccel", 1, NULL, 'l' }, { "quote", 1, NULL, 'Q' }, { NULL, 0, NULL, 0 } };
+	static const char *const tees[] = { "sim", "tdx", NULL };
 	struct measure_tdx *t = &r->t;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
 		r->sized = r->sized || c == 'm' || c == 'c';
 		r->tdx = r->tdx || strchr("faMqelbQ", c) != NULL;
 		switch (c) {
 		case 'C': r->config = optarg; break;
 		case 'N': r->no_vm = true; break;
 		case 'n': t->netcfg = optarg; break;
-		case 'm': r->ok &= number(optarg, 1 << 20, &t->memory_mib); break;
-		case 'c': r->ok &= number(optarg, 64, &t->vcpus); break;
+		case 'm':
+			t->memory_mib = (uint32_t)usage_number(
+			    u, "--memory", optarg, 1, 1 << 20);
+			break;
+		case 'c':
+			t->vcpus = (uint32_t)usage_number(
+			    u, "--vcpus", optarg, 1, 64);
+			break;
 		case 'j': t->json = true; break;
 		case 't':
-			r->tdx = r->tdx || strcmp(optarg, "tdx") == 0;
-			r->sim = strcmp(optarg, "sim") == 0;
-			r->ok &= r->sim || strcmp(optarg, "tdx") == 0;
+			r->sim = usage_choice(u, "--tee", optarg, tees) == 0;
+			r->tdx = r->tdx || !r->sim;
 			break;
 		case 'f': t->firmware = optarg; break;
 		case 'a': t->acpi = optarg; break;
 		case 'M': t->machine = optarg; break;
-		case 'q': r->ok &= qemu_version(optarg, &t->patched_header); break;
-		case 'b': r->ok &= number(optarg, 57, &t->phys_bits); break;
+		case 'q':
+			if (!qemu_version(optarg, &t->patched_header))
+				usage_wrong(u, "--qemu takes a version as "
+				    "10.1, not '%.80s'", optarg);
+			break;
+		case 'b':
+			t->phys_bits = (uint32_t)usage_number(
+			    u, "--phys-bits", optarg, 1, 57);
+			break;
 		case 'e': t->events = true; break;
 		case 'l': t->ccel = optarg; break;
-		case 'Q': t->quote = optarg; break;
-		default: r->ok = false;
+		default: t->quote = optarg; break;
 		}
 	}
-	r->ok &= !(r->sim && r->tdx);
+	if (r->sim && r->tdx)
+		usage_wrong(u, "--tee sim takes none of a trust domain's "
+		    "options (--firmware, --acpi, ...)");
+	usage_words(u, argc, argv, 0, 1, "DIR");
+	bool dir = optind < argc;
+	if (dir && t->netcfg == NULL)
+		usage_wrong(u, "--netcfg FILE is missing");
+	if (!dir && (t->netcfg != NULL || r->sized))
+		usage_wrong(u, "which image? DIR is missing");
+	if (dir && (r->config != NULL || r->no_vm))
+		usage_wrong(u, "%s is of a node, '%.80s' an image: not both",
+		    r->no_vm ? "--no-vm" : "--config", argv[optind]);
 }
 
 /* A node of FLAVOUR=tdx is measured as what it will be. */
@@ -243,20 +255,17 @@ of_flavour_tdx(const char *dir)
 }
 
 int
-image_measure(int argc, char **argv)
+image_measure(const struct usage *u, int argc, char **argv)
 {
-	struct request r = { .ok = true,
+	struct request r = {
 		.t = { .vcpus = VM_VCPUS, .memory_mib = VM_MEMORY_MIB } };
 	struct measure_tdx *t = &r.t;
 	struct sim_measurements m;
 	struct why why = { "" };
 
-	options(argc, argv, &r);
-	if (r.ok && optind == argc && t->netcfg == NULL && !r.sized)
+	options(u, argc, argv, &r);
+	if (optind == argc)
 		return of_node(&r);
-	if (!r.ok || optind + 1 != argc || t->netcfg == NULL ||
-	    r.config != NULL || r.no_vm)
-		return cmd_usage(image_usage);
 	t->image = argv[optind];
 	if (t->firmware == NULL)
 		t->firmware = VM_FIRMWARE;

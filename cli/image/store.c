@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "base/hex.h"
 #include "cli/image/image.h"
 #include "cli/image/lock.h"
+#include "cli/usage.h"
 #include "crypto/hash.h"
 #include "host/base/proc.h"
 
@@ -196,22 +196,18 @@ write_all(const char *path, const struct items *l, struct why *why)
 }
 
 int
-image_export(int argc, char **argv)
+image_export(const struct usage *u, int argc, char **argv)
 {
 	static const struct option lopt[] = { { "with-kernel", 0, NULL, 'k' },
 		{ NULL, 0, NULL, 0 } };
 	AUTO_LOCK struct lock lock = { .json = NULL };
 	struct items l = { NULL, 0 };
 	struct why why = { "" };
-	bool kernel = false, ok = true;
-	int c;
+	bool kernel = false;
 
-	while ((c = getopt_long(argc, argv, "", lopt, NULL)) != -1) {
-		ok = ok && c == 'k';
-		kernel = kernel || c == 'k';
-	}
-	if (!ok || optind + 1 != argc)
-		return cmd_usage(image_usage);
+	while (usage_next(u, argc, argv, lopt) != -1)
+		kernel = true;
+	usage_words(u, argc, argv, 1, 1, "FILE");
 	enum dstack_status st = lock_load(LOCK_PATH, &lock, &why);
 	l.v = calloc(NAMES_MAX, sizeof(*l.v));
 	if (st == DSTACK_OK && l.v == NULL)
@@ -413,12 +409,13 @@ image_import_file(const char *file, struct why *why)
 }
 
 int
-image_import(int argc, char **argv)
+image_import(const struct usage *u, int argc, char **argv)
 {
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
 	struct why why = { "" };
 
-	if (argc != 2)
-		return cmd_usage(image_usage);
-	enum dstack_status st = image_import_file(argv[1], &why);
+	(void)usage_next(u, argc, argv, none);
+	usage_words(u, argc, argv, 1, 1, "FILE");
+	enum dstack_status st = image_import_file(argv[optind], &why);
 	return st == DSTACK_OK ? EXIT_YES : cmd_fail("image", st, &why);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dstack quote collateral: fetch and check what a quote is judged by. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,14 +8,8 @@
 #include "base/own.h"
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
+#include "cli/usage.h"
 #include "host/collateral/collateral.h"
-
-static const char usage[] =
-    "usage: dstack quote collateral QUOTE|--fmspc HEX [--ca platform|processor]\n"
-    "           [--tee tdx|sgx] [--url URL] [--update standard|early]\n"
-    "           [--cache DIR] [--root FILE]\n"
-    "The JSON document for quote verify --collateral, from Intel's service or\n"
-    "the PCS or PCCS at URL. QUOTE says which; else FMSPC, CA and TEE do.";
 
 struct args {
 	const char *quote, *fmspc, *ca, *cache, *root, *url;
@@ -24,8 +17,8 @@ struct args {
 	bool early;
 };
 
-static bool
-take_args(int argc, char **argv, struct args *a)
+static void
+take_args(const struct usage *u, int argc, char **argv, struct args *a)
 {
 	static const struct option options[] = {
 		{ "fmspc", required_argument, NULL, 'f' },
@@ -37,35 +30,41 @@ take_args(int argc, char **argv, struct args *a)
 		{ "root", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool ok = true;
+	static const char *const cas[] = { "platform", "processor", NULL };
+	static const char *const tees[] = { "tdx", "sgx", NULL };
+	static const char *const updates[] = { "standard", "early", NULL };
+	uint8_t model[6];
 	int c;
 
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, options)) != -1) {
 		switch (c) {
-		case 'f': a->fmspc = optarg; break;
-		case 'c': a->ca = optarg; break;
+		case 'f':
+			usage_hex(u, "--fmspc", optarg, model, 6);
+			a->fmspc = optarg;
+			break;
+		case 'c':
+			a->ca = cas[usage_choice(u, "--ca", optarg, cas)];
+			break;
 		case 't':
-			a->tee = strcmp(optarg, "sgx") == 0 ? DCAP_TEE_SGX
-			                                    : DCAP_TEE_TDX;
-			ok = ok && (a->tee == DCAP_TEE_SGX ||
-			               strcmp(optarg, "tdx") == 0);
+			a->tee = usage_choice(u, "--tee", optarg, tees) == 0
+			    ? DCAP_TEE_TDX
+			    : DCAP_TEE_SGX;
 			break;
 		case 'l': a->url = optarg; break;
 		case 'u':
-			a->early = strcmp(optarg, "early") == 0;
-			ok = ok && (a->early || strcmp(optarg, "standard") == 0);
+			a->early =
+			    usage_choice(u, "--update", optarg, updates) == 1;
 			break;
 		case 'd': a->cache = optarg; break;
-		case 'r': a->root = optarg; break;
-		default: ok = false; break;
+		default: a->root = optarg; break;
 		}
 	}
-	if (argc - optind == 1)
-		a->quote = argv[optind];
-	return ok && argc - optind <= 1 &&
-	    (a->quote == NULL) != (a->fmspc == NULL);
+	usage_words(u, argc, argv, 0, 1, "QUOTE");
+	a->quote = argv[optind];
+	if (a->quote == NULL && a->fmspc == NULL)
+		usage_wrong(u, "of what? QUOTE or --fmspc HEX is missing");
+	if (a->quote != NULL && a->fmspc != NULL)
+		usage_wrong(u, "QUOTE or --fmspc HEX, not both");
 }
 
 static enum dstack_status
@@ -92,7 +91,7 @@ of_quote(struct args *a, char fmspc[static 13], struct why *why)
 }
 
 int
-cmd_quote_collateral(int argc, char **argv)
+cmd_quote_collateral(const struct usage *u, int argc, char **argv)
 {
 	struct args a = { .ca = "platform", .tee = DCAP_TEE_TDX };
 	AUTO_WR struct wr out = wr_new(0);
@@ -101,8 +100,7 @@ cmd_quote_collateral(int argc, char **argv)
 	uint8_t root[64];
 	char fmspc[13];
 
-	if (!take_args(argc, argv, &a))
-		return cmd_usage(usage);
+	take_args(u, argc, argv, &a);
 	enum dstack_status st = quote_read_root(a.root, root, &why);
 	if (st == DSTACK_OK && a.quote != NULL)
 		st = of_quote(&a, fmspc, &why);

@@ -10,8 +10,9 @@
 #include "base/status.h"
 #include "dstack/dcap.h"
 
+struct usage;
 /* dstack quote collateral, argv beginning with the word: an exit status. */
-int cmd_quote_collateral(int argc, char **argv);
+int cmd_quote_collateral(const struct usage *u, int argc, char **argv);
 
 /* Whole file ("-": standard input) of at most max bytes; caller frees. */
 DSTACK_CHECKED enum dstack_status quote_read_file(const char *path,

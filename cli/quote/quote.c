@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dstack quote show|verify: an attestation quote for people and scripts. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,23 +10,40 @@
 #include "base/own.h"
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
+#include "cli/usage.h"
 #include "dcap/json.h"
 #include "sim/key.h"
 
-static const char usage[] =
-    "usage: dstack quote show FILE [--at TIME] [--root FILE] [--json]\n"
-    "       dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
-    "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]\n"
-    "       dstack quote collateral QUOTE|--fmspc HEX [options]\n"
-    "FILE: raw, hex or base64, - for standard input. TIME: Unix seconds or RFC 3339.";
+enum { SHOW, VERIFY, COLLATERAL };
+
+static const struct usage uses[] = {
+	[SHOW] = { "quote show",
+	    "dstack quote show FILE [--at TIME] [--root FILE] [--json]",
+	    "at root json", NULL },
+	[VERIFY] = { "quote verify",
+	    "dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
+	    "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]",
+	    NULL, NULL },
+	[COLLATERAL] = { "quote collateral", 
+	    "dstack quote collateral QUOTE|--fmspc HEX [--ca platform|processor]\n"
+	    "           [--tee tdx|sgx] [--url URL] [--update standard|early]\n"
+	    "           [--cache DIR] [--root FILE]\n"
+	    "  The JSON document for quote verify --collateral, from Intel's service or\n"
+	    "  the PCS or PCCS at URL. QUOTE says which; else FMSPC, CA and TEE do.",
+	    NULL, NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const char forms[] = "FILE: raw, hex or base64, - for standard input. "
+			    "TIME: Unix seconds or RFC 3339.";
 
 struct args {
 	const char *quote, *collateral, *at, *root, *report_data, *policy;
 	bool json;
 };
 
-static bool
-take_args(int argc, char **argv, struct args *a)
+static void
+take_args(const struct usage *u, int argc, char **argv, struct args *a)
 {
 	static const struct option options[] = {
 		{ "collateral", required_argument, NULL, 'c' },
@@ -39,23 +55,18 @@ take_args(int argc, char **argv, struct args *a)
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = usage_next(u, argc, argv, options)) != -1) {
 		switch (c) {
 		case 'c': a->collateral = optarg; break;
 		case 'a': a->at = optarg; break;
 		case 'r': a->root = optarg; break;
 		case 'd': a->report_data = optarg; break;
 		case 'p': a->policy = optarg; break;
-		case 'j': a->json = true; break;
-		default: return false;
+		default: a->json = true; break;
 		}
 	}
-	if (argc - optind != 1)
-		return false;
+	usage_words(u, argc, argv, 1, 1, "FILE");
 	a->quote = argv[optind];
-	return true;
 }
 
 /* Is it the root of this project's simulator, whose key everybody has? */
@@ -233,7 +244,7 @@ print(const json_t *o, bool json)
 }
 
 static int
-show(const struct args *a)
+show(const struct usage *u, const struct args *a)
 {
 	AUTO_FREE uint8_t *quote = NULL;
 	size_t len = 0;
@@ -243,10 +254,8 @@ show(const struct args *a)
 	bool signatures, chain;
 	enum dcap_code code;
 	struct dcap_verdict v;
-	if (quote_read_time(a->at, &now, &why) != DSTACK_OK) {
-		log_line("quote: --at: %s", why.text);
-		return EXIT_USAGE;
-	}
+	if (quote_read_time(a->at, &now, &why) != DSTACK_OK)
+		usage_wrong(u, "--at: %.150s", why.text);
 	bool garbled = false;
 	enum dstack_status st =
 	    quote_read_quote(a->quote, &quote, &len, &garbled, &why);
@@ -343,23 +352,19 @@ judge(const struct args *a, const struct inputs *in, int64_t now,
 }
 
 static int
-verify(const struct args *a)
+verify(const struct usage *u, const struct args *a)
 {
 	OWN_CLEANUP(free_inputs) struct inputs in = { .quote = NULL };
 	struct why why = { "" };
 	int64_t now = 0;
 	struct dcap_verdict v;
 	if (a->collateral == NULL)
-		return cmd_usage(usage);
-	if (quote_read_time(a->at, &now, &why) != DSTACK_OK) {
-		log_line("quote: --at: %s", why.text);
-		return EXIT_USAGE;
-	}
-	if (a->report_data != NULL && hex_decode(a->report_data,
-	    strlen(a->report_data), in.report_data, 64) != DSTACK_OK) {
-		log_line("quote: --report-data: not 64 bytes in hex");
-		return EXIT_USAGE;
-	}
+		usage_wrong(u, "--collateral FILE|DIR is missing");
+	if (quote_read_time(a->at, &now, &why) != DSTACK_OK)
+		usage_wrong(u, "--at: %.150s", why.text);
+	if (a->report_data != NULL)
+		usage_hex(u, "--report-data", a->report_data, in.report_data,
+		    64);
 	enum dstack_status st =
 	    quote_read_quote(a->quote, &in.quote, &in.len, &in.garbled, &why);
 	if (st == DSTACK_OK)
@@ -403,13 +408,12 @@ int
 cmd_quote(int argc, char **argv)
 {
 	struct args a = { .quote = NULL };
-	if (argc >= 2 && strcmp(argv[1], "collateral") == 0)
-		return cmd_quote_collateral(argc - 1, argv + 1);
-	if (argc < 2 || !take_args(argc - 1, argv + 1, &a))
-		return cmd_usage(usage);
-	if (strcmp(argv[1], "show") == 0)
-		return show(&a);
-	if (strcmp(argv[1], "verify") == 0)
-		return verify(&a);
-	return cmd_usage(usage);
+	const struct usage *u = usage_sub(uses, forms, argc, argv);
+
+	argc--;
+	argv++;
+	if (u == &uses[COLLATERAL])
+		return cmd_quote_collateral(u, argc, argv);
+	take_args(u, argc, argv, &a);
+	return u == &uses[SHOW] ? show(u, &a) : verify(u, &a);
 }

@@ -159,7 +159,7 @@ contract raise-floors --min-eval 18 "${on[@]}" >/dev/null
 [ "$(floors)" = '[1,18,0,3]' ]
 refused 1 NotUp raise-floors --min-eval 4 "${on[@]}"
 refused 1 BadPolicy raise-floors --tcb UpToDate,OutOfDate "${on[@]}"
-refused 3 'min-eval' raise-floors "${on[@]}"
+refused 2 'min-eval' raise-floors "${on[@]}"
 echo "ok floors rise, one by one, and do not fall"
 (umask 077 && openssl rand -hex 32 >"$work/other")
 other=$("$cast" wallet address --private-key "0x$(cat "$work/other")")

@@ -87,7 +87,7 @@ grep -qx chain-id=31337 "$d/hv/netcfg"
 grep -qx ct=onchain "$d/hv/netcfg"
 rc=0
 "$bin" contract netcfg --config "$d/host.env" 2>"$d/err" || rc=$?
-[ $rc -eq 3 ] && grep -q -- '--domain NAME' "$d/err"
+[ $rc -eq 2 ] && grep -q -- '--domain is missing' "$d/err"
 rc=0
 "$bin" contract netcfg --domain 'a b' --config "$d/host.env" 2>"$d/err" || rc=$?
 [ $rc -ne 0 ] && [ "$(wc -l <"$d/err")" -eq 1 ]

@@ -35,17 +35,17 @@ verify "policy_flags is a list" 0 '"policy_flags":\[\]'
 zeros=$(printf '%0128d' 0)
 verify "report_data that fits" 0 '"ok":true' --report-data "$zeros"
 verify "report_data that differs" 1 '"code":"report_data_mismatch"' --report-data "1${zeros#0}"
-verify "report_data that is short" 2 'not 64 bytes' --report-data 00
+verify "report_data that is short" 2 'takes 128 hex digits' --report-data 00
 expect "Intel's root by default" 1 'untrusted_pck_chain' verify "$quote" --collateral "$collateral" --at $at
 expect "RFC 3339 time" 0 'ok: yes' verify "$quote" --collateral "$collateral" --root "$root" --at 2027-01-15T10:00:00+02:00
 expect "time that is none" 2 'neither Unix seconds' verify "$quote" --collateral "$collateral" --at yesterday
 expect "late time" 1 '"code":"crl_expired"' verify "$quote" --collateral "$collateral" --root "$root" --at 1900000000 --json
-expect "no collateral" 2 'usage:' verify "$quote"
+expect "no collateral" 2 '--collateral FILE|DIR is missing' verify "$quote"
 expect "missing collateral file" 3 'No such file' verify "$quote" --collateral "$d/none"
 expect "missing quote file" 3 'No such file' verify "$d/none" --collateral "$collateral"
 expect "collateral that is no JSON" 1 'malformed_collateral' verify "$quote" --collateral "$quote" --json
-expect "unknown option" 2 'usage:' verify "$quote" --colateral x
-expect "unknown verb" 2 'usage:' judge "$quote"
+expect "unknown option" 2 "no option '--colateral'" verify "$quote" --colateral x
+expect "unknown verb" 2 "no verb 'judge'" judge "$quote"
 
 mkdir "$d/parts" "$d/pcs"
 member() { # NAME: its text out of the one JSON document
@@ -128,5 +128,5 @@ pcs=
 expect "a dead service and a cache" 0 '"tcb_info_signature"' collateral "$d/sim.quote" --url "$url" --root "$d/sim" --cache "$d/cache"
 cmp "$d/out" "$d/fetched"
 expect "a dead service and no cache" 3 "Couldn't connect" collateral "$d/sim.quote" --url "$url" --root "$d/sim"
-expect "collateral of nothing" 2 'usage:' collateral --url "$url"
-expect "both a quote and a model" 2 'usage:' collateral "$d/sim.quote" --fmspc 00806f050000
+expect "collateral of nothing" 2 'QUOTE or --fmspc HEX is missing' collateral --url "$url"
+expect "both a quote and a model" 2 'not both' collateral "$d/sim.quote" --fmspc 00806f050000
