@@ -46,6 +46,10 @@ static enum dstack_status
 ask(const struct chain *c, const char *method, json_t *params, json_t **result,
     struct why *why)
 {
+	/*
+	 * bounds on both ways: the host is the enemy, and memory is all there
+	 * is
+	 */
 	AUTO_WR struct wr q = wr_new(LINK_MAX_BODY);
 	AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
 	enum dstack_status st = eth_rpc_request(&q, method, params);
@@ -70,6 +74,9 @@ check_chain_id(struct chain *c, struct why *why)
 {
 	AUTO_JSON json_t *v = NULL;
 	uint64_t id;
+	/*
+	 * once: a header's place in the chain is what is held against it later
+	 */
 	if (c->chain_id_checked)
 		return DSTACK_OK;
 	enum dstack_status st = ask(c, "eth_chainId", NULL, &v, why);
@@ -98,6 +105,10 @@ header_at(const struct chain *c, const char *tag, struct eth_header *h,
 	    ask(c, "eth_getBlockByNumber", json_pack("[s,b]", tag, 0), &v, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * a block that the endpoint does not have yet, as one behind a balancer
+	 * may not
+	 */
 	if (json_is_null(v))
 		return why_set(
 		    why, DSTACK_E_MISSING, "the RPC has no block %s", tag);
@@ -116,6 +127,7 @@ final_header(struct chain *c, struct eth_header *h, struct why *why)
 	enum dstack_status st = check_chain_id(c, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* a chain of one miner, where nothing is ever taken back */
 	if (c->cfg.confirmations == 0) {
 		st = header_at(c, "latest", h, why);
 	} else {
@@ -127,11 +139,16 @@ final_header(struct chain *c, struct eth_header *h, struct why *why)
 		if (eth_json_u64(v, &n) != DSTACK_OK)
 			return why_set(why, DSTACK_E_FORMAT,
 			    "eth_blockNumber: the answer is no number");
+		/* a chain younger than that: its first block */
 		n = n > c->cfg.confirmations ? n - c->cfg.confirmations : 0;
 		char tag[2 + 16 + 1];
 		(void)snprintf(
 		    tag, sizeof(tag), "0x%llx", (unsigned long long)n);
 		st = header_at(c, tag, h, why);
+		/*
+		 * by its own header, whose hash was computed: it is another
+		 * block
+		 */
 		if (st == DSTACK_OK && h->number != n)
 			return why_set(why, DSTACK_E_FORMAT,
 			    "asked for block %s, got %llu", tag,
@@ -139,6 +156,10 @@ final_header(struct chain *c, struct eth_header *h, struct why *why)
 	}
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * Never back: an old state could bring back an app that was stopped, or
+	 * a tuple that was denied.
+	 */
 	if (h->number < c->head.number)
 		return why_set(why, DSTACK_E_MISSING,
 		    "the RPC goes back to block %llu after %llu",
@@ -150,6 +171,7 @@ final_header(struct chain *c, struct eth_header *h, struct why *why)
 		    "before it: another chain",
 		    (unsigned long long)h->number,
 		    (unsigned long long)(c->head.timestamp - h->timestamp));
+	/* of two blocks with one number, one is a lie or was given up */
 	if (h->number == c->head.number && c->head.timestamp != 0 &&
 	    memcmp(h->hash, c->head.hash, 32) != 0)
 		return why_set(why, DSTACK_E_MISSING,
@@ -158,6 +180,7 @@ final_header(struct chain *c, struct eth_header *h, struct why *why)
 	return DSTACK_OK;
 }
 
+/* Only after the contract was proven in it. */
 static void
 seen(struct chain *c, const struct eth_header *h)
 {
@@ -209,6 +232,9 @@ prove(const struct chain *c, const struct eth_header *h,
 		return why_set(why, DSTACK_E_MISSING,
 		    "the RPC's chain has no contract at netcfg's address: "
 		    "point host.env at the right RPC, or deploy it");
+	/*
+	 * another contract there: on another chain, since code does not change
+	 */
 	if (memcmp(account.code_hash, c->cfg.code_hash, 32) != 0)
 		return why_set(why, DSTACK_E_MISSING,
 		    "the contract's code is not the one netcfg names");
@@ -226,6 +252,10 @@ chain_read(struct chain *c, const uint8_t (*slots)[32], size_t n,
 	if (st != DSTACK_OK)
 		return st;
 	uint8_t got[CHAIN_MAX_SLOTS][32];
+	/*
+	 * all under one header: words of two blocks would be a state that never
+	 * was
+	 */
 	for (size_t i = 0; i < n; i += SLOTS_PER_PROOF) {
 		size_t k = n - i < SLOTS_PER_PROOF ? n - i : SLOTS_PER_PROOF;
 		st = prove(c, &h, slots + i, k, got + i, why);
@@ -233,6 +263,7 @@ chain_read(struct chain *c, const uint8_t (*slots)[32], size_t n,
 			return st;
 	}
 	seen(c, &h);
+	/* the caller's words change only when all are proven */
 	memcpy(values, got, n * 32);
 	if (head != NULL)
 		*head = c->head;
@@ -251,6 +282,10 @@ chain_epoch(struct chain *c, uint64_t epoch, struct state_head *state,
 	    KM_EPOCH_SLOTS + 1, words, head, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * words that this program cannot read are no answer, and no reason to
+	 * end
+	 */
 	if (state_epoch_decode((const uint8_t(*)[32])words, out) != DSTACK_OK)
 		return why_set(why, DSTACK_E_MISSING,
 		    "the contract's record of epoch %llu is unknown to this "

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The owner's side of the contract: deploy it, send what governs it, read what
+ * it says. What is sent goes through gov_send, which keeps a call instead where
+ * a timelock or a multisig is the owner. What is read is for people and for
+ * this host's own decisions, so the endpoint is believed here: nothing proves
+ * it. A guest never takes any of it; it reads the same slots with proofs
+ * (guest/chain/chain.c).
+ *
+ * An endpoint may be seconds away, so reading takes two requests however much
+ * is asked: first what tells whether there is a contract, and which epochs it
+ * has; then the records of those.
+ */
 #include "host/chain/governance.h"
 
 #include <errno.h>
@@ -28,6 +40,7 @@ slurp(const char *path, struct wr *out, struct why *why)
 		return why_set(why, DSTACK_E_SYS,
 		    "%s: %s; build it with 'make contracts'", path,
 		    strerror(errno));
+	/* a pipe or a device would be read for ever */
 	if (!S_ISREG(sb.st_mode) || sb.st_size > (off_t)CODE_MAX)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "%s: not a file of creation code", path);
@@ -36,11 +49,13 @@ slurp(const char *path, struct wr *out, struct why *why)
 		ssize_t n = read(fd, buf, sizeof(buf));
 		if (n == 0)
 			break;
+		/* so that half a file is never half a contract */
 		if (n < 0)
 			return why_set(why, DSTACK_E_SYS, "%s: %s", path,
 			    strerror(errno));
 		wr_put(out, buf, (size_t)n);
 	}
+	/* an editor ends the file with a line end, solc does not */
 	while (out->len != 0 && (out->buf[out->len - 1] == '\n' ||
 	           out->buf[out->len - 1] == '\r'))
 		out->len--;
@@ -54,6 +69,10 @@ find_code(struct wr *text, struct why *why)
 	static const char *const places[] = { "../contracts",
 		"../share/dstack" };
 	char self[PATH_MAX];
+	/*
+	 * beside the program and not where it was called: what is deployed must
+	 * not depend on a folder
+	 */
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	enum dstack_status st = DSTACK_E_MISSING;
 
@@ -66,6 +85,10 @@ find_code(struct wr *text, struct why *why)
 		char path[PATH_MAX + 64];
 		(void)snprintf(path, sizeof(path), "%s/%s/KeyManager.bin",
 		    self, places[i]);
+		/*
+		 * the first that is there is meant, also where it turns out to
+		 * be wrong
+		 */
 		if (access(path, F_OK) == 0)
 			return slurp(path, text, why);
 	}
@@ -74,6 +97,7 @@ find_code(struct wr *text, struct why *why)
 	    "name it by --code");
 }
 
+/* The file holds hex, as solc writes it. */
 static enum dstack_status
 creation_code(const char *path, struct wr *out, struct why *why)
 {
@@ -99,6 +123,10 @@ static enum dstack_status
 hash_code(const struct gov *g, const struct wr *code, uint8_t out[static 32],
     struct why *why)
 {
+	/*
+	 * Every endpoint answers for an address without a contract: with no
+	 * code.
+	 */
 	if (code->len == 0) {
 		char hex[43];
 		eip55(g->contract, hex);
@@ -106,6 +134,7 @@ hash_code(const struct gov *g, const struct wr *code, uint8_t out[static 32],
 		    "no contract at %s on chain %llu; check address and RPC",
 		    hex, (unsigned long long)g->chain_id);
 	}
+	/* what netcfg pins, and with it the contract's immutables */
 	keccak256(code->buf, code->len, out);
 	return DSTACK_OK;
 }
@@ -128,10 +157,12 @@ gov_deploy(struct gov *g, const char *path, const struct gov_deploy *d,
 
 	memcpy(owner, d->owner, 20);
 	enum dstack_status st = creation_code(path, &data, why);
+	/* nobody named: whoever pays for it owns it */
 	if (st == DSTACK_OK && ct_is_zero(owner, 20))
 		st = secp_address(g->key, owner);
 	if (st != DSTACK_OK)
 		return st;
+	/* The constructor refuses it as well, after it was paid for. */
 	if (d->notice_period == 0 && !d->sim)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "a network that is not simulated needs a notice period");
@@ -143,16 +174,22 @@ gov_deploy(struct gov *g, const char *path, const struct gov_deploy *d,
 	abi_bool(&e, d->ct_onchain);
 	st = abi_end(&e, &data);
 	if (st == DSTACK_OK)
+		/* to nowhere: that creates */
 		st = rpc_send(g->rpc, g->key, g->chain_id, NULL, data.buf,
 		    data.len, 0, &receipt, why);
 	if (st != DSTACK_OK)
 		return st;
 	json_decref(receipt.logs);
+	/* from here on g is of the new contract */
 	memcpy(g->contract, receipt.contract, 20);
 	struct gov_deployed r = { .block = receipt.block,
 		.gas_used = receipt.gas_used };
 	memcpy(r.contract, receipt.contract, 20);
 	memcpy(r.tx_hash, receipt.tx_hash, 32);
+	/*
+	 * asked for and not computed: the immutables are in the code that lies
+	 * there
+	 */
 	st = code_hash(g, r.code_hash, why);
 	if (st == DSTACK_OK)
 		*out = r;
@@ -164,11 +201,13 @@ gov_send(const struct gov *g, struct abi_enc *e, struct rpc_receipt *receipt,
     struct why *why)
 {
 	AUTO_WR struct wr data = wr_new(0);
+	/* a caller that wants no receipt still waits for one */
 	struct rpc_receipt mine = { .logs = NULL };
 	struct rpc_receipt *r = receipt != NULL ? receipt : &mine;
 	enum dstack_status st = abi_end(e, &data);
 	if (st != DSTACK_OK)
 		return why_set(why, st, "the call could not be encoded");
+	/* the owner is a contract: somebody else will send it */
 	if (g->instead != NULL) {
 		memset(r, 0, sizeof(*r));
 		wr_put(g->instead, data.buf, data.len);
@@ -188,6 +227,7 @@ gov_open_epoch(const struct gov *g, uint64_t epoch,
 {
 	struct abi_enc e = abi_begin(KM_FN_OPEN_EPOCH);
 	abi_u64(&e, epoch);
+	/* the members of Policy in its order: a static struct is its members */
 	abi_u64(&e, p->tcb_mask);
 	abi_u64(&e, p->min_tcb_eval);
 	abi_u64(&e, p->min_root_crl);
@@ -214,6 +254,7 @@ gov_propose_app(const struct gov *g, const uint8_t app_id[static 32],
     const uint8_t digest[static 32], const char *name, uint64_t version,
     uint64_t not_before, struct why *why)
 {
+	/* the contract takes the next number only */
 	if (version == 0) {
 		struct state_app previous;
 		struct state_app latest;
@@ -237,6 +278,7 @@ static enum dstack_status
 slots(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
     size_t n, struct why *why)
 {
+	/* as many as the largest caller needs */
 	struct eth_rpc_ask ask[STATE_APP_SLOTS + 2 * KM_EPOCH_SLOTS];
 	enum dstack_status st = DSTACK_OK;
 
@@ -248,6 +290,7 @@ slots(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
 	for (size_t i = 0; i < n; i++) {
 		if (st == DSTACK_OK)
 			st = rpc_word(ask[i].result, word[i], why);
+		/* also of those behind one that was wrong */
 		json_decref(ask[i].result);
 	}
 	return st;
@@ -260,6 +303,7 @@ gov_read_apps(const struct gov *g, struct state_app *previous,
 	uint8_t slot[STATE_APP_SLOTS][32];
 	uint8_t word[STATE_APP_SLOTS][32];
 
+	/* the latest record first, then the one before it */
 	state_app_slots(slot);
 	enum dstack_status st = slots(
 	    g, (const uint8_t(*)[32])slot, word, STATE_APP_SLOTS, why);
@@ -287,6 +331,7 @@ gov_read_epoch(const struct gov *g, uint64_t epoch, struct state_epoch *out,
 	    : state_epoch_decode((const uint8_t(*)[32])word, out);
 }
 
+/* In the order in which gov_read takes the words. */
 static const char *const asked[] = { KM_FN_OWNER, KM_FN_SIM_ALLOWED,
 	KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD, KM_FN_PENDING_OWNER };
 #define ASKED (sizeof(asked) / sizeof(asked[0]))
@@ -296,6 +341,7 @@ static enum dstack_status
 answered(const char *function, const json_t *result, uint8_t word[static 32],
     struct why *why)
 {
+	/* a contract without that function answers with nothing, or reverts */
 	if (eth_json_fixed(result, word, 32) != DSTACK_OK)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s is not answered: that is no KeyManager", function);
@@ -321,6 +367,10 @@ read_head(const struct gov *g, struct gov_view *v, uint8_t (*word)[32],
 		ask[i] = rpc_ask_call(g->contract, call, sizeof(call));
 	}
 	state_head_slot(slot[0]);
+	/*
+	 * what no function of the contract answers in one word is read where it
+	 * lies
+	 */
 	eth_slot_u64(KM_SLOT_PAUSER, slot[1]);
 	ask[ASKED] = rpc_ask_storage(g->contract, slot[0]);
 	ask[ASKED + 1] = rpc_ask_storage(g->contract, slot[1]);
@@ -333,6 +383,9 @@ read_head(const struct gov *g, struct gov_view *v, uint8_t (*word)[32],
 	    eth_json_data(ask[ASKED + 2].result, CODE_MAX, &code) != DSTACK_OK)
 		st = why_set(why, DSTACK_E_FORMAT, "eth_getCode: no hex data");
 	if (st == DSTACK_OK)
+		/*
+		 * first of all: without a contract every other answer is noise
+		 */
 		st = hash_code(g, &code, v->code_hash, why);
 	for (size_t i = 0; i < ASKED && st == DSTACK_OK; i++)
 		st = answered(asked[i], ask[i].result, word[i], why);
@@ -343,6 +396,7 @@ read_head(const struct gov *g, struct gov_view *v, uint8_t (*word)[32],
 	if (st != DSTACK_OK)
 		return st;
 	state_head_decode(head[0], &v->head);
+	/* an address is the right end of its slot */
 	memcpy(v->pauser, head[1] + 12, 20);
 	return DSTACK_OK;
 }
@@ -358,6 +412,10 @@ read_records(const struct gov *g, struct gov_view *v, struct why *why)
 
 	state_app_slots(slot);
 	state_epoch_slots(v->head.current_epoch, slot + STATE_APP_SLOTS);
+	/*
+	 * With no epoch open there is none to read; slot 0's words are read and
+	 * not used, so that the request has one shape.
+	 */
 	state_epoch_slots(count != 0 ? count - 1 : 0,
 	    slot + STATE_APP_SLOTS + KM_EPOCH_SLOTS);
 	enum dstack_status st = slots(g, (const uint8_t(*)[32])slot, word,
@@ -391,9 +449,11 @@ gov_read(const struct gov *g, struct gov_view *out, struct why *why)
 	memcpy(v.pending_owner, word[4] + 12, 20);
 	v.sim = word[1][31] != 0;
 	v.ct_onchain = word[2][31] != 0;
+	/* by the reader that looks at the other 24 bytes, too */
 	struct rd r = rd_over(word[3], 32);
 	if (abi_rd_u64(&r, &v.notice_period) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "noticePeriod: no u64");
+	/* whole or not at all */
 	*out = v;
 	return DSTACK_OK;
 }

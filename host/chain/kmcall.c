@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls and events of the contract as bytes. A statement that a guest has
+ * signed becomes the call that brings it to the contract, word for word as it
+ * was signed: the host that pays for it can leave it away, and change nothing
+ * in it. The other way, the Onboarded event becomes the statement it carries;
+ * it came over an RPC, so it is read within bounds, and the guest that it is
+ * for checks the signature.
+ */
 #include "host/chain/kmcall.h"
 
 #include <stdio.h>
@@ -57,6 +65,7 @@ km_call_onboard(struct wr *w, const struct msg_onboard *m, bool with_ct)
 	abi_u64(&e, m->s.tcb_status);
 	abi_addr(&e, m->s.payee);
 	abi_bytes(&e, m->sig, sizeof(m->sig));
+	/* on a relay network the contract takes it empty: the hash is signed */
 	abi_bytes(&e, m->ct.buf, with_ct ? m->ct.len : 0);
 	return abi_end(&e, w);
 }
@@ -114,6 +123,7 @@ onboard_words(struct rd *r, struct stmt_onboard *s)
 		st = abi_rd_word(r, s->platform_hash);
 	if (st == DSTACK_OK)
 		st = abi_rd_u64(r, &tcb);
+	/* the word is wide, what was signed is a uint8 */
 	if (st == DSTACK_OK && tcb > UINT8_MAX)
 		st = DSTACK_E_FORMAT;
 	s->tcb_status = (uint8_t)tcb;
@@ -133,21 +143,29 @@ km_onboarded(const void *data, size_t len, struct msg_onboard *out,
 	size_t nsig = 0;
 	size_t nct = 0;
 
+	/* whoever frees it may do so after any end */
 	memset(out, 0, sizeof(*out));
 	enum dstack_status st = onboard_words(&r, &out->s);
 	if (st == DSTACK_OK)
 		st = abi_rd_bytes(&r, &base, sizeof(out->sig), &sig, &nsig);
 	if (st == DSTACK_OK)
 		st = abi_rd_bytes(&r, &base, MSG_MAX_CT, &ct, &nct);
+	/* shorter than a signature is none; longer was refused by the bound */
 	if (st != DSTACK_OK || nsig != sizeof(out->sig))
 		return why_set(why, DSTACK_E_FORMAT,
 		    "chain RPC: an Onboarded event is malformed");
 	memcpy(out->sig, sig, nsig);
+	/* a copy: the event is freed with the answer it came in */
 	out->ct = wr_new(MSG_MAX_CT);
 	wr_put(&out->ct, ct, nct);
 	return wr_status(&out->ct);
 }
 
+/*
+ * Servers put a custom error's selector into their message, or its name where
+ * they know the source; both are looked for, since no two servers agree on
+ * where.
+ */
 const char *
 km_error_name(const char *text)
 {
@@ -173,6 +191,7 @@ km_error_name(const char *text)
 		    strstr(text, signature) != NULL)
 			return names[i];
 	}
+	/* their signatures have arguments, so nobody spells them out */
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
 		abi_selector(more[i][0], sel);
 		hex_encode(sel, 4, hex + 2);

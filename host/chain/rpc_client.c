@@ -27,6 +27,7 @@ rpc_now_ms(void)
 {
 	struct timespec t;
 
+	/* not the time of day, which somebody may set while we wait */
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
@@ -52,16 +53,19 @@ rpc_new(const char *url)
 		free(r);
 		return NULL;
 	}
+	/* what holds where host.env says nothing */
 	r->limits = (struct rpc_limits){
 		.max_fee = RPC_MAX_FEE_GWEI * UINT64_C(1000000000),
 		.max_gas = RPC_MAX_GAS,
 		.bump_ms = RPC_BUMP_MS,
 	};
+	/* two locks: who waits for a block must not stop who asks a question */
 	(void)pthread_mutex_init(&r->send, NULL);
 	(void)pthread_mutex_init(&r->wait, NULL);
 	return r;
 }
 
+/* Zero leaves a limit as it is. */
 void
 rpc_limit(struct rpc *r, const struct rpc_limits *l)
 {
@@ -94,6 +98,7 @@ static void
 hold_off(struct rpc *r, unsigned retry_after)
 {
 	(void)pthread_mutex_lock(&r->wait);
+	/* in 64 bits: the header is the endpoint's word */
 	uint64_t ms = (uint64_t)retry_after * 1000;
 	if (ms == 0) {
 		r->pause_ms = r->pause_ms == 0 ? PAUSE_FIRST_MS
@@ -105,6 +110,7 @@ hold_off(struct rpc *r, unsigned retry_after)
 	(void)pthread_mutex_unlock(&r->wait);
 }
 
+/* An answer ends the doubling, not a wait that was asked for. */
 static void
 welcome(struct rpc *r)
 {
@@ -143,6 +149,9 @@ exchange(struct rpc *r, const void *text, size_t len, struct wr *out,
 	enum dstack_status st = http_do(&q, &status, &body, NULL, why);
 	if (st != DSTACK_OK)
 		return why_wrap(why, st, "chain RPC");
+	/*
+	 * The path of an endpoint often holds a key: only its origin is shown.
+	 */
 	http_origin(r->url, origin, sizeof(origin));
 	if (status == 429 || status == 503) {
 		hold_off(r, retry_after);
@@ -152,6 +161,7 @@ exchange(struct rpc *r, const void *text, size_t len, struct wr *out,
 		    "%llu s", origin, status,
 		    (unsigned long long)(to_wait(r) + 999) / 1000);
 	}
+	/* 401, 404 and their like will not change by asking again */
 	if (status / 100 != 2)
 		return why_set(why, DSTACK_E_MISSING,
 		    "chain RPC: %s answered HTTP %u; check ETH_RPC_URL",
@@ -165,6 +175,10 @@ enum dstack_status
 rpc_pass(struct rpc *r, const void *text, size_t len, struct wr *out,
     struct why *why)
 {
+	/*
+	 * 0 for a node, whose roles have other things to do; seconds where a
+	 * person waits
+	 */
 	uint64_t left = r->limits.patience_ms;
 	bool again = true;
 	bool cut = false;
@@ -188,6 +202,10 @@ rpc_pass(struct rpc *r, const void *text, size_t len, struct wr *out,
 			cut = true; /* once more, at once */
 			continue;
 		}
+		/*
+		 * cut twice: the caller is told that there is no answer, not
+		 * half of one
+		 */
 		if (st == DSTACK_E_TRUNCATED)
 			st = DSTACK_E_MISSING;
 		if (st == DSTACK_OK || !again || left == 0)
@@ -206,6 +224,10 @@ rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result,
 		return why_set(why, st, "%s: request not built", method);
 	/* every method we use may be asked twice: a transaction that is sent
 	 * again is the same transaction */
+	/*
+	 * an answer that is no JSON is a proxy's page more often than the
+	 * node's word
+	 */
 	for (int i = 0; i < 2; i++) {
 		AUTO_WR struct wr answer = wr_new(ETH_RPC_MAX);
 		st = rpc_pass(r, ask.buf, ask.len, &answer, why);
@@ -248,6 +270,10 @@ rpc_batch(struct rpc *r, struct eth_rpc_ask *ask, size_t n, struct why *why)
 		st = eth_rpc_batch_results(
 		    answer.buf, answer.len, ask, n, why);
 	/* an endpoint without batches, or one that cut it short: singly */
+	/*
+	 * with no answer at all the endpoint is away: n more questions would be
+	 * n more waits
+	 */
 	bool singly = answer.len != 0 && st != DSTACK_OK &&
 	    st != DSTACK_E_REJECTED;
 	for (size_t i = 0; i < n; i++) {
@@ -259,6 +285,10 @@ rpc_batch(struct rpc *r, struct eth_rpc_ask *ask, size_t n, struct why *why)
 			singly = st == DSTACK_OK;
 		}
 	}
+	/*
+	 * all results or none, so that no caller has to find out which are
+	 * there
+	 */
 	for (size_t i = 0; i < n; i++) {
 		json_decref(ask[i].params);
 		ask[i].params = NULL;
@@ -307,6 +337,10 @@ call_data(struct rpc *r, const char *method, json_t *params, struct wr *out,
 
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * bounded by more than a contract's code may have (EIP-170: 24,576
+	 * bytes)
+	 */
 	st = eth_json_data(v, CODE_MAX, out);
 	json_decref(v);
 	if (st != DSTACK_OK)
@@ -340,6 +374,7 @@ rpc_word(const json_t *result, uint8_t value[static 32], struct why *why)
 	if (eth_json_data(result, CODE_MAX, &w) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "eth_getStorageAt: answer is no hex data");
+	/* some servers leave leading zeros out; more than a word is no word */
 	if (w.len > 32)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "eth_getStorageAt: %zu bytes, not 32", w.len);

@@ -5,10 +5,17 @@
  * signed: whoever runs the endpoint can make a node wait, not pay.
  *
  * What was sent is kept until whoever sent it has seen it in a block. The same
- * call again finds it there and waits on; nothing is sent twice. One that stays in no block is sent again under its nonce with higher
- * fees, so that it does not hold up what comes after it. A reply that is lost
- * behind eth_sendRawTransaction leaves the transaction in the list too: sent
- * or not, it is found by its receipt, or replaced.
+ * call again finds it there and waits on; nothing is sent twice. One that stays
+ * in no block is sent again under its nonce with higher fees, so that it does
+ * not hold up what comes after it. A reply that is lost behind
+ * eth_sendRawTransaction leaves the transaction in the list too: sent or not,
+ * it is found by its receipt, or replaced.
+ *
+ * The order: settle what the account has under way, take the next nonce, ask
+ * for fees and gas, sign, keep, send, wait. One lock holds the list, and is not
+ * held while somebody waits for a block. A receipt is the endpoint's word as
+ * well: a node that was lied to asks again later, and what the contract holds
+ * is what guests look at.
  */
 #include "host/chain/rpc_priv.h"
 
@@ -33,6 +40,7 @@ tx_object(const struct rpc_open *o)
 	json_t *v = json_pack("{s:o,s:o}", "from", eth_json_hex(o->from, 20),
 	    "data", eth_json_hex(o->data, o->len));
 
+	/* without "to" it is a creation that is estimated */
 	if (v != NULL && !o->create)
 		(void)json_object_set_new(v, "to", eth_json_hex(o->to, 20));
 	return v;
@@ -55,6 +63,7 @@ fees(struct rpc *r, uint64_t *max_fee, uint64_t *tip, struct why *why)
 
 	if (st != DSTACK_OK)
 		return st;
+	/* all chains that this program is for have it since 2021 */
 	st = eth_json_u64(json_object_get(block, "baseFeePerGas"), &base);
 	json_decref(block);
 	if (st != DSTACK_OK)
@@ -62,17 +71,26 @@ fees(struct rpc *r, uint64_t *max_fee, uint64_t *tip, struct why *why)
 		    "chain RPC: the latest block has no base fee (EIP-1559)");
 	if (rpc_u64(r, "eth_maxPriorityFeePerGas", NULL, tip, &ignored) !=
 	    DSTACK_OK)
+		/*
+		 * not every server has the method: what is asked for on a quiet
+		 * day
+		 */
 		*tip = GWEI;
 	if (*tip > TIP_MAX)
 		*tip = TIP_MAX;
 	if (*tip > cap)
 		*tip = cap;
+	/* no overflow: the tip is at most the limit */
 	if (base > cap - *tip)
 		return why_set(why, DSTACK_E_LIMIT,
 		    "the RPC says that gas costs %llu gwei, and MAX_FEE_GWEI "
 		    "allows %llu; nothing was sent: wait, or raise it",
 		    (unsigned long long)(base / GWEI),
 		    (unsigned long long)(cap / GWEI));
+	/*
+	 * the base fee rises by at most an eighth a block: twice of it is six
+	 * blocks
+	 */
 	*max_fee = base > (cap - *tip) / 2 ? cap : 2 * base + *tip;
 	return DSTACK_OK;
 }
@@ -87,6 +105,9 @@ estimate(struct rpc *r, struct rpc_open *o, struct why *why)
 
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * before the fifth is added: what the endpoint wants must fit by itself
+	 */
 	if (gas > cap)
 		return why_set(why, DSTACK_E_LIMIT,
 		    "the RPC wants %llu gas for one transaction, and MAX_GAS "
@@ -114,12 +135,17 @@ emit(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 		.datalen = o->len };
 
 	memcpy(tx.to, o->to, 20);
+	/*
+	 * each try has a hash that its receipt is looked for by; the list is
+	 * bounded
+	 */
 	if (o->tries == RPC_TRIES)
 		return why_set(why, DSTACK_E_LIMIT, "sent often enough");
 	enum dstack_status st =
 	    eth_tx_sign(&tx, key, &raw, o->hash[o->tries]);
 	if (st != DSTACK_OK)
 		return why_set(why, st, "transaction not signed");
+	/* From here on it may be out, whatever is answered. */
 	o->tries++;
 	o->sent_ms = rpc_now_ms();
 	st = rpc_call(r, "eth_sendRawTransaction",
@@ -150,6 +176,10 @@ read_receipt(const json_t *v, struct rpc_receipt *receipt, struct why *why)
 	    eth_json_fixed(made, receipt->contract, 20) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "eth_getTransactionReceipt: contractAddress garbled");
+	/*
+	 * in a block and paid for, and nothing changed: what it wanted was
+	 * refused
+	 */
 	if (ok != 1)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "transaction reverted in block %llu",
@@ -163,6 +193,7 @@ static enum dstack_status
 look(struct rpc *r, const struct rpc_open *o, struct rpc_receipt *receipt,
     struct why *why)
 {
+	/* the last first: it pays most, so it is the likely one */
 	for (size_t i = o->tries; i-- > 0;) {
 		json_t *v = NULL;
 		enum dstack_status st = rpc_call(r,
@@ -188,6 +219,10 @@ forget(struct rpc_open *o)
 	memset(o, 0, sizeof(*o));
 }
 
+/*
+ * Two calls with the same words are the same wish, not two: nothing that this
+ * program sends would be sent twice on purpose.
+ */
 static bool
 same(const struct rpc_open *o, const uint8_t from[static 20],
     const uint8_t *to, const void *data, size_t len)
@@ -212,16 +247,19 @@ bump(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	uint64_t cap = r->limits.max_fee;
 	struct why why = { "" };
 
+	/* not yet, or never more */
 	if (rpc_now_ms() - o->sent_ms < r->limits.bump_ms ||
 	    o->tries == RPC_TRIES)
 		return;
 	o->sent_ms = rpc_now_ms(); /* also when the endpoint is away */
 	if (fees(r, &max_fee, &tip, &why) != DSTACK_OK)
 		return;
+	/* less than what nodes ask for would be refused as underpriced */
 	if (max_fee < o->max_fee + o->max_fee / 8 + 1)
 		max_fee = o->max_fee + o->max_fee / 8 + 1;
 	if (tip < o->tip + o->tip / 8 + 1)
 		tip = o->tip + o->tip / 8 + 1;
+	/* it waits on with what it has: the limit is a person's decision */
 	if (max_fee > cap || tip > max_fee)
 		return;
 	o->max_fee = max_fee;
@@ -245,6 +283,7 @@ settle(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 		struct rpc_receipt receipt = { .logs = NULL };
 		struct why why = { "" };
 		uint64_t next = 0;
+		/* of another account: it holds nobody up here */
 		if (!o->used || o->over || o == but ||
 		    memcmp(o->from, from, 20) != 0)
 			continue;
@@ -254,6 +293,10 @@ settle(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 		                  json_pack("[o,s]", eth_json_hex(from, 20),
 		                      "latest"),
 		                  &next, &why) == DSTACK_OK)
+			/*
+			 * its nonce is used: by itself without a receipt, or by
+			 * another of the account's, sent elsewhere
+			 */
 			mined = next > o->nonce;
 		if (mined)
 			o->over = true;
@@ -275,6 +318,10 @@ place(struct rpc *r)
 					 : o->sent_ms < old->sent_ms)
 			old = o;
 	}
+	/*
+	 * its sender has gone: whoever waits looks at it every tenth of a
+	 * second
+	 */
 	forget(old);
 	return old;
 }
@@ -290,6 +337,11 @@ next_nonce(struct rpc *r, struct rpc_open *o, struct why *why)
 	for (size_t i = 0; i < RPC_OPEN; i++) {
 		const struct rpc_open *x = &r->open[i];
 		if (x->used && !x->over && memcmp(x->from, o->from, 20) == 0 &&
+		    /*
+		     * Endpoints behind a balancer do not know yet what another
+		     * of them took. One far above is a mistake, and would leave
+		     * a gap.
+		     */
 		    x->nonce >= o->nonce && x->nonce - o->nonce < RPC_OPEN)
 			o->nonce = x->nonce + 1;
 	}
@@ -315,6 +367,7 @@ begin(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	memcpy(n.from, from, 20);
 	if (to != NULL)
 		memcpy(n.to, to, 20);
+	/* a copy, since the caller may go before the transaction does */
 	n.data = malloc(len != 0 ? len : 1);
 	if (n.data == NULL)
 		return DSTACK_E_NOMEM;
@@ -323,6 +376,7 @@ begin(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	if (st == DSTACK_OK)
 		st = fees(r, &n.max_fee, &n.tip, why);
 	if (st == DSTACK_OK)
+		/* what the contract would refuse is found here, unpaid */
 		st = estimate(r, &n, why);
 	if (st == DSTACK_OK)
 		st = emit(r, key, chain_id, &n, why);
@@ -351,6 +405,10 @@ await(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 		enum dstack_status st = DSTACK_E_BUSY;
 		(void)pthread_mutex_lock(&r->send);
 		struct rpc_open *o = NULL;
+		/*
+		 * looked up each time: the list may have changed while the lock
+		 * was free
+		 */
 		for (size_t i = 0; i < RPC_OPEN; i++)
 			if (same(&r->open[i], from, to, data, len))
 				o = &r->open[i];
@@ -363,6 +421,10 @@ await(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 				st = why_set(why, DSTACK_E_MISSING,
 				    "another transaction of the account took "
 				    "the nonce of this one");
+			/*
+			 * decided, for good or bad: the same call would now be
+			 * a new one
+			 */
 			if (st != DSTACK_E_BUSY)
 				forget(o);
 			else
@@ -398,6 +460,7 @@ rpc_send(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	for (size_t i = 0; i < RPC_OPEN; i++)
 		if (same(&r->open[i], from, to, data, len))
 			o = &r->open[i];
+	/* before the new one, which could not be mined before them */
 	settle(r, key, chain_id, from, o);
 	if (o == NULL)
 		st = begin(

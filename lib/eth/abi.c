@@ -1,4 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Solidity's call data and answers, as the contract ABI specification has them:
+ * words of 32 bytes, integers at the right end of theirs, and for bytes and
+ * arrays a word that says where in the encoding their length and content stand.
+ *
+ * Encoding collects the words of the head and the contents behind them in two
+ * buffers, since where a content lies is known only when the head is complete;
+ * abi_end puts the offsets in and both together. An error on the way stays in
+ * the buffers and is told once, at the end.
+ *
+ * Decoding is of what somebody else has sent. It takes the one encoding that a
+ * compiler would have made, and refuses bits where zeros belong, offsets that
+ * are no whole words and contents that end too early. A cursor moves only when
+ * the whole value was good.
+ */
 #include "eth/abi.h"
 
 #include <string.h>
@@ -7,6 +22,10 @@
 
 #define ABI_MAX (1u << 20) /* bytes of one encoding */
 
+/*
+ * The first four bytes of the hash of a signature such as "pause()" name the
+ * function that is called.
+ */
 void
 abi_selector(const char *signature, uint8_t out[static 4])
 {
@@ -22,12 +41,17 @@ abi_begin(const char *signature)
 	memset(&e, 0, sizeof(e));
 	e.head = wr_new(ABI_MAX);
 	e.tail = wr_new(ABI_MAX);
+	/*
+	 * without a signature: the arguments alone, as a constructor or an
+	 * event has them
+	 */
 	e.call = signature != NULL;
 	if (e.call)
 		abi_selector(signature, e.selector);
 	return e;
 }
 
+/* A number is at the right end of its word, most significant byte first. */
 static void
 word_of(uint64_t v, uint8_t out[static 32])
 {
@@ -39,6 +63,10 @@ word_of(uint64_t v, uint8_t out[static 32])
 void
 abi_word(struct abi_enc *e, const uint8_t v[static 32])
 {
+	/*
+	 * a call of more arguments is a mistake of ours: it must not leave this
+	 * program
+	 */
 	if (e->args == ABI_MAX_ARGS) {
 		if (e->head.st == DSTACK_OK)
 			e->head.st = DSTACK_E_LIMIT;
@@ -66,6 +94,7 @@ void
 abi_addr(struct abi_enc *e, const uint8_t v[static 20])
 {
 	uint8_t w[32] = { 0 };
+	/* an address is a number of 160 bits */
 	memcpy(w + 12, v, 20);
 	abi_word(e, w);
 }
@@ -76,6 +105,9 @@ dynamic(struct abi_enc *e, size_t length)
 {
 	uint8_t w[32];
 	if (e->args < ABI_MAX_ARGS) {
+		/*
+		 * which word of the head, and where in the tail it will point
+		 */
 		e->at[e->dynamic] = e->head.len;
 		e->off[e->dynamic] = e->tail.len;
 		e->dynamic++;
@@ -90,6 +122,7 @@ abi_bytes(struct abi_enc *e, const void *p, size_t n)
 {
 	dynamic(e, n);
 	wr_put(&e->tail, p, n);
+	/* contents end with a whole word, too */
 	wr_zero(&e->tail, (32 - n % 32) % 32);
 }
 
@@ -98,6 +131,7 @@ abi_words(struct abi_enc *e, const uint8_t *words, size_t count)
 {
 	size_t n;
 	dynamic(e, count);
+	/* a count that overflows would write less than it says */
 	if (__builtin_mul_overflow(count, (size_t)32, &n)) {
 		if (e->tail.st == DSTACK_OK)
 			e->tail.st = DSTACK_E_LIMIT;
@@ -114,6 +148,10 @@ abi_end(struct abi_enc *e, struct wr *w)
 		st = wr_status(&e->tail);
 	if (st == DSTACK_OK) {
 		for (size_t i = 0; i < e->dynamic; i++)
+			/*
+			 * offsets count from the first word of the head, so the
+			 * selector is not in them
+			 */
 			word_of(e->head.len + e->off[i],
 			    e->head.buf + e->at[i]);
 		if (e->call)
@@ -122,6 +160,7 @@ abi_end(struct abi_enc *e, struct wr *w)
 		wr_put(w, e->tail.buf, e->tail.len);
 		st = wr_status(w);
 	}
+	/* used up in any case: a caller that failed has nothing to free */
 	abi_free(e);
 	return st;
 }
@@ -137,6 +176,7 @@ abi_free(struct abi_enc *e)
 static enum dstack_status
 padded(struct rd *r, size_t zeros, const uint8_t **out)
 {
+	/* on a copy, so that a refused word is not read past */
 	struct rd t = *r;
 	const uint8_t *p;
 	enum dstack_status st = rd_take(&t, 32, &p);
@@ -164,6 +204,7 @@ abi_rd_u64(struct rd *r, uint64_t *out)
 	enum dstack_status st = padded(r, 24, &p);
 	if (st != DSTACK_OK)
 		return st;
+	/* the 24 bytes before it are zero: it fits in 64 bits */
 	struct rd low = rd_over(p + 24, 8);
 	return rd_u64be(&low, out);
 }
@@ -198,6 +239,9 @@ abi_rd_bytes(struct rd *r, const struct rd *base, size_t max,
     const uint8_t **p, size_t *n)
 {
 	struct rd t = *r;
+	/*
+	 * offsets count from the beginning of the arguments, not from this word
+	 */
 	struct rd tail = rd_over(base->buf, base->len);
 	uint64_t off;
 	uint64_t len;
@@ -206,6 +250,10 @@ abi_rd_bytes(struct rd *r, const struct rd *base, size_t max,
 	enum dstack_status st = abi_rd_u64(&t, &off);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * A compiler puts contents at whole words. Another place could let two
+	 * values share their bytes.
+	 */
 	if (off % 32 != 0)
 		return DSTACK_E_FORMAT;
 	if (off > base->len)
@@ -215,6 +263,7 @@ abi_rd_bytes(struct rd *r, const struct rd *base, size_t max,
 		st = abi_rd_u64(&tail, &len);
 	if (st != DSTACK_OK)
 		return st;
+	/* before anything is taken: the length is the sender's word */
 	if (len > max)
 		return DSTACK_E_LIMIT;
 	size_t padding = (32 - (size_t)len % 32) % 32;
@@ -224,6 +273,7 @@ abi_rd_bytes(struct rd *r, const struct rd *base, size_t max,
 	if (st != DSTACK_OK)
 		return st;
 	for (size_t i = 0; i < padding; i++) {
+		/* one value, one encoding */
 		if (pad[i] != 0)
 			return DSTACK_E_FORMAT;
 	}

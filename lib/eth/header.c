@@ -93,6 +93,10 @@ encode(const json_t *block, struct wr *w, struct why *why)
 	AUTO_WR struct wr in = wr_new(HEADER_MAX);
 	int last = 0;
 	for (size_t i = 0; i < FIELDS; i++) {
+		/*
+		 * A server that leaves out one field of a fork is found by the
+		 * next loop; one that leaves out all of them, by the hash.
+		 */
 		if (field[i].fork > last && has(block, field[i].name))
 			last = field[i].fork;
 	}
@@ -161,12 +165,17 @@ eth_header_from_json(
 	enum dstack_status st = encode(block, &w, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * from here on it is the header that counts, whatever the server says
+	 * of itself
+	 */
 	keccak256(w.buf, w.len, h.hash);
 	st = eth_json_fixed(json_object_get(block, "hash"), told, 32);
 	if (st != DSTACK_OK)
 		return why_set(why, st, "block's hash does not parse");
 	if (memcmp(told, h.hash, 32) != 0)
 		return other_hash(block, why);
+	/* these were encoded above, so they are what the hash was made of */
 	st = eth_json_u64(json_object_get(block, "number"), &h.number);
 	if (st == DSTACK_OK)
 		st = eth_json_u64(

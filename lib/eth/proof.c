@@ -36,6 +36,9 @@ walk(const json_t *list, const uint8_t root[static 32], const uint8_t *key,
 	size_t count = json_array_size(list);
 	if (!json_is_array(list))
 		return DSTACK_E_FORMAT;
+	/*
+	 * before the nodes are decoded: a list is as long as its sender likes
+	 */
 	if (count > TRIE_MAX_NODES)
 		return DSTACK_E_LIMIT;
 	for (size_t i = 0; i < count; i++) {
@@ -43,6 +46,7 @@ walk(const json_t *list, const uint8_t root[static 32], const uint8_t *key,
 		    json_array_get(list, i), TRIE_MAX_NODE, &bytes);
 		if (st != DSTACK_OK)
 			return st;
+		/* only where it ends: the buffer may still move */
 		end[i] = bytes.len;
 	}
 	struct rd all = rd_over(bytes.buf, bytes.len);
@@ -54,6 +58,10 @@ walk(const json_t *list, const uint8_t root[static 32], const uint8_t *key,
 			return st;
 		node[i].p = p;
 	}
+	/*
+	 * Ethereum's tries are keyed by hashes, so that nobody can choose long
+	 * ways
+	 */
 	keccak256(key, keylen, path);
 	enum dstack_status st = trie_verify(
 	    root, path, sizeof(path), node, count, found, &value, &valuelen);
@@ -61,6 +69,7 @@ walk(const json_t *list, const uint8_t root[static 32], const uint8_t *key,
 		return st;
 	struct rd r = rd_over(value, valuelen);
 	st = parse(&r, ctx);
+	/* and nothing behind the value */
 	return st == DSTACK_OK ? rd_end(&r) : st;
 }
 
@@ -129,6 +138,10 @@ eth_check_proof(const json_t *proof, const uint8_t state_root[static 32],
 		return why_set(why, DSTACK_E_FORMAT,
 		    "eth_getProof's answer is no JSON object");
 	const json_t *storage = json_object_get(proof, "storageProof");
+	/*
+	 * in the order that was asked for; which slot an answer says it is of
+	 * is not read
+	 */
 	if (count != 0 && json_array_size(storage) != count)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "eth_getProof answers %zu slots, %zu were asked",
@@ -142,6 +155,10 @@ eth_check_proof(const json_t *proof, const uint8_t state_root[static 32],
 		uint8_t v[32] = { 0 };
 		const json_t *list = json_object_get(
 		    json_array_get(storage, i), "proof");
+		/*
+		 * an account that is not there holds nothing: its slots are
+		 * proven zero
+		 */
 		st = walk(list, a.exists ? a.storage_root : empty_root,
 		    slots[i], 32, &found, read_value, v);
 		if (st != DSTACK_OK)
@@ -152,11 +169,16 @@ eth_check_proof(const json_t *proof, const uint8_t state_root[static 32],
 	if (st != DSTACK_OK)
 		return why_set(why, st, "no memory for storage values");
 	if (count != 0)
+		/*
+		 * all or none: the caller's values change only when every slot
+		 * was proven
+		 */
 		memcpy(values, got.buf, got.len);
 	*account = a;
 	return DSTACK_OK;
 }
 
+/* Where Solidity keeps m[key] of a mapping at a slot. */
 void
 eth_slot_mapping(const uint8_t key[static 32], const uint8_t slot[static 32],
     uint8_t out[static 32])
@@ -165,6 +187,10 @@ eth_slot_mapping(const uint8_t key[static 32], const uint8_t slot[static 32],
 	keccak256v(fixed, 2, out);
 }
 
+/*
+ * Members of a struct are at the slots behind its first; the sum wraps as the
+ * EVM's does.
+ */
 void
 eth_slot_add(uint8_t slot[static 32], uint64_t n)
 {

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON-RPC 2.0 as Ethereum's nodes speak it: requests are written, answers are
+ * read, nothing is sent. The answers are a stranger's. In this order: how long,
+ * how deep and how many values (before a parser allocates for them), whether it
+ * is JSON, whether it is the answer to this request, whether it is an error;
+ * then each value is read for what it must be, and no other form of it is
+ * taken.
+ *
+ * An error of the server's is DSTACK_E_REJECTED with its message, cut;
+ * everything else that is wrong is the answer's form. What the values say is
+ * believed by nobody here: header.c and proof.c hold them against hashes.
+ */
 #include "eth/rpc.h"
 
 #include <stdio.h>
@@ -22,6 +34,7 @@ drop(json_t **v)
 enum dstack_status
 eth_rpc_request(struct wr *w, const char *method, json_t *params)
 {
+	/* params is taken over, also where this fails */
 	AUTO_JSON json_t *p = params != NULL ? params : json_array();
 	AUTO_JSON json_t *req = json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc",
 	    "2.0", "id", JSONRPC_ID, "method", method, "params", p);
@@ -44,6 +57,7 @@ scan(const char *p, size_t n, struct why *why)
 	for (size_t i = 0; i < n; i++) {
 		char c = p[i];
 		if (in_string) {
+			/* what is escaped ends no string */
 			if (c == '\\')
 				i++;
 			else if (c == '"')
@@ -57,6 +71,10 @@ scan(const char *p, size_t n, struct why *why)
 				    DEPTH_MAX);
 			values++;
 		} else if (c == ']' || c == '}') {
+			/*
+			 * too many of them are no JSON, which the parser says
+			 * better
+			 */
 			depth -= depth != 0;
 		} else if (c == ',') {
 			values++;
@@ -83,6 +101,7 @@ parse(const void *text, size_t len, json_t **out, struct why *why)
 	enum dstack_status st = scan(text, len, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* a name twice in an object would let two readers see two values */
 	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
 	if (*out == NULL)
 		return why_set(why, DSTACK_E_FORMAT,
@@ -102,6 +121,10 @@ result_of(const json_t *all, json_int_t want, json_t **result, struct why *why)
 	if (version == NULL || strcmp(version, "2.0") != 0)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "answer is not JSON-RPC 2.0");
+	/*
+	 * Before the id: servers that could not read a request answer with the
+	 * error and the id null.
+	 */
 	if (error != NULL && !json_is_null(error)) {
 		const char *m =
 		    json_string_value(json_object_get(error, "message"));
@@ -109,9 +132,14 @@ result_of(const json_t *all, json_int_t want, json_t **result, struct why *why)
 		    "the chain's node answers: %.160s",
 		    m != NULL ? m : "an error without a message");
 	}
+	/* a late answer to something else, or one out of a cache */
 	if (!json_is_integer(id) || json_integer_value(id) != want)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "JSON-RPC answer is for another request");
+	/*
+	 * null is a result, as of a block that is not there; none at all is no
+	 * answer
+	 */
 	json_t *r = json_object_get(all, "result");
 	if (r == NULL)
 		return why_set(why, DSTACK_E_FORMAT,
@@ -133,6 +161,7 @@ enum dstack_status
 eth_rpc_batch_request(struct wr *w, const struct eth_rpc_ask *ask, size_t n)
 {
 	wr_str(w, "[");
+	/* each has an id of its own: servers answer in any order */
 	for (size_t i = 0; i < n; i++) {
 		AUTO_JSON json_t *req = json_pack("{s:s, s:I, s:s, s:O}",
 		    "jsonrpc", "2.0", "id", (json_int_t)i + JSONRPC_ID,
@@ -170,6 +199,10 @@ eth_rpc_batch_results(const void *text, size_t len, struct eth_rpc_ask *ask,
 	enum dstack_status st = parse(text, len, &all, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * one object for all of them is how servers without batches say so; the
+	 * caller asks one by one then
+	 */
 	if (!json_is_array(all))
 		return why_set(why, DSTACK_E_MISSING,
 		    "the chain's node does not answer batches");
@@ -193,6 +226,10 @@ digits(const json_t *v, size_t *n)
 {
 	const char *s = json_string_value(v);
 	size_t len = json_string_length(v);
+	/*
+	 * a string with a zero byte inside is longer than strspn sees, and so
+	 * refused
+	 */
 	if (s == NULL || len < 2 || s[0] != '0' || s[1] != 'x')
 		return NULL;
 	if (strspn(s + 2, "0123456789abcdefABCDEF") != len - 2)
@@ -209,10 +246,15 @@ quantity(const json_t *v, uint8_t *out, size_t cap)
 	uint8_t b[32] = { 0 };
 	size_t n;
 	const char *d = digits(v, &n);
+	/*
+	 * Quantities have no leading zeros: "0x0" is the only zero. Data has an
+	 * even number of digits and may have none.
+	 */
 	if (d == NULL || n == 0 || (d[0] == '0' && n > 1))
 		return DSTACK_E_FORMAT;
 	if (n > cap * 2)
 		return DSTACK_E_LIMIT;
+	/* hex_decode reads whole bytes: an odd quantity gets a zero in front */
 	size_t odd = n % 2;
 	size_t len = (n + odd) / 2;
 	even[0] = '0';
@@ -252,6 +294,7 @@ eth_json_fixed(const json_t *v, void *out, size_t n)
 	const char *d = digits(v, &len);
 	if (d == NULL || len != n * 2)
 		return DSTACK_E_FORMAT;
+	/* nothing is written where nothing was asked for */
 	return n == 0 ? DSTACK_OK : hex_decode(d, len, out, n);
 }
 
@@ -267,6 +310,7 @@ eth_json_data(const json_t *v, size_t max, struct wr *out)
 		return DSTACK_E_LIMIT;
 	if (len == 0)
 		return wr_status(out);
+	/* at most max bytes, which the caller knows to be little */
 	AUTO_FREE uint8_t *b = malloc(len / 2);
 	if (b == NULL)
 		return DSTACK_E_NOMEM;

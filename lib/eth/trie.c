@@ -1,4 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Merkle proof in Ethereum's state trie (yellow paper, appendix D): given a
+ * root that is believed and a list of nodes that is not, what does the trie
+ * hold under this key? The walk begins at the root and takes one node after the
+ * other; each must hash to what the node before it names. The key decides the
+ * way, half a byte at a time: a branch has sixteen ways and a value, an
+ * extension a piece of path that all keys below share, a leaf the rest of one
+ * key and its value.
+ *
+ * The answer is a value or its absence, and absence is proven as well: the way
+ * ends at a branch without that child, or at a path that is another key's. A
+ * proof that stops short, has a node left over or a node that no trie would
+ * hold proves nothing and is refused; there is no third answer.
+ *
+ * Every step uses up at least half a byte of the key, and no node is used
+ * twice, so the walk ends whatever the nodes say.
+ */
 #include "eth/trie.h"
 
 #include <string.h>
@@ -52,10 +69,14 @@ load(struct walk *w)
 	const struct piece *p = &w->nodes[w->used];
 	if (p->n > TRIE_MAX_NODE)
 		return DSTACK_E_LIMIT;
-	/* what is shorter than a hash is embedded, never hashed */
+	/*
+	 * The root is hashed whatever its length; below it, what is shorter
+	 * than a hash is embedded and never hashed.
+	 */
 	if (w->used != 0 && p->n < 32)
 		return DSTACK_E_REJECTED;
 	keccak256(p->p, p->n, h);
+	/* the one comparison that makes a proof of a list of bytes */
 	if (memcmp(h, w->want, 32) != 0)
 		return DSTACK_E_REJECTED;
 	struct rd r = rd_over(p->p, p->n);
@@ -76,6 +97,10 @@ absent(struct walk *w)
 static enum dstack_status
 present(struct walk *w, const struct item *value)
 {
+	/*
+	 * A trie holds strings, and an empty one is what "not there" looks like
+	 * in a branch: a leaf that holds it is no trie's.
+	 */
 	if (value->list || value->in.len == 0)
 		return DSTACK_E_FORMAT;
 	w->done = true;
@@ -95,6 +120,7 @@ is_ref(const struct item *c)
 static enum dstack_status
 follow(struct walk *w, const struct item *c)
 {
+	/* it is inside the node that was hashed already */
 	if (c->list) {
 		w->node = c->in;
 		return DSTACK_OK;
@@ -106,6 +132,10 @@ follow(struct walk *w, const struct item *c)
 static enum dstack_status
 branch(struct walk *w, const struct item item[static BRANCH_ITEMS])
 {
+	/*
+	 * also the children that are not on the way: a node that no trie would
+	 * hold is not to prove anything
+	 */
 	for (size_t i = 0; i < BRANCH_ITEMS - 1; i++) {
 		bool none = !item[i].list && item[i].in.len == 0;
 		if (!none && !is_ref(&item[i]))
@@ -114,6 +144,7 @@ branch(struct walk *w, const struct item item[static BRANCH_ITEMS])
 	const struct item *value = &item[BRANCH_ITEMS - 1];
 	if (value->list)
 		return DSTACK_E_FORMAT;
+	/* the key ends here: the value is the branch's own */
 	if (w->pos == w->nibbles) {
 		if (value->in.len != 0)
 			return present(w, value);
@@ -137,21 +168,28 @@ path_node(struct walk *w, const struct item item[static 2])
 	const struct item *path = &item[0];
 	if (path->list || path->in.len == 0)
 		return DSTACK_E_FORMAT;
+	/*
+	 * Hex-prefix: bit 1 says leaf, bit 0 that the path is of odd length and
+	 * begins right behind; else half a byte of zero fills up.
+	 */
 	unsigned flag = nibble(path->in.buf, 0);
 	bool leaf = (flag & 2) != 0;
 	size_t skip = (flag & 1) != 0 ? 1 : 2;
 	if (flag > 3 || (skip == 2 && nibble(path->in.buf, 1) != 0))
 		return DSTACK_E_FORMAT;
 	size_t n = path->in.len * 2 - skip;
+	/* an extension without a path would be the node it names */
 	if (!leaf && (n == 0 || !is_ref(&item[1])))
 		return DSTACK_E_FORMAT;
 	if (w->after_ext) /* two paths in a row would be one path */
 		return DSTACK_E_FORMAT;
 	size_t left = w->nibbles - w->pos;
+	/* a leaf must end the key; an extension may not go beyond its end */
 	bool match = leaf ? n == left : n <= left;
 	for (size_t i = 0; match && i < n; i++)
 		match = nibble(path->in.buf, skip + i) ==
 		    nibble(w->key, w->pos + i);
+	/* the only key that goes on from here is another one */
 	if (!match) {
 		absent(w);
 		return DSTACK_OK;
@@ -170,6 +208,7 @@ step(struct walk *w)
 	struct item item[BRANCH_ITEMS];
 	size_t n = 0;
 	struct rd r = w->node;
+	/* two items or seventeen; nothing else is a node */
 	while (rd_left(&r) != 0) {
 		if (n == BRANCH_ITEMS)
 			return DSTACK_E_FORMAT;
@@ -191,6 +230,7 @@ trie_verify(const uint8_t root[static 32], const uint8_t *key, size_t keylen,
 {
 	if (count > TRIE_MAX_NODES || keylen > TRIE_MAX_KEY)
 		return DSTACK_E_LIMIT;
+	/* nothing has the empty trie's hash but the empty trie */
 	if (memcmp(root, empty_root, 32) == 0) {
 		/* no node, or the empty one spelled out */
 		if (count > 1 || (count == 1 && (nodes[0].n != 1 ||

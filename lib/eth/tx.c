@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions of type 2 (EIP-1559): the fields as an RLP list behind the
+ * type's byte, signed by secp256k1 over keccak256 of that, and once more with
+ * the signature behind the fields. The chain's id is among them, so that no
+ * other chain takes it. What it costs at most is in the fields too, and that is
+ * the caller's to bound (host/chain/send.c).
+ */
 #include "eth/tx.h"
 
 #include <string.h>
@@ -19,6 +26,7 @@ fields(const struct eth_tx *tx, struct wr *w)
 	rlp_put_u64(w, tx->max_priority_fee);
 	rlp_put_u64(w, tx->max_fee);
 	rlp_put_u64(w, tx->gas);
+	/* a contract's creation has no address to go to */
 	rlp_put_bytes(w, tx->to, tx->create ? 0 : sizeof(tx->to));
 	rlp_put_u256(w, tx->value);
 	rlp_put_bytes(w, tx->data, tx->datalen);
@@ -44,6 +52,7 @@ eth_tx_sign(const struct eth_tx *tx, const struct secret32 *key, struct wr *w,
 	st = secp_sign(key, digest, NULL, sig);
 	if (st != DSTACK_OK)
 		return st;
+	/* transactions of this type have the parity alone, not 27 or 28 */
 	rlp_put_u64(&in, (uint64_t)(sig[64] - 27));
 	rlp_put_u256(&in, sig);
 	rlp_put_u256(&in, sig + 32);
@@ -52,6 +61,10 @@ eth_tx_sign(const struct eth_tx *tx, const struct secret32 *key, struct wr *w,
 	st = wr_status(&signed_tx);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * its hash is known before it is sent: what was not answered can be
+	 * looked for
+	 */
 	wr_put(w, signed_tx.buf, signed_tx.len);
 	st = wr_status(w);
 	if (st == DSTACK_OK)
@@ -59,6 +72,10 @@ eth_tx_sign(const struct eth_tx *tx, const struct secret32 *key, struct wr *w,
 	return st;
 }
 
+/*
+ * keccak256 of the list of sender and nonce, without a wr: it is at most 31
+ * bytes, and what cannot fail needs no status.
+ */
 void
 eth_create_address(
     const uint8_t sender[static 20], uint64_t nonce, uint8_t out[static 20])
@@ -70,6 +87,10 @@ eth_create_address(
 	memcpy(b + 2, sender, 20);
 	if (nonce == 0) {
 		b[n++] = 0x80;
+	/*
+	 * as rlp_put_u64 does it: nothing for zero, small bytes alone, else the
+	 * shortest with its length
+	 */
 	} else if (nonce < 0x80) {
 		b[n++] = (uint8_t)nonce;
 	} else {
