@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host.env into a struct. One table says for each key what kind of value it
+ * has, whether it must be there, its default, and the words that tell an
+ * operator what to put there. The file is read line by line; an unknown key, a
+ * key that comes twice and a value that is not of its kind are refused with the
+ * line's number and the table's words, and never with the value, which may be a
+ * private key. Then come defaults, addresses computed from keys, and the two
+ * addresses that must be loopback: the control plane answers whoever reaches
+ * it, and the host service spends the gas.
+ *
+ * Values are a small alphabet without quotes and backslashes, so that a
+ * host.env that a shell can read means the same to both.
+ */
 #include "host/base/config.h"
 
 #include <arpa/inet.h>
@@ -105,6 +118,7 @@ number(const char *s, size_t n, uint64_t max, uint64_t *out)
 			return DSTACK_E_FORMAT;
 		v = v * 10 + (uint64_t)(s[i] - '0');
 	}
+	/* 010 is eight to some readers. */
 	if (v > max || (n > 1 && s[0] == '0'))
 		return DSTACK_E_FORMAT;
 	*out = v;
@@ -172,6 +186,7 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 		if (strncmp(v, "http://", 7) != 0 &&
 		    strncmp(v, "https://", 8) != 0)
 			return DSTACK_E_FORMAT;
+		/* Paths are appended with their slash. */
 		while (n > 0 && v[n - 1] == '/')
 			n--;
 		memcpy(at, v, n);
@@ -262,8 +277,13 @@ finish(const char *name, struct host_config *c, const bool *seen,
 	if (secp_address(&c->privkey, c->submitter) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "%s: PRIVKEY is out of range for secp256k1", name);
+	/* Who pays is paid back, unless another account is named. */
 	if (!payee)
 		memcpy(c->payee, c->submitter, 20);
+	/*
+	 * The node is who pays for it, until PRIVKEY changes and NODE_KEY keeps
+	 * the old one.
+	 */
 	if (ct_is_zero(c->node_key.b, sizeof(c->node_key.b)))
 		c->node_key = c->privkey;
 	if (secp_address(&c->node_key, c->owner) != DSTACK_OK)
@@ -347,6 +367,7 @@ enum dstack_status
 config_parse(const char *name, const char *text, size_t len,
     struct host_config *out, struct why *why)
 {
+	/* Wiped on every way out: out is written only when all of it holds. */
 	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
 	bool seen[FIELDS] = { false };
 	size_t pos = 0;
@@ -373,6 +394,10 @@ config_parse(const char *name, const char *text, size_t len,
 enum dstack_status
 config_load(const char *path, struct host_config *out, struct why *why)
 {
+	/*
+	 * O_NONBLOCK: a FIFO of that name is refused below instead of waited
+	 * for.
+	 */
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat sb;
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shared folder, as guest and relay's messages may use it: files of plain
+ * names, nothing below, no links. Each name is checked before it reaches the
+ * kernel, each file is opened without following links and looked at by its
+ * descriptor. What is written is whole or not there: a temporary file, on disk,
+ * then its name. The host's own files cannot be written this way, since a guest
+ * (or an app in it) could otherwise change what its host trusts.
+ */
 #include "host/base/files.h"
 
 #include <dirent.h>
@@ -9,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+/* One level, no hidden files, and neither "." nor "..". */
 bool
 files_name_ok(const char *name)
 {
@@ -87,12 +96,14 @@ reserved(const char *name)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;
+	/* Temporary files begin so. */
 	return name[0] == '.';
 }
 
 enum dstack_status
 files_list(int dirfd, struct wr *out, struct why *why)
 {
+	/* closedir closes its descriptor, and ours stays. */
 	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
 	struct dirent *e;
@@ -145,6 +156,10 @@ files_put(int dirfd, const char *name, const void *p, size_t n,
 	if (reserved(name))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s is the host's own: not written", name);
+	/*
+	 * A folder or link of that name was put there by the operator: it is
+	 * not replaced.
+	 */
 	if (fstatat(dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    !S_ISREG(sb.st_mode))
 		return why_set(

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Children of the host's programs: QEMU, the simulated TEE, the roles without a
+ * VM, anvil and pebble in the demo. A child is told apart from a failed start
+ * by a pipe that closes on exec: what comes through it is the reason. It gets
+ * the parent's death as SIGTERM, its own process group (Ctrl-C is the parent's
+ * to handle, in its order), default signals, and no descriptor but null and its
+ * log. Stopping asks first and kills after the caller's patience; both are by
+ * process id, never by name.
+ */
 #include "host/base/proc.h"
 
 #include <arpa/inet.h>
@@ -46,7 +55,11 @@ child(char *const argv[], int logfd, int report, bool detach, pid_t parent)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (detach)
 		(void)setsid();
-	else if (setpgid(0, 0) != 0 || /* Ctrl-C is the parent's to handle */
+	/*
+	 * Ctrl-C is the parent's to handle. The parent may be gone before the
+	 * request to hear of its end was made: so look whose child this is.
+	 */
+	else if (setpgid(0, 0) != 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
 		_exit(127);
 	if (dup2(null, 0) < 0 || dup2(logfd >= 0 ? logfd : null, 1) < 0 ||
@@ -54,6 +67,7 @@ child(char *const argv[], int logfd, int report, bool detach, pid_t parent)
 		_exit(127);
 	(void)execv(argv[0], argv);
 	int e = errno;
+	/* Only a failed exec comes here: the pipe is still open. */
 	(void)!write(report, &e, sizeof(e));
 	_exit(127);
 }
@@ -78,6 +92,7 @@ proc_start(
 	if (got < 0)
 		return why_set(
 		    why, DSTACK_E_SYS, "fork: %s", strerror(fork_errno));
+	/* End of file instead: exec has closed it, so the program runs. */
 	if (n == (ssize_t)sizeof(e)) {
 		(void)waitpid(got, NULL, 0);
 		return why_set(why, DSTACK_E_SYS, "%s does not start: %s",
@@ -99,6 +114,7 @@ proc_ended(pid_t *pid, int *status)
 	return true;
 }
 
+/* Not our child: then whether the process exists is all there is to ask. */
 static bool
 gone(pid_t pid)
 {

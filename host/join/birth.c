@@ -1,4 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bootstrap quote of an epoch: every joiner's guest wants to judge it
+ * before it opens an answer, and it is too large for the chain, which has its
+ * hash. It lies in the auditing folder of the host that bootstrapped; any other
+ * host may lack it.
+ *
+ * The guest's question comes by birth_get: from the folder if it is there and
+ * is the chain's, with collateral of today. If not, the worker thread reads the
+ * epoch's record from the chain, asks over the relay for that epoch
+ * ("bootstrapWanted"), and repeats that while a guest goes on asking. Hosts
+ * that have it answer after a random pause, unless another was first, and no
+ * more than once a second an epoch: one question costs the relay one quote,
+ * however many hosts hear it. What comes back is taken only if its hash, key,
+ * commitment and signature are the record's and the quote is over that
+ * statement; then it is kept in the folder.
+ *
+ * All that takes time (chain, relay, disk) is done by the worker without the
+ * lock; the callers only leave a word for it.
+ */
 #include "host/join/birth.h"
 
 #include <fcntl.h>
@@ -79,6 +98,7 @@ renew(struct birth *b, struct msg_bootstrap *m, struct why *why)
 	    p.platform_ca ? "platform" : "processor", &w, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* Gone only when there is newer: an old one is better than none. */
 	wr_free(&m->ev.collateral);
 	m->ev.collateral = w;
 	memset(&w, 0, sizeof(w));
@@ -118,6 +138,7 @@ birth_want(struct birth *b, uint64_t epoch)
 		b->ask_ms = now_ms();
 		(void)pthread_cond_signal(&b->some);
 	}
+	/* A guest that has ended asks no more, and then neither do we. */
 	b->until_ms = now_ms() + WANTED_MS;
 	(void)pthread_mutex_unlock(&b->lock);
 }
@@ -135,6 +156,10 @@ birth_get(struct birth *b, uint64_t epoch, struct msg_bootstrap *out,
 	    birth_record_read(b->rpc, b->cfg, epoch, &r, &old) == DSTACK_OK &&
 	    !birth_fits(b->cfg, out, &r, digest)) {
 		msg_bootstrap_free(out);
+		/*
+		 * A folder that two networks share, or a bootstrap that did not
+		 * get through.
+		 */
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "the one in the auditing folder is not the chain's");
 	}
@@ -168,6 +193,9 @@ hear_wanted(struct birth *b, const struct msg_wanted *w)
 	    memcmp(w->contract, b->cfg->contract, 20) != 0 ||
 	    fstatat(b->dir, name, &sb, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
+	/*
+	 * Only spreads hosts in time; without randomness they answer at once.
+	 */
 	(void)!getrandom(&r, sizeof(r), GRND_NONBLOCK);
 	(void)pthread_mutex_lock(&b->lock);
 	uint64_t now = now_ms();
@@ -224,6 +252,10 @@ stand_back(struct birth *b, const struct msg_bootstrap *m)
 	    same(m, &ours)) {
 		(void)pthread_mutex_lock(&b->lock);
 		if (g->epoch == m->s.epoch) {
+			/*
+			 * Told again: the next question after a while may be
+			 * answered by us.
+			 */
 			g->due = false;
 			g->at_ms = now_ms();
 		}
@@ -300,6 +332,7 @@ ask(struct birth *b, uint64_t epoch)
 	enum dstack_status st = birth_record_read(b->rpc, b->cfg, epoch, &r, &why);
 
 	if (st == DSTACK_OK) {
+		/* It may have come meanwhile, by hand or by another process. */
 		bool have = birth_file_read(b->dir, epoch, &m, &why) == DSTACK_OK &&
 		    birth_fits(b->cfg, &m, &r, digest);
 		msg_bootstrap_free(&m);
@@ -395,6 +428,10 @@ step(struct birth *b, uint64_t now, uint64_t *next)
 	}
 	b->wanted = b->wanted && now < b->until_ms;
 	if (b->wanted && now >= b->ask_ms) {
+		/*
+		 * Set before the lock is let go, so that a callers' word
+		 * meanwhile is not overwritten.
+		 */
 		b->ask_ms = now + ASK_AGAIN_MS;
 		(void)pthread_mutex_unlock(&b->lock);
 		ask(b, epoch);

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The auditing folder: a bootstrap quote by its epoch, as the whole message
+ * (for joiners) and as quote and collateral by themselves (for auditors'
+ * tools). Also what makes such a message the right one: signed by the key it
+ * names, and that key, commitment and quote hash the ones in the contract's
+ * record.
+ */
 #include "host/join/birth_file.h"
 
 #include <stdio.h>
@@ -138,6 +145,7 @@ birth_record_read(struct rpc *rpc, const struct host_config *cfg,
 	memcpy(out->seed_commit, word[KM_EPOCH_SEED_COMMIT], 32);
 	memcpy(out->quote_hash, word[KM_EPOCH_QUOTE_HASH], 32);
 	static const uint8_t none[20];
+	/* No key yet: not bootstrapped, ask later. */
 	return memcmp(out->xpub, none, 20) != 0 ? DSTACK_OK : DSTACK_E_BUSY;
 }
 
@@ -154,6 +162,10 @@ birth_fits(const struct host_config *cfg, const struct msg_bootstrap *m,
 	    birth_signed(cfg, m, digest);
 }
 
+/*
+ * The quote speaks of this statement and no other. Whether it is genuine the
+ * guest judges.
+ */
 bool
 birth_quote_of(
     const struct msg_bootstrap *m, const uint8_t digest[static 32])

@@ -1,4 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Onboards newcomers, for the account that pays: the host's half of "any node
+ * already in".
+ *
+ * The listener thread reads the relay. A line may be a bootstrap quote or a
+ * question for one (birth.c), an answer of another node (handed on, a guest of
+ * ours may wait for it), or a request; what is none of these is counted. A
+ * request is checked as far as a host can (onboarder_filter.c), and put into
+ * the list with a pause that differs from node to node, so that mostly one node
+ * answers.
+ *
+ * The worker thread takes the entry that is due: still requested on the chain?
+ * Then the guest judges it, which takes a quote verification, and gives a
+ * signed answer and a ciphertext. Is it still requested? Then the answer goes
+ * to the relay, where the contract wants ciphertexts there, and to the chain.
+ * What fails for a while (guest not up, endpoint away) is tried again for ten
+ * minutes; what is refused is remembered with its reason, and looked at again
+ * when it is asked again later, since lists grow. What was answered is repeated
+ * when the newcomer asks once more: it may have missed it.
+ *
+ * The host cannot onboard anybody by itself: without the guest's signature the
+ * contract takes no answer.
+ */
 #include "host/join/onboarder.h"
 
 #include <pthread.h>
@@ -127,12 +150,17 @@ on_line(void *arg, const char *line, size_t len)
 		return;
 	if (st != DSTACK_OK) {
 		o->bad++;
+		/*
+		 * Anybody can fill the relay: one line for 1, 2, 4, 8... of
+		 * them.
+		 */
 		if ((o->bad & (o->bad - 1)) == 0)
 			log_line("onboarder: message %u that is no request "
 				 "and no answer: %s",
 			    o->bad, why.text);
 		return;
 	}
+	/* Our own guest's request: it cannot answer itself. */
 	if (o->opt.own != NULL && o->opt.own(o->opt.arg, id))
 		return;
 	(void)pthread_mutex_lock(&o->lock);
@@ -176,6 +204,7 @@ still_requested(
 	if (st != DSTACK_OK)
 		return why_set(why, DSTACK_E_MISSING,
 		    "requested() does not answer; is CONTRACT a KeyManager?");
+	/* Status of the contract: 1 requested, 2 onboarded. */
 	e->over = state == 2;
 	if (state != 1)
 		return why_set(why, DSTACK_E_REJECTED, "%s",
@@ -205,9 +234,14 @@ ask_guest(struct onboarder *o, const struct entry *e, struct msg_onboard *m,
 	if (status == 200)
 		return msg_onboard_parse(out.buf, out.len, m, why);
 	size_t n = out.len < 160 ? out.len : 160;
+	/* The guest's reason is one line; it becomes part of ours. */
 	while (n > 0 && out.buf[n - 1] == '\n')
 		n--;
 	return why_set(why,
+	    /*
+	     * Not up yet, or busy: another time. Everything else is its
+	     * verdict.
+	     */
 	    status == 502 || status == 503 ? DSTACK_E_MISSING
 					   : DSTACK_E_REJECTED,
 	    "the guest answers %u: %.*s", status, (int)n,
@@ -264,6 +298,9 @@ publish(struct onboarder *o, struct entry *e, const struct msg_onboard *m)
 	}
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * A later try makes another ciphertext: the last one is to be repeated.
+	 */
 	free(e->answer);
 	e->answer = (char *)wr_steal(&text, &len);
 	return DSTACK_OK;
@@ -312,6 +349,10 @@ answer(struct onboarder *o, struct entry *e, struct why *why)
 		return st;
 	st = rpc_send(o->rpc, &o->cfg->privkey, o->cfg->chain_id,
 	    o->cfg->contract, e->call, e->call_len, 0, &receipt, why);
+	/*
+	 * Sent but in no block: the same call is looked for next time, not
+	 * another one made.
+	 */
 	if (st != DSTACK_E_BUSY) {
 		free(e->call);
 		e->call = NULL;
@@ -334,6 +375,7 @@ finish(struct onboarder *o, struct entry *e)
 		if (memcmp(o->done[i].id, e->id, 32) == 0)
 			d = &o->done[i];
 	if (d == NULL)
+		/* The oldest is forgotten: at worst it is judged once more. */
 		d = &o->done[o->ndone++ % DONE_MAX];
 	free(d->answer);
 	memset(d, 0, sizeof(*d));
@@ -359,6 +401,7 @@ work_on(struct onboarder *o, struct entry *e)
 	hex_encode(e->id, 32, hex);
 	if (st == DSTACK_OK)
 		log_line("onboarder: %.16s is onboarded", hex);
+	/* The same reason, four times a second, is said once. */
 	else if (strncmp(e->last, why.text, sizeof(e->last) - 1) != 0)
 		log_line("onboarder: %.16s: %s%s", hex, why.text,
 		    later ? " (will ask again)" : "");

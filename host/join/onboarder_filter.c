@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a host can tell of a relay's line without a guest: is it an answer, a
+ * request, and do its hashes fit its parts? That keeps most nonsense away from
+ * the guest; the verdict is the guest's (guest/verifier). A request is built
+ * anew from what was parsed, so that no byte of the line itself goes on, and
+ * gets this host's payee.
+ */
 #include "host/join/onboarder.h"
 
 #include <string.h>
@@ -34,6 +41,10 @@ onboarder_answer(
 	    why, DSTACK_E_REJECTED, "ctHash is not that of the ciphertext");
 }
 
+/*
+ * Of this network (the id binds chain and contract), and the parts are those
+ * the id was made for.
+ */
 static enum dstack_status
 check(const struct host_config *cfg, const struct msg_register *m,
     struct why *why)
@@ -85,6 +96,10 @@ onboarder_filter(const struct host_config *cfg, const char *line, size_t len,
 	return st;
 }
 
+/*
+ * From the request, the account and the node's index: each request has another
+ * order of nodes, and all agree on it without talking.
+ */
 unsigned
 onboarder_delay(const struct host_config *cfg, const uint8_t id[static 32])
 {

@@ -89,6 +89,7 @@ node_paths(
 	const struct host_config *c = o->cfg;
 
 	memset(p, 0, sizeof(*p));
+/* Every path a node uses, in one place. */
 #define PATH(field, ...) (void)snprintf(p->field, sizeof(p->field), __VA_ARGS__)
 	PATH(image, "%s/%s", c->image, c->sim ? "sim" : "tdx");
 	PATH(netcfg, "%s/netcfg", c->host_volume);
@@ -154,6 +155,7 @@ check_chain(const struct host_config *c, struct rpc *rpc,
 	AUTO_WR struct wr code = wr_new(0);
 	if (rpc_chain_id(rpc, &id, why) != DSTACK_OK)
 		return DSTACK_E_MISSING;
+	/* Answered, and wrong: waiting would not mend it. */
 	if (id != c->chain_id)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "ETH_RPC_URL serves chain %llu, host.env says CHAIN_ID "
@@ -169,6 +171,10 @@ check_chain(const struct host_config *c, struct rpc *rpc,
 	return DSTACK_OK;
 }
 
+/*
+ * The guest checks all of this and more, by itself; said here it takes a second
+ * and is one line.
+ */
 static enum dstack_status
 check_netcfg(const struct host_config *c,
     const uint8_t code_hash[static 32], struct why *why)

@@ -1,4 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One node of the network: host service, onboarder, the simulated TEE if it is
+ * one, and the guest; until the guest ends or a signal comes.
+ *
+ * Start: paths, the lock on STATE_DIR, then everything that can be known to be
+ * wrong (node_check), so that a mistake is one line before anything runs. Then
+ * the parts in the order in which they need each other, the guest last but the
+ * onboarder.
+ *
+ * Running: ten times a second the console file is read on. Lines "dstack:
+ * phase" move the status on, other lines of roles say what the guest waits for.
+ * A VM that stands still (its disk is full) is watched by QEMU's events.
+ * Whatever ends first, guest or TEE, ends the node with the guest's last words
+ * as the reason.
+ *
+ * Stop: the first signal asks the guest, which ends its app and closes its
+ * volume while the host's services go on; a second one, or VM_STOP_MS, cuts it
+ * off.
+ */
 #include "host/node/node.h"
 
 #include <errno.h>
@@ -152,6 +171,10 @@ read_console(struct node *n)
 			char c = buf[i];
 			if (c == '\r')
 				continue;
+			/*
+			 * The console is the guest's to fill: a line that is
+			 * too long is taken in pieces.
+			 */
 			if (c == '\n' || n->len == sizeof(n->line) - 1) {
 				n->line[n->len] = '\0';
 				on_line(n);
@@ -168,6 +191,7 @@ fail(struct node *n, const char *what, int status)
 {
 	struct why fate = { "" };
 
+	/* Its last words may have come since the last tick. */
 	read_console(n);
 	proc_fate(status, &fate);
 	if (n->last[0] != '\0')
@@ -255,6 +279,7 @@ start_tee(struct node *n, struct why *why)
 	node_teed_options(n->o, &n->p, &t);
 	(void)snprintf(vcpus, sizeof(vcpus), "%u", t.vcpus);
 	(void)snprintf(memory, sizeof(memory), "%u", t.memory_mib);
+	/* The TEE is a verb of this very program. */
 	ssize_t k = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[k > 0 ? k : 0] = '\0';
 #define ARG(s) argv[i++] = (char *)(uintptr_t)(s)
@@ -343,6 +368,7 @@ start_vm(struct node *n, struct why *why)
 		.vcpus = c->cpus,
 		.accel = c->sim ? VM_ACCEL_AUTO : VM_ACCEL_TDX };
 
+	/* Or the last run's phases would be read as this one's. */
 	(void)unlink(n->p.console);
 	enum dstack_status st = vm_start(&v, false, &n->vm, why);
 	if (st == DSTACK_OK)
@@ -416,6 +442,10 @@ lock_state(struct node *n, struct why *why)
 	if (fd < 0)
 		return why_set(
 		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
+	/*
+	 * A lock of the kernel's, which a node that was killed does not leave
+	 * behind.
+	 */
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		return why_set(why, DSTACK_E_BUSY,
 		    "a node runs in %s already; stop it or set another "
@@ -457,6 +487,10 @@ start(struct node *n, struct why *why)
 	return st;
 }
 
+/*
+ * Guest before services, since it asks them until it ends; onboarder before
+ * router, which it calls.
+ */
 static void
 stop(struct node *n)
 {

@@ -94,6 +94,10 @@ text(const json_t *o, const char *key, char *out, size_t cap)
 	(void)snprintf(out, cap, "%s", s != NULL ? s : "");
 }
 
+/*
+ * Written by a program of the same user; a file that is cut or strange is "not
+ * there", and a process id that is no more is a node that is down.
+ */
 enum dstack_status
 node_status_read(
     const char *state_dir, struct node_status *out, struct why *why)

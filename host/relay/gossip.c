@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The relay's wire, from the side of those who use it: push one JSON text, and
+ * take a line of the stream apart. Whoever can reach the relay may put anything
+ * on it, so a line is bounded in depth before it is parsed (the parser
+ * recurses), and only an object under "data" is a message; what is in it,
+ * others judge.
+ */
 #include "host/relay/gossip.h"
 
 #include <stdio.h>
@@ -47,6 +54,7 @@ gossip_unwrap(const char *line, size_t len, char **text, struct why *why)
 	if (json_is_object(data))
 		*text = json_dumps(data, JSON_COMPACT);
 	json_decref(v);
+	/* The empty string: the relay says that it is still there. */
 	if (keepalive)
 		return DSTACK_E_BUSY;
 	if (*text == NULL)

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gossip relay. POST /push takes one JSON value, bounded in length and
+ * depth, and keeps it in a ring for a minute; GET /subscribe gives what is kept
+ * and then what comes, a line each. The original kept nothing, so a request
+ * that nobody heard was lost for ever (D16): here a node that comes back within
+ * the minute hears it.
+ *
+ * It believes nobody and knows nobody: connections are bounded in all and by
+ * address, slow senders have a deadline, and a subscriber that does not read is
+ * dropped once its next message has left the ring, so that memory is bounded by
+ * the ring and a small queue each. One thread; nothing on disk.
+ */
 #include "host/relay/pubsub.h"
 
 #include <stdlib.h>
@@ -65,6 +77,10 @@ now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/*
+ * Counted without a parser: brackets outside of strings. A text that lies about
+ * its strings fails in the parser right after.
+ */
 bool
 json_depth_within(const char *text, size_t len, unsigned max)
 {
@@ -102,6 +118,7 @@ drop_oldest(struct pubsub *p)
 	free(m);
 }
 
+/* Oldest first, whichever bound is passed. */
 static void
 trim(struct pubsub *p)
 {
@@ -176,6 +193,7 @@ subscribe(struct pubsub *p, struct http_conn *c)
 	s->p = p;
 	s->conn = c;
 	struct message *m = TAILQ_FIRST(&p->ring);
+	/* From the oldest kept: repeats are cheap, a lost request is not. */
 	s->next = m != NULL ? m->seq : p->seq;
 	LIST_INSERT_HEAD(&p->subs, s, link);
 	p->nsubs++;
@@ -224,6 +242,7 @@ push(struct pubsub *p, struct http_conn *c, const struct http_in *in)
 	struct subscriber *s;
 	struct subscriber *next;
 	for (s = LIST_FIRST(&p->subs); s != NULL; s = next) {
+		/* feed may drop s, which takes it out of the list. */
 		next = LIST_NEXT(s, link);
 		if (http_stream_queued(s->conn) < QUEUE_LOW ||
 		    TAILQ_EMPTY(&p->ring) ||
@@ -270,6 +289,7 @@ on_keepalive(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	LIST_FOREACH (s, &p->subs, link)
+		/* Whose queue is not empty hears from us anyway. */
 		if (http_stream_queued(s->conn) == 0)
 			http_stream_put(s->conn, "\"\"\n", 3);
 }

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host service's paths, for both fronts: the guest's link, and HTTP on
+ * loopback for programs that speak to the original's. A request is a path and a
+ * body of at most LINK_MAX_BODY; the path is cut at its slashes, and number and
+ * names of its parts decide who handles it. Answers have HTTP's statuses, and a
+ * body that is one line of text where it is not 200. Guests hold what comes
+ * from here for a lie until it is proven, so nothing here protects a guest; the
+ * bounds protect the host from the guest, whose app may be anybody's.
+ */
 #include "host/service/route.h"
 
 #include <fcntl.h>
@@ -26,6 +35,7 @@ route_text(struct route_answer *a, unsigned status, const char *text)
 	wr_str(&a->body, text);
 }
 
+/* Whose fault it was, in HTTP's words; what no row names is the upstream's. */
 void
 route_fail(struct route_answer *a, enum dstack_status st,
     const struct why *why)
@@ -67,6 +77,7 @@ file_get(struct router *r, char **arg, struct route_answer *a)
 	struct why why = { "" };
 
 	if (!decimal(arg[1], &offset) || !decimal(arg[2], &len) ||
+	    /* In front of the bytes stands the file's size, 8 bytes. */
 	    len > LINK_MAX_BODY - 8) {
 		route_text(a, 400, "/file/NAME/OFFSET/LENGTH: bad number");
 		return;
@@ -123,6 +134,7 @@ rpc_forward(
 	json_t *q = json_loadb(
 	    (const char *)in->p, in->len, JSON_REJECT_DUPLICATES, NULL);
 	const char *m = json_string_value(json_object_get(q, "method"));
+	/* An array (a batch) has no "method" and is refused too. */
 	bool ok = m != NULL && strncmp(m, "eth_", 4) == 0;
 
 	json_decref(q);

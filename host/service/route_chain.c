@@ -108,6 +108,10 @@ route_refused(struct router *r, struct route_answer *a, enum dstack_status st,
 	route_fail(a, st, why);
 }
 
+/*
+ * The contract's own reason, where it gave one, is more use than the endpoint's
+ * words around it.
+ */
 enum dstack_status
 route_transact(struct router *r, const char *what, const struct wr *call,
     unsigned wait_ms, struct rpc_receipt *receipt, struct why *why)
@@ -164,6 +168,7 @@ route_bootstrap(
 		route_tx(a, &receipt);
 }
 
+/* No wait for a block: the next one is due soon anyway. */
 void
 route_heartbeat(
     struct router *r, const struct route_body *in, struct route_answer *a)

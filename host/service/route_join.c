@@ -89,6 +89,12 @@ router_registered(struct router *r, const uint8_t id[static 32])
 	return yes;
 }
 
+/*
+ * To the chain first: an onboarder that hears of a request looks there for it,
+ * and forgets one that is not there. Then to the relay; if that fails the
+ * transaction stands, and the message is sent again while the guest asks for
+ * its answer.
+ */
 void
 route_register(
     struct router *r, const struct route_body *in, struct route_answer *a)
@@ -166,6 +172,10 @@ answering_key(
 	return true;
 }
 
+/*
+ * A few, newest first out: several nodes may answer, and which one the chain
+ * takes is not known yet.
+ */
 static void
 keep_offer(struct route_pending *p, const struct msg_onboard *m)
 {
@@ -182,6 +192,10 @@ keep_offer(struct route_pending *p, const struct msg_onboard *m)
 		wr_free(&o->ct);
 }
 
+/*
+ * Signed by the network's key, or it is not kept: whoever fills the relay
+ * cannot push out the good ones.
+ */
 void
 router_answer(struct router *r, const struct msg_onboard *m)
 {
@@ -300,6 +314,10 @@ from_call(struct router *r, const uint8_t tx[static 32],
 		return DSTACK_E_BUSY;
 	}
 	keccak256(sent.ct.buf, sent.ct.len, h);
+	/*
+	 * The transaction may be of another contract that made the event
+	 * appear: only the hash counts.
+	 */
 	bool right = sent.ct.len != 0 && memcmp(h, m->s.ct_hash, 32) == 0;
 	if (right) {
 		wr_free(&m->ct);

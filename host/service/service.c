@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two fronts of the router: the guest's link (a Unix socket that QEMU turns
+ * into the guest's port) and HTTP on loopback. One event loop reads and writes;
+ * handlers may wait for chain and disk, so each request goes to a pool of
+ * threads and its answer comes back to the loop. A link has at most
+ * LINK_OPEN_MAX requests under way; more stay unread in its buffer, which is
+ * bounded, so a guest that floods its link only waits itself. A frame that is
+ * none closes the link: there is no way to find the next one.
+ */
 #include "host/service/service.h"
 
 #include <errno.h>
@@ -62,6 +71,7 @@ link_drop(struct link *l)
 	if (l->bev != NULL)
 		bufferevent_free(l->bev);
 	l->bev = NULL;
+	/* Answers still under way hold it; the last one frees it. */
 	if (l->open == 0) {
 		LIST_REMOVE(l, next);
 		l->s->nlinks--;
@@ -177,6 +187,7 @@ take_frame(struct link *l, struct evbuffer *in, size_t rest)
 		return false;
 	(void)evbuffer_drain(in, LINK_HEAD);
 	(void)evbuffer_remove(in, buf, rest);
+	/* The host asks nothing over the link, so nothing can be answered. */
 	if (link_decode(buf, rest, &f) != DSTACK_OK || f.answer)
 		return false;
 	q = request_new(l->s, f.path, f.body, f.len);
@@ -257,6 +268,7 @@ on_link(struct evconnlistener *listener, evutil_socket_t fd,
 	LIST_INSERT_HEAD(&s->links, l, next);
 	s->nlinks++;
 	bufferevent_setcb(l->bev, on_link_read, NULL, on_link_event, l);
+	/* A whole frame of the largest kind fits, and no more is read. */
 	bufferevent_setwatermark(
 	    l->bev, EV_READ, 0, LINK_HEAD + LINK_MAX_REST);
 	(void)bufferevent_enable(l->bev, EV_READ | EV_WRITE);
@@ -274,6 +286,10 @@ link_listen(struct service *s, const char *path, struct why *why)
 		    "shorter folder");
 	memcpy(sun.sun_path, path, strlen(path) + 1);
 	memcpy(s->path, path, strlen(path) + 1);
+	/*
+	 * Left by a run that was killed; STATE_DIR is locked, so it is nobody's
+	 * now.
+	 */
 	if (lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode))
 		(void)unlink(path);
 	mode_t old = umask(0177);

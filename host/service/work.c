@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads for what may wait, beside an event loop that must not. A job has two
+ * halves: run, in some thread, and done, in the loop; so whatever touches
+ * connections needs no lock. An eventfd wakes the loop. At the end jobs that
+ * run are waited for, and those that never ran get their done all the same, so
+ * that everybody is answered and freed.
+ */
 #include "host/service/work.h"
 
 #include <pthread.h>
@@ -133,6 +140,10 @@ work_submit(struct work_pool *p, void (*run)(void *job),
 	j->done = done;
 	j->arg = job;
 	(void)pthread_mutex_lock(&p->lock);
+	/*
+	 * The bound is on what waits: whoever comes beyond it is told to come
+	 * back.
+	 */
 	taken = p->queued < p->queue_max && !p->stop;
 	if (taken) {
 		STAILQ_INSERT_TAIL(&p->todo, j, link);
@@ -157,6 +168,7 @@ work_free(struct work_pool *p)
 	for (unsigned i = 0; i < p->threads; i++)
 		(void)pthread_join(p->thread[i], NULL);
 	finish(p);
+	/* Never run: their done sees that there is no answer. */
 	STAILQ_CONCAT(&p->finished, &p->todo);
 	finish(p);
 	if (p->ev != NULL)
