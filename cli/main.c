@@ -62,6 +62,7 @@ overview(void)
 	char text[1024];
 	size_t n = 0;
 
+	/* what is not part of this build is not offered */
 	for (size_t i = 0; i < VERBS && n < sizeof(text); i++)
 		if (verbs[i].run != NULL)
 			n += (size_t)snprintf(text + n, sizeof(text) - n,
@@ -95,10 +96,12 @@ help(int argc, char **argv)
 	    strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		overview();
 	const struct verb *v = find(argv[1]);
+	/* "help", the verb, and its second word where it has one */
 	int words = v->two ? 3 : 2;
 	if (argc > words)
 		usage_wrong(&use, "'%.80s' is one word too many for help",
 		    argv[words]);
+	/* where there is no second word, --help stands in its place */
 	char *call[] = { argv[1], argc > 2 ? argv[2] : ask, ask, NULL };
 	return v->run(argc, call);
 }
@@ -107,6 +110,7 @@ int
 main(int argc, char **argv)
 {
 	log_name("dstack");
+	/* a reader that goes away is an error of write, which is told */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)
 		usage_wrong(&use, "which verb? 'dstack help' lists them");

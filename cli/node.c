@@ -60,10 +60,15 @@ cmd_node(int argc, char **argv)
 	enum dstack_status st = config_load(path, &cfg, &why);
 	if (st == DSTACK_OK && !run) {
 		char text[43];
+		/* of the key in host.env; nobody is asked */
 		eip55(cfg.submitter, text);
 		printf("%s\n", text);
 		return EXIT_YES;
 	}
+	/*
+	 * A guest as a process shows everything to its host: only where nothing
+	 * is secret.
+	 */
 	if (st == DSTACK_OK && o.no_vm && !cfg.sim)
 		usage_wrong(u, "--no-vm needs FLAVOUR=sim in %.200s", path);
 	if (st == DSTACK_OK)

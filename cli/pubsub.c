@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack pubsub: the gossip relay, until SIGINT or SIGTERM. */
+/*
+ * dstack pubsub: the gossip relay, until SIGINT or SIGTERM. It holds nothing
+ * that is worth keeping, so it ends where it stands; nodes come back by
+ * themselves when it does.
+ */
 #include "cli/cmd.h"
 
 #include <signal.h>
@@ -38,6 +42,10 @@ cmd_pubsub(int argc, char **argv)
 	while (usage_next(&use, argc, argv, lopt) != -1)
 		text = optarg;
 	usage_words(&use, argc, argv, 0, 0, "");
+	/*
+	 * an address and no name: what it listens on is not for a resolver to
+	 * say
+	 */
 	if (listen_parse(text, &at) != DSTACK_OK)
 		usage_wrong(&use,
 		    "--listen takes IPV4-ADDRESS:PORT, not '%.80s'", text);
@@ -53,6 +61,7 @@ cmd_pubsub(int argc, char **argv)
 	struct event *t = evsignal_new(base, SIGTERM, on_signal, base);
 	if (i != NULL && t != NULL && evsignal_add(i, NULL) == 0 &&
 	    evsignal_add(t, NULL) == 0) {
+		/* after the port is open, so that whoever reads it may come */
 		printf("relay on http://%s:%u\n", at.host, pubsub_port(p));
 		(void)fflush(stdout);
 		(void)event_base_dispatch(base);

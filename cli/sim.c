@@ -41,6 +41,7 @@ static const struct usage uses[] = {
 static void
 set_more(const struct usage *u, const char **set, size_t *n)
 {
+	/* which fields there are, and how long, teed_set says */
 	if (strchr(optarg, '=') == NULL)
 		usage_wrong(u, "--set takes FIELD=HEX, not '%.80s'", optarg);
 	if (*n == TEED_MAX_SET)
@@ -85,6 +86,7 @@ sim_tee(const struct usage *u, int argc, char **argv)
 		}
 	}
 	usage_words(u, argc, argv, 0, 0, "");
+	/* all of it is measured, so there is no default for any */
 	const char *missing = o.kernel == NULL ? "--kernel FILE"
 	    : o.cmdline_file == NULL           ? "--cmdline-file FILE"
 	    : o.netcfg == NULL                 ? "--netcfg FILE"
@@ -109,6 +111,7 @@ put(enum dstack_status st, const struct wr *out, const char *verb)
 		st = wr_status(out);
 	if (st != DSTACK_OK)
 		return cmd_fail(verb, st, &why);
+	/* a quote that a full disk cut must not look like one */
 	if (fwrite(out->buf, 1, out->len, stdout) == out->len &&
 	    fflush(stdout) == 0)
 		return EXIT_YES;
@@ -125,6 +128,7 @@ sim_collateral(const struct usage *u, int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	static const char *const cas[] = { "platform", "processor", NULL };
+	/* collateral that is valid now, unless another day is to be tried */
 	uint64_t at = (uint64_t)time(NULL);
 	enum sim_ca ca = SIM_CA_PLATFORM;
 	int c;
@@ -153,6 +157,7 @@ sim_root(const struct usage *u, int argc, char **argv)
 	struct sim_world w;
 	AUTO_WR struct wr der = wr_new(0);
 	AUTO_WR struct wr out = wr_new(0);
+	/* one root for all platforms: its key is in the source */
 	sim_world_init(&w, "", SIM_CA_PLATFORM, 0);
 	enum dstack_status st = sim_cert_make(&w.root, &der);
 	if (st == DSTACK_OK)
@@ -186,6 +191,10 @@ sim_quote_once(const struct usage *u, int argc, char **argv)
 	usage_words(u, argc, argv, 0, 0, "");
 	struct teed t;
 	struct why why = { "" };
+	/*
+	 * attributes and XFAM of an ordinary trust domain, so that only what
+	 * was set is wrong
+	 */
 	struct sim_measurements m = { .td_attributes = { [3] = 0x10 },
 		.xfam = { 0xe7, 0x02, 0x06 } };
 	AUTO_WR struct wr out = wr_new(0);
@@ -219,6 +228,7 @@ sim_quote_service(const struct usage *u, int argc, char **argv)
 int
 cmd_sim(int argc, char **argv)
 {
+	/* in the order of uses */
 	static int (*const run[])(
 	    const struct usage *u, int argc, char **argv) = { sim_tee,
 		sim_collateral, sim_root, sim_quote_once, sim_quote_service };

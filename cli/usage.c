@@ -58,6 +58,7 @@ usage_wrong(const struct usage *u, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	/* cut rather than refused: a long word is no reason to say nothing */
 	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
 	log_line("%s%s%s; 'dstack %s%s--help' tells more", u->verb,
@@ -105,11 +106,13 @@ usage_sub(const struct usage *all, const char *more, int argc, char **argv)
 	list(all, skip, words, sizeof(words));
 	if (argc < 2)
 		usage_wrong(&whole, "what? It takes %s", words);
+	/* the word alone, never a part of it: verbs do things */
 	for (const struct usage *u = all; u->verb != NULL; u++)
 		if (strcmp(u->verb + skip, argv[1]) == 0)
 			return u;
 	if (asks_version(argv[1]))
 		usage_version();
+	/* An option before the word is a wrong word as well. */
 	if (!asks_help(argv[1]))
 		usage_wrong(&whole, "no verb " WORD "; it takes %s", argv[1],
 		    words);
@@ -182,6 +185,7 @@ stopped(const struct usage *u, int c, int argc, char **argv,
 
 	if (c == ':')
 		usage_wrong(u, WORD " takes a value, and none follows", word);
+	/* getopt leaves 0 where it knows no such name, or more than one */
 	if (two && optopt == 0)
 		unknown_long(u, word, known);
 	if (two && strchr(word, '=') != NULL)
@@ -204,6 +208,10 @@ usage_next(const struct usage *u, int argc, char **argv,
 	bool own_version = false; /* contract propose has one with a value */
 	int at = -1;
 
+	/*
+	 * What the verb does not take is not known at all: getopt also takes
+	 * the beginning of a name, and must not find it in another verb's.
+	 */
 	for (; options->name != NULL && n < OPTIONS_MAX; options++) {
 		if (!taken(u, options->name))
 			continue;
@@ -216,6 +224,7 @@ usage_next(const struct usage *u, int argc, char **argv,
 		known[n++] = ours[1];
 	(void)snprintf(shorts, sizeof(shorts), ":hV%s",
 	    u->shorts != NULL ? u->shorts : "");
+	/* its own messages name no verb */
 	opterr = 0;
 	optopt = 0;
 	int c = getopt_long(argc, argv, shorts, known, &at);
@@ -223,6 +232,10 @@ usage_next(const struct usage *u, int argc, char **argv,
 	if (at < 0 && (c == 'h' || c == 'V') &&
 	    strcmp(argv[optind - 1], c == 'h' ? "-h" : "-V") != 0)
 		in_bundle(u, argc, argv, c);
+	/*
+	 * What stood before it was right, so it is answered; what comes after
+	 * is not looked at.
+	 */
 	if (c == V_HELP || (c == 'h' && at < 0))
 		usage_help(u, NULL);
 	if (c == V_VERSION || (c == 'V' && at < 0) ||
@@ -230,8 +243,13 @@ usage_next(const struct usage *u, int argc, char **argv,
 		usage_version();
 	if (c == '?' || c == ':')
 		stopped(u, c, argc, argv, known);
+	/* the rest are words */
 	if (c == -1 || optarg == NULL)
 		return c;
+	/*
+	 * An empty value is a variable of a script that was not set; no option
+	 * of ours means anything by it.
+	 */
 	if (optarg[0] == '\0')
 		usage_wrong(u, WORD " takes a value that is not empty",
 		    argv[optind - 1][0] != '\0' ? argv[optind - 1]
@@ -251,8 +269,10 @@ usage_words(const struct usage *u, int argc, char **argv, int least,
 
 	if (n < least)
 		usage_wrong(u, "%s is missing", names);
+	/* getopt has put all words behind the options */
 	if (n > most)
 		usage_wrong(u, WORD " is one word too many", argv[optind + most]);
+	/* as of options: a script's variable that was not set */
 	for (int i = optind; i < argc; i++)
 		if (argv[i][0] == '\0')
 			usage_wrong(u, "a word is empty, where %s belongs",
@@ -290,6 +310,7 @@ unsigned
 usage_choice(const struct usage *u, const char *what, const char *text,
     const char *const *words)
 {
+	/* the longest list, of TCB statuses, has 113 letters */
 	char all[200];
 	size_t len = 0;
 

@@ -78,6 +78,7 @@ options(const struct usage *u, int argc, char **argv, struct vm_config *c,
 	const char *accel[VM_ACCEL_TDX + 2] = { NULL };
 	int o;
 
+	/* the names are host/vm's; the place in the list is the value */
 	for (int i = VM_ACCEL_AUTO; i <= VM_ACCEL_TDX; i++)
 		accel[i] = vm_accel_name((enum vm_accel)i);
 	while ((o = usage_next(u, argc, argv, lopt)) != -1) {
@@ -132,6 +133,10 @@ start(const struct vm_config *c, bool print)
 	enum dstack_status st;
 
 	if (print) {
+		/*
+		 * nothing is started, so nothing is tried out: TCG is what runs
+		 * anywhere
+		 */
 		struct vm_config as = *c;
 		if (as.accel == VM_ACCEL_AUTO)
 			as.accel = VM_ACCEL_TCG;
@@ -143,6 +148,7 @@ start(const struct vm_config *c, bool print)
 		vm_argv_free(argv);
 		return EXIT_YES;
 	}
+	/* it goes on when this program has ended */
 	st = vm_start(c, true, &vm, &why);
 	if (st != DSTACK_OK)
 		return cmd_fail("vm", st, &why);
@@ -157,6 +163,10 @@ logs(const char *run_dir)
 	char path[512], buf[8192];
 	ssize_t n;
 
+	/*
+	 * what the guest wrote: foreign text, shown as it is to whoever asked
+	 * for it
+	 */
 	(void)snprintf(path, sizeof(path), "%s/console.log", run_dir);
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
@@ -176,6 +186,7 @@ save(const char *dir, const char *name, const struct wr *w, struct why *why)
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	AUTO_CLOSE int fd = open(path,
+	    /* no link that somebody has put there is followed */
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0 || write(fd, w->buf, w->len) != (ssize_t)w->len)
 		return why_set(
@@ -227,6 +238,7 @@ int
 cmd_vm(int argc, char **argv)
 {
 	const struct usage *u = usage_sub(uses, NULL, argc, argv);
+	/* The ACPI tables have the disk's device, whichever file it is. */
 	struct vm_config c = { .disk = u == &uses[ACPI] ? "disk" : NULL };
 	struct why why = { "" };
 	struct more m = { .out = NULL };
@@ -236,6 +248,7 @@ cmd_vm(int argc, char **argv)
 	argv++;
 	options(u, argc, argv, &c, &m);
 	usage_words(u, argc, argv, 0, u == &uses[PROBE], "");
+	/* asks this machine, so it needs no run directory */
 	if (u == &uses[PROBE]) {
 		vm_probe_kvm(optind < argc ? argv[optind] : NULL, &kvm, &why);
 		printf("%s\n", kvm ? "kvm" : "tcg");
@@ -257,6 +270,7 @@ cmd_vm(int argc, char **argv)
 	if (c.image_dir == NULL || c.link_socket == NULL)
 		usage_wrong(u, "%s is missing",
 		    c.image_dir == NULL ? "--image DIR" : "--link SOCKET");
+	/* a trust domain has a TEE of its own; the others are given one */
 	if (c.tee_socket == NULL && c.accel != VM_ACCEL_TDX)
 		usage_wrong(u, "--tee SOCKET is missing");
 	if (c.control_port == 0 || c.https_port == 0)

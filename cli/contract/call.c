@@ -22,6 +22,7 @@ print_plain(const json_t *o, int indent)
 		if (json_is_object(v)) {
 			printf("\n");
 			print_plain(v, indent + 2);
+		/* a list of objects is all there is (show --tuples) */
 		} else if (json_is_array(v)) {
 			size_t i = 0;
 			json_t *e = NULL;
@@ -31,6 +32,10 @@ print_plain(const json_t *o, int indent)
 		} else if (json_is_string(v)) {
 			printf(" %s\n", json_string_value(v));
 		} else {
+			/*
+			 * numbers, true, false and null read as JSON writes
+			 * them
+			 */
 			AUTO_FREE char *text = json_dumps(v, JSON_ENCODE_ANY);
 			printf(" %s\n", text != NULL ? text : "?");
 		}
@@ -40,6 +45,7 @@ print_plain(const json_t *o, int indent)
 enum dstack_status
 contract_print(json_t *o, const struct contract_args *a)
 {
+	/* json_pack failed in the caller's argument */
 	if (o == NULL)
 		return DSTACK_E_NOMEM;
 	if (a->calldata) { /* nothing has happened */
@@ -53,6 +59,7 @@ contract_print(json_t *o, const struct contract_args *a)
 	json_decref(o);
 	if (a->json)
 		printf("\n");
+	/* an answer that a full disk cut is no answer */
 	return fflush(stdout) == 0 ? DSTACK_OK : DSTACK_E_SYS;
 }
 
@@ -86,6 +93,7 @@ contract_last_epoch(const struct gov *g, struct contract_args *a, bool next,
 
 	if (GIVEN(a, O_EPOCH))
 		return DSTACK_OK;
+	/* one slot, without a proof: the contract refuses a wrong number */
 	state_head_slot(slot);
 	enum dstack_status st =
 	    rpc_storage(g->rpc, g->contract, slot, word, why);

@@ -34,6 +34,10 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	struct network_info net = { .pid = 0 };
 	char owner[100];
 
+	/*
+	 * Nothing named: the demo on this machine. Never for deploy, which
+	 * would leave a contract there that nobody looks for.
+	 */
 	if (a->config == NULL && a->rpc == NULL && !creates &&
 	    network_running(DEMO_DIR, &net, NULL) == DSTACK_OK) {
 		url = net.rpc;
@@ -46,8 +50,10 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	} else if (a->config == NULL && a->rpc == NULL) {
 		a->config = "host.env";
 	}
+	/* host.env has all three, and each may be named by an option besides */
 	if (a->config != NULL)
 		st = config_load(a->config, &c, why);
+	/* a verb that only asks is not kept from it by a key that is missing */
 	if (st == DSTACK_OK && key_file != NULL)
 		st = cmd_read_key(key_file, key, why);
 	else if (st == DSTACK_OK && a->config != NULL)
@@ -55,6 +61,7 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	if (st != DSTACK_OK)
 		return st;
 	if (a->config != NULL)
+		/* where netcfg is written */
 		memcpy(a->host_volume, c.host_volume, sizeof(c.host_volume));
 	if (url == NULL)
 		url = c.rpc_url;
@@ -65,6 +72,7 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	else if (!creates)
 		return why_set(why, DSTACK_E_MISSING,
 		    "which contract? --contract ADDR or --config host.env");
+	/* nothing has been asked so far */
 	g->rpc = rpc_new(url);
 	if (g->rpc == NULL)
 		return DSTACK_E_NOMEM;
@@ -76,6 +84,10 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 		limits.max_fee = c.max_fee_gwei * UINT64_C(1000000000);
 	rpc_limit(g->rpc, &limits);
 	st = rpc_chain_id(g->rpc, &g->chain_id, why);
+	/*
+	 * a transaction signed for another chain is no use, and its answers
+	 * less
+	 */
 	if (st == DSTACK_OK && a->config != NULL && c.chain_id != g->chain_id)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the RPC serves chain %llu, but %s says CHAIN_ID=%llu",
@@ -97,6 +109,7 @@ tell_call(const struct gov *g, struct contract_args *a)
 	wr_u8(&text, 0);
 	if (wr_status(&text) != DSTACK_OK)
 		return DSTACK_E_NOMEM;
+	/* now there is something to print */
 	a->calldata = false;
 	return contract_print(
 	    json_pack("{s:s,s:s}", "to", to, "data", (char *)text.buf), a);
@@ -135,6 +148,10 @@ cmd_contract(int argc, char **argv)
 	rpc_free(g.rpc);
 	if (st == DSTACK_OK)
 		return EXIT_YES;
+	/*
+	 * The contract's refusal came as a server's message with a selector in
+	 * it.
+	 */
 	const char *error = km_error_name(why.text);
 	if (error != NULL)
 		st = why_set(&why, DSTACK_E_REJECTED,

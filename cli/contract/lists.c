@@ -25,6 +25,7 @@ epoch_word(struct gov *g, struct contract_args *a, const char *function,
 	enum dstack_status st = contract_last_epoch(g, a, false, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* an advisory is listed by the hash of its name */
 	if (id)
 		keccak256(a->id, strlen(a->id), w);
 	struct abi_enc e = abi_begin(function);
@@ -43,6 +44,7 @@ not_listed(struct gov *g, struct contract_args *a, struct why *why)
 
 	if (st != DSTACK_OK)
 		return st;
+	/* asked before anything is paid for */
 	state_tuple_slot(a->epoch, a->hash, slot);
 	st = rpc_storage(g->rpc, g->contract, slot, word, why);
 	if (st == DSTACK_OK && word[31] != 0)
@@ -82,6 +84,10 @@ verb_deny_advisory(struct gov *g, struct contract_args *a, struct why *why)
 	return epoch_word(g, a, KM_FN_DENY_ADVISORY, true, why);
 }
 
+/*
+ * Platforms are of the contract, not of an epoch: a machine does not change
+ * with it.
+ */
 static enum dstack_status
 platform(struct gov *g, struct contract_args *a, const char *function,
     struct why *why)
@@ -150,6 +156,10 @@ contract_tuples(const struct gov *g, json_t **out, struct why *why)
 		char hex[67];
 		if (st != DSTACK_OK)
 			break;
+		/*
+		 * topic 0 is the event itself; epoch and tuple are indexed, so
+		 * they are topics, too
+		 */
 		if (eth_json_fixed(json_array_get(t, 1), epoch, 32) !=
 		        DSTACK_OK ||
 		    eth_json_fixed(json_array_get(t, 2), tuple, 32) !=
@@ -158,8 +168,12 @@ contract_tuples(const struct gov *g, json_t **out, struct why *why)
 			    "eth_getLogs: a TupleSet event is malformed");
 			break;
 		}
+		/* the right end of the word: an epoch is a uint64 */
 		for (size_t k = 24; k < 32; k++)
 			e = e << 8 | epoch[k];
+		/*
+		 * an event says what was done, and only the slot what holds now
+		 */
 		state_tuple_slot(e, tuple, slot);
 		st = rpc_storage(g->rpc, g->contract, slot, word, why);
 		(void)snprintf(hex, sizeof(hex), "0x");

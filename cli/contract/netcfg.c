@@ -25,6 +25,7 @@ save(const char *path, const struct wr *text, struct why *why)
 {
 	char part[CONFIG_TEXT + 32];
 
+	/* a node that starts now finds the old file or the new one, whole */
 	(void)snprintf(part, sizeof(part), "%s.part", path);
 	AUTO_CLOSE int fd = open(part,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -49,6 +50,7 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	char contract[43];
 	AUTO_WR struct wr text = wr_new(NETCFG_MAX);
 
+	/* what else a name may not have, netcfg_write says */
 	size_t len = strlen(a->domain);
 	if (len > NETCFG_DOMAIN_MAX)
 		return why_set(why, DSTACK_E_FORMAT,
@@ -57,12 +59,20 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	enum dstack_status st = gov_read(g, &v, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * From here on it is what the chain says, not what somebody typed: all
+	 * nodes of a network must measure the same bytes.
+	 */
 	memcpy(n.contract, g->contract, 20);
 	memcpy(n.code_hash, v.code_hash, 32);
 	n.ct = v.ct_onchain ? NETCFG_CT_ONCHAIN : NETCFG_CT_RELAY;
+	/* a simulated network's chain has one miner, who takes nothing back */
 	n.confirmations = GIVEN(a, O_CONFIRMATIONS) ? a->confirmations
 	    : v.sim                            ? 0
 					       : CONFIRMATIONS;
+	/*
+	 * an app's output may hold what its users sent: off unless this is play
+	 */
 	n.log_app = a->log_app != NULL ? strcmp(a->log_app, "yes") == 0
 				       : v.sim;
 	st = netcfg_write(&n, &text, why);
@@ -72,6 +82,7 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	st = save(a->out != NULL ? a->out : path, &text, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* what a guest's quote will show in MRCONFIGID */
 	sha384(text.buf, text.len, digest);
 	hex_encode(digest, 48, hex);
 	eip55(g->contract, contract);

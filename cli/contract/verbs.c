@@ -19,9 +19,14 @@
 #include "eth/rpc.h"
 #include "protocol/layout.h"
 
+/* In the order of the contract's enum EpochState. */
 static const char *const epoch_states[] = { "none", "open", "active",
 	"closed" };
 
+/*
+ * Hashes and slots as the chain's tools show them; addresses with EIP-55's
+ * capitals, by which a typing error is seen.
+ */
 static json_t *
 word_json(const uint8_t w[static 32])
 {
@@ -78,6 +83,7 @@ epoch_json(const struct state_epoch *e, uint64_t number)
 static json_t *
 app_json(const struct state_app *app)
 {
+	/* no app was ever proposed */
 	if (app->version == 0)
 		return json_null();
 	return json_pack("{s:o,s:s,s:o,s:I,s:I,s:b}", "appId",
@@ -93,10 +99,15 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 	struct gov_view v;
 	json_t *tuples = NULL;
 	enum dstack_status st = gov_read(g, &v, why);
+	/*
+	 * its own requests: events back to the first block may take a server
+	 * long
+	 */
 	if (st == DSTACK_OK && a->tuples)
 		st = contract_tuples(g, &tuples, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* an epoch that was opened and has no key yet */
 	bool next = v.head.epoch_count > v.head.current_epoch + 1;
 	json_t *o =
 	    json_pack("{s:o,s:I,s:o,s:o,s:o,s:o,s:b,s:s,s:I,s:b,s:I,s:o,s:o,"
@@ -127,6 +138,7 @@ none_open(const struct gov *g, const struct contract_args *a, struct why *why)
 {
 	struct state_epoch last;
 
+	/* the first epoch has nothing before it that would be given up */
 	if (a->replace || a->epoch == 0)
 		return DSTACK_OK;
 	enum dstack_status st = gov_read_epoch(g, a->epoch - 1, &last, why);
@@ -152,6 +164,10 @@ verb_open_epoch(struct gov *g, struct contract_args *a, struct why *why)
 	    : contract_print(json_pack("{s:I}", "epoch", (json_int_t)a->epoch), a);
 }
 
+/*
+ * For good: what was signed under its key counts no more, and no epoch serves
+ * until the next is bootstrapped.
+ */
 enum dstack_status
 verb_close_epoch(struct gov *g, struct contract_args *a, struct why *why)
 {
@@ -168,6 +184,10 @@ verb_propose(struct gov *g, struct contract_args *a, struct why *why)
 	enum dstack_status st = gov_read_apps(g, &previous, &latest, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * One contract, one app: its id is chosen with the first version and
+	 * kept.
+	 */
 	if (!GIVEN(a, O_APP) && latest.version == 0)
 		keccak256(a->name, strlen(a->name), a->app_id);
 	else if (!GIVEN(a, O_APP))
@@ -175,11 +195,13 @@ verb_propose(struct gov *g, struct contract_args *a, struct why *why)
 	uint64_t version = a->version != 0 ? a->version : latest.version + 1;
 	st = gov_propose_app(g, a->app_id, a->digest, a->name, version,
 	    a->not_before, why);
+	/* read back: the contract chose the time it runs from */
 	if (st == DSTACK_OK)
 		st = gov_read_apps(g, &previous, &latest, why);
 	return st != DSTACK_OK ? st : contract_print(app_json(&latest), a);
 }
 
+/* Owner or pauser. That the version is there is the contract's to judge. */
 enum dstack_status
 verb_stop_app(struct gov *g, struct contract_args *a, struct why *why)
 {
@@ -215,6 +237,10 @@ verb_verify(struct gov *g, struct contract_args *a, struct why *why)
 	if (st == DSTACK_OK)
 		st = rpc_eth_call(
 		    g->rpc, g->contract, call.buf, call.len, &out, why);
+	/*
+	 * The contract answers false for all that is wrong with a signature,
+	 * and for an epoch without a key: a no, not an error.
+	 */
 	struct rd r = rd_over(out.buf, out.len);
 	if (st == DSTACK_OK)
 		st = abi_rd_bool(&r, &yes);

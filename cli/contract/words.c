@@ -27,6 +27,10 @@ static const char more[] =
     "With neither --config nor --rpc: the network of " DEMO_DIR " when it\n"
     "runs, with its owner's key; else host.env.";
 
+/*
+ * In the order of the help. A word that a verb lacks here cannot be typed, so a
+ * verb reads no field that nothing has set.
+ */
 static const struct contract_verb verbs[] = {
 	{ "show", verb_show, W_NONE, false, false, "tuples", NULL, NULL,
 	    "[--tuples]" },
@@ -91,6 +95,10 @@ static const struct contract_verb verbs[] = {
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
+/*
+ * All options of all verbs; contract_verb.takes says whose they are. Their
+ * order is that of enum contract_option, so that a code is a bit of "given".
+ */
 static const struct option lopt[] = {
 	{ "config", required_argument, NULL, O_CONFIG },
 	{ "rpc", required_argument, NULL, O_RPC },
@@ -142,6 +150,7 @@ tcb_mask(const struct usage *u, const char *text, uint32_t *mask)
 	*mask = 0;
 	for (const char *p = text;; p++) {
 		size_t n = strcspn(p, ",");
+		/* longer than any of the names is cut, and so none of them */
 		(void)snprintf(one, sizeof(one), "%.*s",
 		    (int)(n < 60 ? n : 60), p);
 		*mask |= 1u << usage_choice(u, "--tcb", one, names);
@@ -184,11 +193,16 @@ policy_option(const struct usage *u, struct state_policy *p, int c)
 }
 
 static void
+/*
+ * What a value must be depends on the option alone, so it is judged where it
+ * stands; what depends on the verb comes after all of them.
+ */
 option(const struct usage *u, struct contract_args *a, int c)
 {
 	static const char *const cts[] = { "onchain", "relay", NULL };
 	static const char *const yes_no[] = { "yes", "no", NULL };
 
+	/* zero may be what was typed, so that it was typed is kept apart */
 	a->given |= UINT64_C(1) << (c - O_CONFIG);
 	if (policy_option(u, &a->policy, c))
 		return;
@@ -273,6 +287,7 @@ there(const struct contract_args *a, const char *names, char absent[32])
 	return n;
 }
 
+/* The words that are no options: none, one or two, each of the verb's kind. */
 static void
 own_words(const struct usage *u, const struct contract_verb *v, int argc,
     char **argv, struct contract_args *a)
@@ -282,6 +297,7 @@ own_words(const struct usage *u, const struct contract_verb *v, int argc,
 	int n = v->words == W_NONE ? 0 : v->words == W_SIGNED ? 2 : 1;
 
 	usage_words(u, argc, argv, n, n, names[v->words]);
+	/* NULL where the verb has none: not read then */
 	const char *word = argv[optind];
 	switch (v->words) {
 	case W_NONE: break;
@@ -309,6 +325,7 @@ own_words(const struct usage *u, const struct contract_verb *v, int argc,
 const struct contract_verb *
 contract_parse(int argc, char **argv, struct contract_args *a)
 {
+	/* usage_sub's list, from the table above; it ends with zeros */
 	static char name[VERBS + 1][40], text[VERBS + 1][400];
 	static struct usage uses[VERBS + 1];
 	char takes[200], absent[32], alone[1200];
@@ -325,6 +342,10 @@ contract_parse(int argc, char **argv, struct contract_args *a)
 	size_t at = (size_t)(usage_sub(uses, more, argc, argv) - uses);
 	const struct contract_verb *v = &verbs[at];
 	struct usage *u = &uses[at];
+	/*
+	 * Only what sends has a price, and only what sends to a contract can be
+	 * kept for another sender.
+	 */
 	(void)snprintf(takes, sizeof(takes), EVERY " %s%s%s", v->takes,
 	    v->sends ? " max-fee" : "",
 	    v->sends && !v->creates ? " calldata" : "");
@@ -333,6 +354,7 @@ contract_parse(int argc, char **argv, struct contract_args *a)
 	u->text = alone;
 	argc--;
 	argv++;
+	/* values first, each where it stands; then what is missing */
 	while ((c = usage_next(u, argc, argv, lopt)) != -1)
 		option(u, a, c);
 	own_words(u, v, argc, argv, a);
