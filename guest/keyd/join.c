@@ -25,8 +25,13 @@ keyd_netcfg(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	    rd_text(body, domain, sizeof(domain)) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "netcfg is chainId, contract and domain");
+	/*
+	 * Once: whoever asks later cannot turn this guest's signatures to
+	 * another contract.
+	 */
 	if (k->configured)
 		return keyd_no(why, "netcfg was given before; reboot");
+	/* Zeros would be a domain that other programs may take for "any". */
 	if (d.chain_id == 0 || ct_is_zero(d.contract, sizeof(d.contract)) ||
 	    domain[0] == '\0')
 		return keyd_no(why, "netcfg names no chain, contract or "
@@ -63,6 +68,10 @@ keyd_sign_register(
 	if (!k->hpke)
 		return keyd_no(why, "the HPKE key is used up; reboot");
 	stmt_enc_key_hash(SUITE_X25519, k->enc_pub, want);
+	/*
+	 * replicatoor builds the statement; keyd signs only what is about
+	 * itself.
+	 */
 	if (memcmp(s.node, k->node, sizeof(s.node)) != 0)
 		return keyd_no(why, "Register names another node");
 	if (memcmp(s.enc_key_hash, want, sizeof(want)) != 0)
@@ -87,6 +96,10 @@ own_request(const struct keyd *k, const uint8_t id[static 32])
 	    memcmp(id, k->request_id, sizeof(k->request_id)) == 0;
 }
 
+/*
+ * A second signature, over the quote's hash, since the quote has to be over the
+ * first one's digest: the two could not be one.
+ */
 enum dstack_status
 keyd_sign_register_tx(
     struct keyd *k, struct rd *body, struct wr *out, struct why *why)
@@ -109,6 +122,10 @@ keyd_sign_register_tx(
 static enum dstack_status
 take_seed(struct keyd *k, uint64_t epoch, const struct secret32 *seed)
 {
+	/*
+	 * Straight into the locked page; the caller's copy is wiped when it
+	 * leaves scope.
+	 */
 	k->seed = *seed;
 	k->epoch = epoch;
 	keytree_init(&k->tree, k->domain.chain_id, k->domain.contract, epoch,
@@ -152,6 +169,11 @@ offer_check(const struct keyd *k, const struct offer *o, struct why *why)
 {
 	uint8_t hash[32];
 	uint8_t signer[20];
+	/*
+	 * Both the chain's side and the onboarder's have to mean the request
+	 * that was made last: an answer to an older one may be of another epoch
+	 * or policy.
+	 */
 	if (!own_request(k, o->request_id) ||
 	    memcmp(o->onboard.request_id, k->request_id, 32) != 0)
 		return keyd_no(why, "Onboard is for another request");
@@ -160,6 +182,10 @@ offer_check(const struct keyd *k, const struct offer *o, struct why *why)
 	if (memcmp(o->onboard.seed_commit, o->seed_commit, 32) != 0)
 		return keyd_no(why, "Onboard has another seedCommit than the "
 				    "chain");
+	/*
+	 * The signature is over the ciphertext's hash, so what opens below is
+	 * what the network's key vouched for.
+	 */
 	keccak256(o->ct, o->ct_len, hash);
 	if (memcmp(hash, o->onboard.ct_hash, sizeof(hash)) != 0)
 		return keyd_no(why, "the ciphertext is not the one that "
@@ -181,6 +207,10 @@ open_seed(const struct keyd *k, const struct offer *o, struct secret32 *seed,
 	_Static_assert(sizeof(pt.b) >= KEYD_PT_LEN, "fits");
 	if (o->ct_len != KEYD_PT_LEN + HPKE_OVERHEAD)
 		return keyd_no(why, "the ciphertext has another length");
+	/*
+	 * Request and record are part of the key: a ciphertext for another
+	 * newcomer, or of another secret, does not open.
+	 */
 	stmt_hpke_info(k->request_id, o->seed_commit, info);
 	if (hpke_open(&k->hpke_key, info, sizeof(info), k->request_id,
 		sizeof(k->request_id), o->ct, o->ct_len, pt.b) != DSTACK_OK)
@@ -206,6 +236,10 @@ keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	if (!offer_get(body, &o))
 		return keyd_no(why, "an OPEN is the chain's record, Onboard, "
 				    "its signature and the ciphertext");
+	/*
+	 * One secret a boot: the key that opens is erased with the first that
+	 * fits, so nothing recorded today opens tomorrow.
+	 */
 	if (k->phase != KEYD_EMPTY || !k->hpke)
 		return keyd_no(why, "there was a secret already; reboot");
 	enum dstack_status st = offer_check(k, &o, why);
@@ -215,6 +249,10 @@ keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		st = take_seed(k, o.epoch, &seed);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * The last word: an onboarder that was fooled, or lies, cannot hand
+	 * over a secret that the chain does not know (D5 of the original).
+	 */
 	if (!ct_equal(k->seed_commit, o.seed_commit, 32) ||
 	    !ct_equal(k->xpub, o.xpub, 20)) {
 		keyd_forget(k);
@@ -240,6 +278,10 @@ keyd_generate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		return keyd_no(why, "there is a secret already; wipe first");
 	enum dstack_status st = keyd_random(&seed, why);
 	if (st == DSTACK_OK)
+		/*
+		 * All of it exists from here on in this page alone; it becomes
+		 * the network's only when the chain records it.
+		 */
 		st = take_seed(k, epoch, &seed);
 	if (st != DSTACK_OK)
 		return st;
@@ -259,6 +301,10 @@ keyd_sign_bootstrap(
 	if (stmt_bootstrap_get(body, &s) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a Bootstrap is seven fields, 152 bytes");
+	/*
+	 * What was received is somebody's already: it is never announced as
+	 * new.
+	 */
 	if (k->phase != KEYD_HELD || !k->generated)
 		return keyd_no(why, "nothing was generated here that waits "
 				    "for its bootstrap");
@@ -283,6 +329,10 @@ keyd_activate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		return keyd_no(why, "an ACTIVATE is xPub and seedCommit");
 	if (k->phase == KEYD_EMPTY)
 		return keyd_no(why, "there is no secret to activate");
+	/*
+	 * The proven record is of another secret: two bootstrappers, and the
+	 * other was first. Ours is worthless then, and dangerous to keep.
+	 */
 	if (memcmp(xpub, k->xpub, sizeof(xpub)) != 0 ||
 	    memcmp(commit, k->seed_commit, sizeof(commit)) != 0) {
 		keyd_forget(k);

@@ -77,6 +77,10 @@ keyd_begin(struct keyd *k, struct why *why)
 	enum dstack_status st = keyd_random(&k->hpke_key, why);
 	if (st == DSTACK_OK)
 		st = x25519_public(&k->hpke_key, k->enc_pub);
+	/*
+	 * A scalar is refused once in 2^128 draws; every other failure ends the
+	 * loop.
+	 */
 	do { /* not below the group's order: 2^-128, so draw again */
 		if (st == DSTACK_OK || st == DSTACK_E_REJECTED)
 			st = keyd_random(&k->node_key, why);
@@ -130,10 +134,18 @@ enum dstack_status
 keyd_handle(struct keyd *k, enum role from, uint8_t op, struct rd *body,
     struct wr *out, struct why *why)
 {
+	/*
+	 * First who asks and for what: bytes of a role that may not ask are not
+	 * even read.
+	 */
 	if (op >= sizeof(table) / sizeof(table[0]) || table[op].fn == NULL ||
 	    (unsigned)from >= ROLE_COUNT || (table[op].from & BIT(from)) == 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "keyd: op %u is not for %s", op, role_name(from));
+	/*
+	 * Before ACTIVATE the answer is "later", so roles that were started
+	 * early simply wait.
+	 */
 	if (table[op].when_active && k->phase != KEYD_ACTIVE)
 		return why_set(why, DSTACK_E_BUSY,
 		    "keyd: the network's secret is not here yet");
@@ -154,6 +166,7 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	enum dstack_status st =
 	    keyd_handle(ctx, from, q->op, &q->body, &out, &why);
 	if (st != DSTACK_OK) {
+		/* Waiting roles ask several times a second. */
 		if (st != DSTACK_E_BUSY)
 			log_line("%s", why.text);
 		ipc_answer_why(fd, st, &why);
@@ -181,6 +194,10 @@ secret_page(size_t n, struct why *why)
 		return NULL;
 	}
 	if (mlock(p, n) != 0) {
+		/*
+		 * In a VM the limit is ours, and a failure is one; outside, for
+		 * development, it is said and gone on.
+		 */
 		if (!lock_limit_is_low(n)) {
 			(void)why_set(why, DSTACK_E_SYS,
 			    "keyd: mlock: %s", strerror(errno));
@@ -190,6 +207,10 @@ secret_page(size_t n, struct why *why)
 		log_line("secrets are not locked into memory: raise the "
 			 "limit (ulimit -l)");
 	}
+	/*
+	 * MADV_DONTFORK besides: keyd never forks, and a child of a mistake
+	 * would have no page.
+	 */
 	if (madvise(p, n, MADV_DONTDUMP) != 0 ||
 	    madvise(p, n, MADV_DONTFORK) != 0) {
 		(void)why_set(why, DSTACK_E_SYS, "keyd: madvise: %s",
@@ -220,6 +241,10 @@ keyd_main(void)
 	struct why why = { "" };
 	struct keyd *k = NULL;
 	log_name("keyd");
+	/*
+	 * The cage first, then the secrets: no system call that the filter
+	 * forbids is made while they exist.
+	 */
 	enum dstack_status st = sandbox_enter(ROLE_KEYD, &why);
 	if (st == DSTACK_OK) {
 		k = secret_page(PAGE, &why);

@@ -62,6 +62,10 @@ keyd_onboard(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	    rd_copy(body, s.payee, 20) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "an ONBOARD request is 126 bytes");
+	/*
+	 * The verifier judged by the record of one epoch; another epoch's
+	 * secret is not here anyway.
+	 */
 	if (s.epoch != k->epoch)
 		return keyd_no(why, "the request is for another epoch");
 	if (suite != SUITE_X25519)
@@ -71,6 +75,10 @@ keyd_onboard(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	enum dstack_status st = seal(k, s.request_id, pub, ct, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * Not the verifier's word: these two come from what is held and what
+	 * was just sealed.
+	 */
 	memcpy(s.seed_commit, k->seed_commit, 32);
 	keccak256(ct, sizeof(ct), s.ct_hash);
 	stmt_onboard_digest(&s, &k->domain, digest);
@@ -114,6 +122,10 @@ app_tag_get(
 	return app_ok(k, a->app, why);
 }
 
+/*
+ * Derived below the app's own subtree: the tag chooses among this app's keys
+ * only.
+ */
 enum dstack_status
 keyd_getkey(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
@@ -170,6 +182,10 @@ keyd_heartbeat(
 	if (stmt_heartbeat_get(body, &s) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a Heartbeat is four fields, 68 bytes");
+	/*
+	 * A heartbeat says that this very guest is alive; nobody can be kept
+	 * alive by proxy.
+	 */
 	if (memcmp(s.node, k->node, sizeof(s.node)) != 0)
 		return keyd_no(why, "Heartbeat names another node");
 	if (s.epoch != k->epoch)
@@ -194,6 +210,10 @@ enum dstack_status
 keyd_tls_key(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
 	AUTO_WIPE32 struct secret32 key = { { 0 } };
+	/*
+	 * The scalar itself leaves keyd: the TLS front has to hold it to speak
+	 * TLS. No other key can be computed from it.
+	 */
 	if (rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a TLS_KEY is empty");
 	enum dstack_status st = keytree_tls(&k->tree, k->tls_domain, &key);
@@ -214,6 +234,7 @@ enum dstack_status
 keyd_tls_attest(
     struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
+	/* appId 0, which no app can have: the statement is the system's own. */
 	static const uint8_t system_app[32] = { 0 };
 	EVP_PKEY *pkey = NULL;
 	uint8_t point[65];
@@ -231,6 +252,10 @@ keyd_tls_attest(
 enum dstack_status
 keyd_tls_bind(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
+	/*
+	 * Role and key are filled in here, so the front can bind its own
+	 * sessions and nobody else's.
+	 */
 	struct stmt_tls_bind s = { .role = TLS_BIND_FRONT, .epoch = k->epoch };
 	EVP_PKEY *pkey = NULL;
 	uint8_t digest[32];
@@ -267,6 +292,7 @@ keyd_volume_keys(
 		st = keytree_volume(&k->tree, app, uuid, &xts, &mac, &hdr);
 	if (st != DSTACK_OK)
 		return st;
+	/* From here on this VM is of one app (app_ok). */
 	memcpy(k->app, app, sizeof(k->app));
 	wr_put(out, xts.b, sizeof(xts.b));
 	wr_put(out, mac.b, sizeof(mac.b));

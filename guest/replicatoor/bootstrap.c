@@ -53,6 +53,10 @@ build(struct repl *r, const struct state_epoch *record,
 	memcpy(m->s.policy_hash, record->policy_hash, 32);
 	memcpy(m->s.anchor_hash, head.hash, 32);
 	m->s.anchor_number = head.number;
+	/*
+	 * The account that posts it: the contract takes the statement from no
+	 * other, so nobody can carry it off.
+	 */
 	memcpy(m->s.submitter, r->submitter, 20);
 	stmt_bootstrap_put(&q, &m->s);
 	st = repl_keyd(KEYD_SIGN_BOOTSTRAP, &q, &sig, why);
@@ -61,6 +65,10 @@ build(struct repl *r, const struct state_epoch *record,
 	if (sig.len != sizeof(m->sig))
 		return why_set(why, DSTACK_E_SYS, "keyd: bad answer");
 	memcpy(m->sig, sig.buf, sizeof(m->sig));
+	/*
+	 * The quote is over the whole statement: key, commitment, policy,
+	 * anchor.
+	 */
 	stmt_bootstrap_digest(&m->s, &r->domain, digest);
 	m->ev.quote = wr_new(MSG_MAX_QUOTE);
 	m->ev.collateral = wr_new(MSG_MAX);
@@ -103,6 +111,10 @@ await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
 		enum dstack_status st =
 		    chain_epoch(&r->chain, epoch, NULL, &now, &head, why);
 		if (st != DSTACK_OK) {
+			/*
+			 * Trouble of the host's or the RPC's: the secret waits,
+			 * however long it takes.
+			 */
 			if (!repl_later(r, st, why))
 				return st;
 			continue;
@@ -146,6 +158,10 @@ repl_bootstrap(struct repl *r, uint64_t epoch, struct state_epoch *record,
 	if (st == DSTACK_OK)
 		st = await_record(r, epoch, &m.s, &body, record, done, why);
 	msg_bootstrap_free(&m);
+	/*
+	 * Only from here is it given up: the chain has shown that it will never
+	 * be this epoch's.
+	 */
 	if (st != DSTACK_OK || !*done) {
 		struct why no = { "" };
 		if (repl_keyd(KEYD_WIPE, NULL, NULL, &no) != DSTACK_OK)

@@ -94,11 +94,19 @@ build(struct repl *r, const struct state_epoch *record, uint64_t epoch,
 	memcpy(m->s.anchor_hash, head.hash, 32);
 	m->s.anchor_number = head.number;
 	memcpy(m->s.submitter, r->submitter, 20);
+	/*
+	 * Two requests of one node are two ids: an answer to the first does not
+	 * fit the second.
+	 */
 	if (getrandom(m->s.nonce, 32, 0) != 32)
 		return why_set(why, DSTACK_E_SYS, "getrandom: %s",
 		    strerror(errno));
 	m->ev.quote = wr_new(MSG_MAX_QUOTE);
 	m->ev.collateral = wr_new(MSG_MAX);
+	/*
+	 * The order is the protocol's: id, then a quote over the id, then a
+	 * signature over both.
+	 */
 	st = sign_request(m, why);
 	if (st == DSTACK_OK)
 		st = repl_quote(TEE_QUOTE_REGISTER, m->request_id, &m->ev.quote,
@@ -167,6 +175,7 @@ fetch_answer(
 		return st;
 	if (status == 204)
 		return DSTACK_E_BUSY;
+	/* the host's line, cut: it goes to a console */
 	if (status != 200)
 		return why_set(why, DSTACK_E_MISSING,
 		    "host /onboarded: answered %u: %.*s", status,
@@ -244,6 +253,10 @@ post(struct repl *r, const struct wr *body, bool *posted, struct why *why)
 		(void)why_set(why, DSTACK_E_BUSY, "host /register: answered "
 		    "%u: %.*s", status, (int)(a.len < 160 ? a.len : 160),
 		    a.len > 0 ? (const char *)a.buf : "");
+	/*
+	 * The contract's no, as the host tells it; another request is made,
+	 * since time or policy may have moved.
+	 */
 	if (status == 409)
 		return DSTACK_E_BUSY;
 	repl_say(r, why);
@@ -273,6 +286,10 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 				return st;
 		}
 		st = fetch_answer(m->request_id, &o, why);
+		/*
+		 * An answer that is here is nothing yet: the chain decides
+		 * below whether it counts.
+		 */
 		const bool here = st == DSTACK_OK;
 		/* asking the host is cheap, proofs from the chain are not */
 		if (st == DSTACK_E_BUSY && boot_ms() - looked < LOOK_MS) {
@@ -322,10 +339,18 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		if (st == DSTACK_OK)
 			st = chain_epoch(&r->chain, epoch, NULL, record, &head,
 			    why);
+		/*
+		 * Closed meanwhile: a secret of a closed epoch is not asked for
+		 * again.
+		 */
 		if (st == DSTACK_OK && record->state != KM_EPOCH_ACTIVE)
 			st = why_set(why, DSTACK_E_REJECTED,
 			    "the epoch was closed while we joined");
 		if (st == DSTACK_OK)
+			/*
+			 * Before opening: a secret made outside of a TEE is
+			 * worse than none.
+			 */
 			st = judge_birth(r, epoch, record, &head, why);
 		if (st == DSTACK_OK)
 			st = open_answer(

@@ -36,6 +36,10 @@ repl_say(struct repl *r, const struct why *why)
 	log_line("%s; trying on", why->text);
 }
 
+/*
+ * MISSING, BUSY and FORMAT are the outside's doing and may pass; REJECTED and
+ * failures of this machine do not.
+ */
 bool
 repl_later(struct repl *r, enum dstack_status st, const struct why *why)
 {
@@ -74,6 +78,10 @@ repl_quote(uint8_t op, const uint8_t word[static 32], struct wr *quote,
 	return wr_status(quote);
 }
 
+/*
+ * Own quote, but fetched by platform: which collateral belongs to it says the
+ * PCK certificate inside.
+ */
 enum dstack_status
 repl_collateral(const struct wr *quote, struct wr *out, struct why *why)
 {
@@ -112,6 +120,10 @@ activate(struct repl *r, uint64_t epoch, const struct state_epoch *record,
 	return st;
 }
 
+/*
+ * The account that pays, as the host says it. It needs no proof: a wrong one
+ * only makes a statement that the contract refuses.
+ */
 static enum dstack_status
 own_node(struct repl *r, struct why *why)
 {
@@ -154,11 +166,19 @@ next_step(struct repl *r, enum step *step, uint64_t *epoch,
 	st = chain_epoch(&r->chain, *epoch, &state, record, NULL, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * Named by the contract's owner, so that two machines do not both make
+	 * a secret.
+	 */
 	if (record->state == KM_EPOCH_OPEN &&
 	    memcmp(record->bootstrapper, r->submitter, 20) == 0) {
 		*step = STEP_BOOTSTRAP;
 		return DSTACK_OK;
 	}
+	/*
+	 * The newest epoch may still be waiting for its key; until then the
+	 * current one is joined.
+	 */
 	if (*epoch != state.current_epoch) {
 		*epoch = state.current_epoch;
 		st = chain_epoch(&r->chain, *epoch, NULL, record, NULL, why);
@@ -208,6 +228,7 @@ join(struct repl *r, struct why *why)
 			st = repl_bootstrap(r, epoch, &record, &done, why);
 		else if (st == DSTACK_OK && step == STEP_REGISTER)
 			st = repl_register(r, epoch, &record, &done, why);
+		/* Once per boot: the role exits with the secret in keyd. */
 		if (st == DSTACK_OK && done)
 			return activate(r, epoch, &record, why);
 		if (st != DSTACK_OK && !repl_later(r, st, why))

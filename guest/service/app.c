@@ -112,6 +112,10 @@ direct(struct evhttp_request *req)
 	TAILQ_FOREACH (kv, evhttp_request_get_input_headers(req), next) {
 		if (odd(kv))
 			return false;
+		/*
+		 * Exactly one Host, and it is ours: a name of the attacker's
+		 * that was bound to our address shows here.
+		 */
 		if (evutil_ascii_strcasecmp(kv->key, "Host") != 0)
 			continue;
 		hosts++;
@@ -143,6 +147,10 @@ split(const char *uri, char verb[static 16], char tag[static KEYTREE_TAG_MAX + 1
 	return true;
 }
 
+/*
+ * What keyd refuses is the asker's mistake and is told; what fails inside is
+ * not for the app to read.
+ */
 static void
 refuse(struct evhttp_request *req, enum dstack_status st, const struct why *why)
 {
@@ -176,6 +184,7 @@ getkey(struct evhttp_request *req, const struct service_app *app, const char *ta
 	(void)evhttp_add_header(h, "Cache-Control", "no-store");
 	if (b != NULL)
 		(void)evbuffer_add(b, hex, 64);
+	/* The copy in libevent's buffer lives until it is sent. */
 	explicit_bzero(hex, sizeof(hex));
 	evhttp_send_reply(req, 200, "OK", b);
 	if (b != NULL)
@@ -221,6 +230,10 @@ on_request(struct evhttp_request *req, void *arg)
 	const char *uri = evhttp_request_get_uri(req);
 	char verb[16], tag[KEYTREE_TAG_MAX + 1];
 	const char *rest = NULL;
+	/*
+	 * The order: method, who stands between, path, tag; the key service is
+	 * asked last.
+	 */
 	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
 		service_text(req, 405, "only GET");
 		return;
@@ -253,6 +266,10 @@ on_request(struct evhttp_request *req, void *arg)
 		    "/appdata/<tag>/<hex>");
 }
 
+/*
+ * The address of the listener says whose it is: 10.88.SLOT.1, which only the
+ * guest can bind.
+ */
 int
 service_slot_of(int tcp)
 {
@@ -292,6 +309,10 @@ service_app_listen(
 	app->local = app->tcp != NULL ? serve(s, local, app) : NULL;
 	if (app->local == NULL) {
 		if (app->tcp != NULL)
+			/*
+			 * Both or none: an app with half its plane would be
+			 * told another reason on each.
+			 */
 			service_plane_close(app->tcp); /* closes tcp */
 		else
 			(void)close(tcp);

@@ -61,6 +61,7 @@ status_json(const struct service *s)
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_PUBLIC, NULL, NULL, 0, &a, NULL);
 	struct rd r = rd_over(a.buf, a.len);
+	/* keyd answers only once there is an active secret. */
 	if (st != DSTACK_OK || rd_u64be(&r, &epoch) != DSTACK_OK ||
 	    rd_copy(&r, xpub, 20) != DSTACK_OK ||
 	    rd_copy(&r, commit, 32) != DSTACK_OK ||
@@ -143,6 +144,7 @@ on_verdict(evutil_socket_t fd, short what, void *arg)
 						  : sizeof(text) - 1;
 	(void)!rd_copy(&r, text, k);
 	text[k] = '\0';
+	/* The asker may come again after a 503, and need not after a 403. */
 	service_text(req, status == IPC_REFUSED ? 403 : 503, text);
 }
 
@@ -165,6 +167,10 @@ on_onboard(struct evhttp_request *req, void *arg)
 		service_text(req, 405, "only POST");
 		return;
 	}
+	/*
+	 * One at a time: the verifier has one edge, and a second host may ask
+	 * again in a moment.
+	 */
 	if (event_pending(s->verdict, EV_READ, NULL)) {
 		service_text(req, 503, "busy with another request; ask again");
 		return;
@@ -172,6 +178,7 @@ on_onboard(struct evhttp_request *req, void *arg)
 	wr_u8(&q, VERIFIER_ONBOARD);
 	wr_u32be(&q, (uint32_t)n);
 	unsigned char *body = n != 0 ? evbuffer_pullup(in, -1) : NULL;
+	/* libevent bounds the body too; here the bound is the message's own. */
 	if (body == NULL || n > MSG_MAX) {
 		service_text(req, 413, "an onboard request has 1 to 131072 bytes");
 		return;

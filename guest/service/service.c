@@ -55,6 +55,10 @@ app_listen(struct service *s, struct ipc_request *q, struct why *why)
 		(void)why_set(why, DSTACK_E_FORMAT, "bad APP_LISTEN");
 		return false;
 	}
+	/*
+	 * A version that starts anew in the same slot takes the place of what
+	 * was there.
+	 */
 	service_app_gone(s, slot);
 	s->app[slot] = app;
 	int tcp = take_fd(&q->fd[0]), local = take_fd(&q->fd[1]);
@@ -83,6 +87,10 @@ app_status(struct service *s, struct ipc_request *q, struct why *why)
 		(void)why_set(why, DSTACK_E_FORMAT, "bad STATUS");
 		return false;
 	}
+	/*
+	 * The state quotes the app's archive at times, and /status goes to the
+	 * host's consoles.
+	 */
 	for (char *c = text; *c != '\0'; c++) {
 		if (*c < 0x20 || *c > 0x7e)
 			*c = '?';
@@ -138,6 +146,7 @@ check_beat(struct role_state *g, const uint8_t node[static 20], struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	state_beat_decode(word[0], &beat);
+	/* Not there yet; the next look tells. */
 	if (beat.anchor_number < g->sent_anchor)
 		return DSTACK_OK;
 	g->s.last_beat = beat.time;
@@ -184,6 +193,10 @@ heartbeat(struct role_state *g, struct why *why)
 	msg_heartbeat_build(&body, &m);
 	if ((st = wr_status(&body)) != DSTACK_OK)
 		return st;
+	/*
+	 * Before it is posted: whether the host posts it is not known until the
+	 * chain shows it.
+	 */
 	g->sent_anchor = head.number;
 	/* the verifier notes the moment; its own view has to show this one */
 	wr_u64be(&noted, head.number);
@@ -210,6 +223,10 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	if (st == DSTACK_E_BUSY) {
 		next.tv_sec = BEAT_JOIN_S;
 	} else if (st == DSTACK_OK) {
+		/*
+		 * Half of what netcfg allows, so that one lost heartbeat is no
+		 * outage.
+		 */
 		next.tv_sec = (time_t)(g->chain.cfg.heartbeat / 2);
 		if (next.tv_sec < 1)
 			next.tv_sec = 1;

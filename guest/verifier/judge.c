@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One quote against the contract's policy, with the chain in between: the pure
+ * half says what the quote is and which words of storage decide
+ * (protocol/policy.h), the words are proven, the second half reads them. Time
+ * is the newest proven block's, since the guest's clock is the host's. Used for
+ * newcomers by the verifier, and by replicatoor for the bootstrapper's quote
+ * and its own.
+ */
 #include "guest/verifier/judge.h"
 
 #include "guest/base/flavour.h"
@@ -17,10 +25,18 @@ judge_quote(struct chain *c, uint64_t epoch, const struct state_epoch *record,
 	    dstack_flavour.root->key, &record->policy, report_data,
 	    netcfg_sha384, &e, why);
 	if (st != DSTACK_OK)
+		/*
+		 * Whatever the reason: quote and collateral are one sender's,
+		 * and will not get better.
+		 */
 		return DSTACK_E_REJECTED;
 	size_t n = policy_slots(&e, epoch, slots);
 	st = chain_read(
 	    c, (const uint8_t (*)[32])slots, n, words, NULL, why);
+	/*
+	 * Here it is our view that failed, which says nothing of the quote: the
+	 * status goes up as it is.
+	 */
 	if (st != DSTACK_OK)
 		return st;
 	st = policy_listed(

@@ -69,10 +69,18 @@ verifier_check_form(
 	uint8_t h[32];
 	uint8_t signer[20];
 	memcpy(d.contract, cfg->contract, sizeof(d.contract));
+	/*
+	 * Put in by the onboarding host; the answer is signed with it, so that
+	 * nobody else can claim the refund.
+	 */
 	if (!m->has_payee)
 		return no(why, "the request names no payee");
 	if (m->suite != SUITE_X25519)
 		return no(why, "the request has an unknown HPKE suite");
+	/*
+	 * Chain and contract are in the digest: a request to another network
+	 * has another id here.
+	 */
 	stmt_register_digest(&m->s, &d, h);
 	if (memcmp(h, m->request_id, 32) != 0)
 		return no(why, "requestId is not the hash of Register on this "
@@ -83,6 +91,10 @@ verifier_check_form(
 	keccak256(m->ev.quote.buf, m->ev.quote.len, h);
 	if (memcmp(h, m->quote_hash, 32) != 0)
 		return no(why, "quoteHash is not the hash of the quote");
+	/*
+	 * Node, quote and request are tied by this signature; without it a host
+	 * could show a good quote for another's key.
+	 */
 	stmt_register_tx_digest(m->request_id, m->quote_hash, &d, h);
 	if (secp_recover(h, m->sig, signer) != DSTACK_OK ||
 	    memcmp(signer, m->s.node, 20) != 0)
@@ -92,6 +104,11 @@ verifier_check_form(
 
 enum { AT_HEAD = KM_EPOCH_SLOTS, AT_REQUEST, AT_BEAT, SLOTS };
 
+/*
+ * In this order: what makes every request wait, then what is wrong with this
+ * one for good. "Not on the chain" is "not yet": our final block may be behind
+ * the asker's.
+ */
 static enum dstack_status
 check_request(const struct msg_register *m, const struct state_request *q,
     const struct state_head *state, const struct state_epoch *e,
@@ -109,8 +126,15 @@ check_request(const struct msg_register *m, const struct state_request *q,
 		return no(why, "the request was onboarded already");
 	if (q->expiry < head->number)
 		return no(why, "the request has expired");
+	/*
+	 * Signed under another policy: the node asked to be judged by rules
+	 * that no longer hold.
+	 */
 	if (memcmp(m->s.policy_hash, e->policy_hash, 32) != 0)
 		return no(why, "the request names another policy");
+	/*
+	 * The chain recorded which quote was paid for; this one came by gossip.
+	 */
 	if (memcmp(q->quote_tag, m->quote_hash, sizeof(q->quote_tag)) != 0)
 		return no(why, "the chain has the request with another quote");
 	return DSTACK_OK;
@@ -130,6 +154,10 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	struct chain_head head;
 	uint8_t rd[64];
 
+	/*
+	 * Hashes and one signature, before anything is asked of the chain or a
+	 * quote is opened.
+	 */
 	enum dstack_status st = verifier_check_form(m, &c->cfg, why);
 	if (st != DSTACK_OK)
 		return st;
@@ -137,6 +165,10 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	state_head_slot(slots[AT_HEAD]);
 	state_request_slot(m->request_id, slots[AT_REQUEST]);
 	state_beat_slot(live->node, slots[AT_BEAT]);
+	/*
+	 * One read, one block: head, epoch, request and our heartbeat are of
+	 * the same state.
+	 */
 	st = chain_read(
 	    c, (const uint8_t(*)[32])slots, SLOTS, words, &head, why);
 	if (st != DSTACK_OK)
@@ -144,6 +176,10 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 		return why_wrap(why, DSTACK_E_MISSING, "chain");
 	state_beat_decode(words[AT_BEAT], &beat);
 	*proven = beat.anchor_number;
+	/*
+	 * A node whose own view is held back must not onboard: it could be
+	 * shown a policy of yesterday (THREATS T20).
+	 */
 	st = liveness_check(
 	    live, beat.anchor_number, now, c->cfg.heartbeat, why);
 	if (st != DSTACK_OK)
@@ -176,6 +212,10 @@ verifier_judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	if (out->st == DSTACK_OK)
 		out->st = judge(c, netcfg_sha384, live, now, &m, &e,
 		    &out->beat, &out->why);
+	/*
+	 * Also after a no: how far the view has come must not be lost with the
+	 * child.
+	 */
 	out->head = c->head;
 	if (out->st == DSTACK_OK) {
 		out->epoch = m.s.epoch;

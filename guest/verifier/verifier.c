@@ -1,4 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role verifier: judges who asks to be let in, and has keyd seal the secret for
+ * whom it takes.
+ *
+ * A request comes from guest-service as the bytes that some host posted: quote,
+ * collateral, hashes, a signature. All of that is read by a child that is
+ * forked for it, with a limit on its processor time, no edge but the one to
+ * hostlink and a pipe back; if reading the bytes kills it, or worse turns it,
+ * what comes out is a verdict about one request and nothing else, and the next
+ * one gets a fresh child. The verdict has a fixed form. What the parent keeps
+ * between requests is how far the view of the chain has come (it must not go
+ * back) and which of this node's heartbeats were seen on the chain.
+ *
+ * Yes goes to keyd with request, key, epoch and platform; its answer, signed by
+ * the network's key, goes back as JSON. keyd has its own checks: a turned
+ * verifier can let a machine in that it should not, and cannot read the secret.
+ */
 #include "guest/verifier/verifier.h"
 
 #include <errno.h>
@@ -42,6 +59,10 @@ child(struct verifier *v, int out, const void *body, size_t len)
 {
 	struct verifier_verdict verdict;
 	const struct rlimit cpu = {CHILD_CPU_SECONDS, CHILD_CPU_SECONDS};
+	/*
+	 * Processor time, not wall: proofs come through the host, which may be
+	 * slow.
+	 */
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	for (int r = 0; r < ROLE_COUNT; r++) {
 		if (r != ROLE_HOSTLINK)
@@ -81,10 +102,12 @@ ask_child(struct verifier *v, const void *body, size_t len,
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
+	/* A crash, a limit or half a verdict: no. */
 	if (n != (ssize_t)sizeof(got) || !WIFEXITED(status) ||
 	    WEXITSTATUS(status) != 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the request ended the process that read it");
+	/* It came from a process that read foreign bytes. */
 	got.why.text[sizeof(got.why.text) - 1] = '\0';
 	*out = got;
 	return DSTACK_OK;
@@ -149,6 +172,10 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 	if (rd_blob(q, MSG_MAX, &body, &len) != DSTACK_OK ||
 	    rd_end(q) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "malformed ONBOARD");
+	/*
+	 * keyd says "later" until this node has joined, and so does the
+	 * verifier.
+	 */
 	enum dstack_status st = learn_node(v, why);
 	if (st == DSTACK_OK)
 		st = ask_child(v, body, len, &d, why);
@@ -160,6 +187,7 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 		v->chain.head = d.head;
 	liveness_proven(&v->live, d.beat);
 	if (!d.yes) {
+		/* No and "all is well" at once: then it is no. */
 		if (d.st == DSTACK_OK)
 			d.st = DSTACK_E_REJECTED;
 		return why_set(why, d.st, "%s",
