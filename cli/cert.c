@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack cert: have the guest's certificate request signed, and renewed. */
+/*
+ * dstack cert: have the guest's certificate request signed, and renewed. The
+ * host volume has both: request.csr from the guest, certificate.pem for it.
+ * Every way in (an order, a file by hand) ends in the same judgement
+ * (host/acme/issued.c) before certificate.pem is replaced. watch never ends by
+ * itself: it waits for a request, orders, and after a failure leaves the CA
+ * in peace for as long as the CA asks, or its limits do.
+ */
 #include "cli/cmd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "base/log.h"
 #include "base/own.h"
 #include "cli/usage.h"
+#include "crypto/server_chain.h"
 #include "host/acme/acme.h"
+#include "host/acme/issued.h"
 #include "host/acme/local_ca.h"
+#include "protocol/netcfg.h"
 
 static const struct usage uses[] = {
 	{ "cert request", "dstack cert request [OPTION...]   one order, then done",
@@ -49,6 +57,9 @@ struct options {
 	char csr[512];
 	char certificate[512];
 };
+
+/* Set at SIGINT and SIGTERM: orders and waits end early then. */
+static atomic_bool ended;
 
 static void
 parse(const struct usage *u, int argc, char **argv, struct options *o)
@@ -103,18 +114,16 @@ parse(const struct usage *u, int argc, char **argv, struct options *o)
 	if (a < 0 || b < 0 || (size_t)a >= sizeof(o->csr) ||
 	    (size_t)b >= sizeof(o->certificate))
 		usage_wrong(u, "--host-volume: a path of over 480 bytes");
+	o->acme.stop = &ended;
 	o->acme.csr = o->csr;
 	o->acme.certificate = o->certificate;
 }
-
-/* Set at SIGINT and SIGTERM; nap() comes back early then. */
-static volatile sig_atomic_t ended;
 
 static void
 on_signal(int sig)
 {
 	(void)sig;
-	ended = 1;
+	atomic_store(&ended, true);
 }
 
 static void
@@ -127,97 +136,139 @@ catch_signals(void)
 	(void)sigaction(SIGTERM, &sa, NULL);
 }
 
-static X509 *
-read_leaf(const char *path)
+/* Is a new certificate due? Not without a request, which the guest writes. */
+static bool
+due(const struct options *o, uint8_t spki[static 32])
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (f == NULL)
-		return NULL;
-	(void)take_fd(&fd);
-	X509 *x = PEM_read_X509(f, NULL, NULL, NULL);
-	(void)fclose(f);
-	return x;
+	struct wanted w;
+
+	if (wanted_read(o->csr, &w, NULL) != DSTACK_OK)
+		return false;
+	memcpy(spki, w.spki, 32);
+	bool yes = !issued_fresh(o->certificate, &w);
+	wanted_free(&w);
+	return yes;
 }
 
-/* Is certificate.pem for the key of request.csr, with a third of its life? */
-static bool
-fresh(const struct options *o)
+/*
+ * Seconds until the next try after the n-th failure in a row (from 1): from
+ * ten minutes, doubled to a day, since CAs count failures (Let's Encrypt: five
+ * an hour) and certificates (five a week); more where the CA asks for it.
+ */
+static unsigned
+pause_after(unsigned n, unsigned asked)
 {
-	X509 *x = read_leaf(o->certificate);
-	AUTO_CLOSE int fd = open(o->csr, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	X509_REQ *req = NULL;
-	if (f != NULL) {
-		(void)take_fd(&fd);
-		req = PEM_read_X509_REQ(f, NULL, NULL, NULL);
-		(void)fclose(f);
-	}
-	bool yes = false;
-	int life_days = 0, life_secs = 0, left_days = 0, left_secs = 0;
-	if (x != NULL && req != NULL &&
-	    EVP_PKEY_eq(X509_get0_pubkey(x), X509_REQ_get0_pubkey(req)) == 1 &&
-	    ASN1_TIME_diff(&life_days, &life_secs, X509_get0_notBefore(x),
-		X509_get0_notAfter(x)) == 1 &&
-	    ASN1_TIME_diff(
-		&left_days, &left_secs, NULL, X509_get0_notAfter(x)) == 1) {
-		int64_t life = (int64_t)life_days * 86400 + life_secs;
-		int64_t left = (int64_t)left_days * 86400 + left_secs;
-		yes = left > life / 3;
-	}
-	X509_free(x);
-	X509_REQ_free(req);
-	return yes;
+	unsigned s = 600;
+
+	for (unsigned i = 1; i < n && s < 86400; i++)
+		s *= 2;
+	if (s > 86400)
+		s = 86400;
+	return s > asked ? s : asked;
 }
 
 static int
 watch(const struct options *o)
 {
+	unsigned failures = 0;
+	uint8_t asked_for[32] = { 0 }, now[32] = { 0 };
+	struct why why = { "" };
+
+	/* a folder that is not there will not come by itself */
+	if (access(o->host_volume, W_OK | X_OK) != 0)
+		return cmd_fail("cert",
+		    why_set(&why, DSTACK_E_SYS,
+		        "host volume %s: %s; name the node's by --host-volume",
+		        o->host_volume, strerror(errno)),
+		    &why);
 	catch_signals();
-	while (!ended) {
-		if (!fresh(o) && access(o->csr, R_OK) == 0) {
-			struct why why = { "" };
-			if (acme_issue(&o->acme, &why) == DSTACK_OK)
+	while (!atomic_load(&ended)) {
+		unsigned again = 0;
+		unsigned wait = 0;
+		if (due(o, now)) {
+			memcpy(asked_for, now, sizeof(now));
+			if (acme_issue(&o->acme, &again, &why) == DSTACK_OK) {
+				failures = 0;
 				log_line("cert: %s is new", o->certificate);
-			else
-				log_line("cert: %s; next try in 10 minutes",
-				    why.text);
-			for (int i = 0; i < 600 && !ended && !fresh(o); i++)
-				(void)sleep(1);
+			} else if (!atomic_load(&ended)) {
+				wait = pause_after(++failures, again);
+				log_line("cert: %s; next try in %u minutes",
+				    why.text, (wait + 59) / 60);
+			}
 		}
-		for (int i = 0; i < 10 && !ended; i++)
+		/* another request, or a certificate by hand, ends the wait */
+		for (unsigned i = 0; i < wait && !atomic_load(&ended); i++) {
+			(void)sleep(1);
+			if (i % 10 == 9 && (!due(o, now) ||
+			        memcmp(asked_for, now, sizeof(now)) != 0)) {
+				failures = 0;
+				break;
+			}
+		}
+		for (int i = 0; i < 10 && !atomic_load(&ended); i++)
 			(void)sleep(1);
 	}
 	return EXIT_YES;
 }
 
+/*
+ * Where the guest has not written its request yet: the name of netcfg, with
+ * the key of the certificate itself, for none is known that it should have.
+ */
+static enum dstack_status
+known_by_netcfg(const struct options *o, const void *pem, size_t n,
+    struct wanted *w, struct why *why)
+{
+	char path[600], text[NETCFG_MAX + 1];
+	struct netcfg cfg;
+	enum dstack_status st;
+
+	(void)snprintf(path, sizeof(path), "%s/netcfg", o->host_volume);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t len = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	if (len < 0)
+		return why_set(why, DSTACK_E_MISSING,
+		    "%s has neither request.csr (the guest writes it) nor "
+		    "netcfg: nothing to judge a certificate by",
+		    o->host_volume);
+	if ((st = netcfg_parse(text, (size_t)len, &cfg, why)) != DSTACK_OK)
+		return why_wrap(why, st, "%s", path);
+	(void)snprintf(w->name, sizeof(w->name), "%s", cfg.tls_domain);
+	w->key = issued_key(pem, n);
+	return DSTACK_OK;
+}
+
+/*
+ * A certificate got by other means. It is judged as the guest will judge it:
+ * one that the guest refuses would only be found out by its clients.
+ */
 static int
 install(const struct options *o, const char *file)
 {
 	struct why why = { "" };
-	AUTO_CLOSE int in = open(file, O_RDONLY | O_CLOEXEC);
-	char buf[64 * 1024];
+	struct wanted w = { NULL, "", { 0 }, { 0 } };
+	AUTO_CLOSE int in = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char buf[SERVER_CHAIN_PEM_MAX + 1];
 	ssize_t n = in >= 0 ? read(in, buf, sizeof(buf)) : -1;
-	X509 *x = read_leaf(file);
-	if (n <= 0 || (size_t)n == sizeof(buf) || x == NULL) {
-		X509_free(x);
+	AUTO_WR struct wr pem = wr_new(0);
+
+	if (n < 0)
 		return cmd_fail("cert",
-		    why_set(&why, DSTACK_E_FORMAT,
-			"%s is not a PEM certificate below 64 KiB", file),
+		    why_set(&why, DSTACK_E_SYS, "%s: %s", file, strerror(errno)),
 		    &why);
-	}
-	X509_free(x);
-	AUTO_FREE char *tmp = NULL;
-	if (asprintf(&tmp, "%s.new", o->certificate) < 0)
-		return EXIT_UNDECIDED;
-	AUTO_CLOSE int out = open(
-	    tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (out < 0 || write(out, buf, (size_t)n) != n ||
-	    rename(tmp, o->certificate) != 0)
-		return cmd_fail("cert",
-		    why_set(&why, DSTACK_E_SYS, "%s cannot be written: %s",
-			o->certificate, strerror(errno)),
-		    &why);
+	enum dstack_status st = wanted_read(o->csr, &w, &why);
+	if (st == DSTACK_E_MISSING)
+		st = known_by_netcfg(o, buf, (size_t)n, &w, &why);
+	if (st == DSTACK_OK)
+		st = issued_judge(file, buf, (size_t)n, &w,
+		    (uint64_t)time(NULL), &pem, &why);
+	if (st == DSTACK_E_FORMAT && w.name[0] != '\0')
+		st = DSTACK_E_REJECTED;
+	wanted_free(&w);
+	if (st == DSTACK_OK)
+		st = issued_write(o->certificate, &pem, &why);
+	if (st != DSTACK_OK)
+		return cmd_fail("cert", st, &why);
 	printf("%s installed; the guest judges it within ten seconds\n",
 	    o->certificate);
 	return EXIT_YES;
@@ -235,7 +286,7 @@ local_ca(const struct options *o)
 	printf("directory %s\nca %s\nroot %s\nhttp %s\n", ca.directory, ca.ca_file,
 	    ca.root_file, ca.http_listen);
 	(void)fflush(stdout);
-	while (!ended)
+	while (!atomic_load(&ended))
 		(void)pause();
 	local_ca_stop(&ca);
 	return EXIT_YES;
@@ -268,7 +319,8 @@ cmd_cert(int argc, char **argv)
 	case LOCAL_CA: return local_ca(&o);
 	default: break;
 	}
-	enum dstack_status st = acme_issue(&o.acme, &why);
+	catch_signals();
+	enum dstack_status st = acme_issue(&o.acme, NULL, &why);
 	if (st != DSTACK_OK)
 		return cmd_fail("cert", st, &why);
 	printf("%s written\n", o.certificate);

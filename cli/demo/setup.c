@@ -441,6 +441,7 @@ certs(void *arg)
 		.account_key = account,
 		.csr = csr,
 		.certificate = pem,
+		.stop = &d->certs_stop,
 		.http_listen = d->ca.http_listen };
 	while (!atomic_load(&d->certs_stop)) {
 		for (unsigned i = 0; i < d->count + d->spare; i++) {
@@ -451,7 +452,7 @@ certs(void *arg)
 			    pem, sizeof(pem), "%s/certificate.pem", hv);
 			if (stat(csr, &sb) != 0 || stat(pem, &sb) == 0)
 				continue;
-			if (acme_issue(&a, &why) != DSTACK_OK && !told) {
+			if (acme_issue(&a, NULL, &why) != DSTACK_OK && !told) {
 				log_line("demo: certificate: %s", why.text);
 				told = true;
 			}

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON Web Signatures with ES256 as ACME wants them (RFC 7515, 7518, 7638). */
+/*
+ * JSON Web Signatures as ACME wants them (RFC 7515, 7518, 7638), by P-256
+ * (ES256), P-384 (ES384) and RSA from 2048 bits (RS256). Other keys:
+ * DSTACK_E_FORMAT.
+ */
 #ifndef HOST_JWS_H
 #define HOST_JWS_H
 
@@ -14,7 +18,8 @@
 /* base64url without padding (RFC 7515 section 2), appended to w. */
 void jws_b64(struct wr *w, const void *p, size_t n);
 
-/* {"crv":"P-256","kty":"EC","x":...,"y":...}: also what is hashed (7638). */
+/* {"crv":"P-256","kty":"EC","x":...,"y":...} or {"e":...,"kty":"RSA","n":...}:
+ * also what is hashed (7638). */
 DSTACK_CHECKED enum dstack_status jws_jwk(const EVP_PKEY *key, struct wr *w);
 /* base64url(SHA-256(jwk)). */
 DSTACK_CHECKED enum dstack_status jws_thumbprint(
