@@ -48,6 +48,8 @@ contract SignaturesTest is Base {
         ok(!km.verify(data, sig), "garbage");
         ok(!km.verify(data, new bytes(65)), "zeros");
         ok(!km.verifyAt(7, data, new bytes(65)), "no such epoch");
+        // the other order moves the first byte, which nothing has not
+        ok(!km.verify(data, ""), "no bytes");
     }
 
     function testFuzzT45OneEncodingOnly(bytes32 data, uint8 v) public {

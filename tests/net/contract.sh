@@ -193,3 +193,24 @@ by_other accept-ownership >/dev/null
 refused 1 NotOwner set-pauser "$owner" "${on[@]}"
 refused 1 RequestUnknown purge "$id" "${on[@]}"
 echo "ok the contract is handed over in two steps"
+
+# an app that was stopped: the one that ran before it comes back at once, any
+# other after the notice
+km=$(contract deploy --sim --notice 3600 --json | jq -r .contract)
+on=(--contract "$km")
+app() { contract show --json "${on[@]}" | jq -c "$1"; }
+later() {
+	"$cast" rpc evm_increaseTime "$1" --rpc-url "$rpc" >/dev/null
+	"$cast" rpc evm_mine --rpc-url "$rpc" >/dev/null
+}
+contract propose --name app --digest "$digest" "${on[@]}" >/dev/null
+later 3600
+contract propose --name app --digest "$tuple" "${on[@]}" >/dev/null
+later 3600
+contract stop-app 2 "${on[@]}" >/dev/null
+[ "$(app '[.app.version, .app.stopped, .previousApp.stopped]')" = '[2,true,false]' ]
+refused 1 TooSoon propose --name app --digest "$node" --not-before 1 "${on[@]}"
+contract propose --name app --digest "$digest" "${on[@]}" >/dev/null
+[ "$("$cast" block latest --field timestamp --rpc-url "$rpc")" -ge "$(app .app.notBefore)" ]
+[ "$(app '[.app.version, .app.stopped]')" = '[3,false]' ]
+echo "ok what ran before a stopped version comes back at once"
