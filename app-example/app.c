@@ -246,6 +246,7 @@ serve(int fd)
 	int status = read_request(fd, &q);
 	if (status != 0) {
 		say(&r, "the request is not understood\n");
+	/* Files first: they are the only path that takes a PUT. */
 	} else if (strncmp(q.path, "/data/", 6) == 0) {
 		status = data(&q, &r);
 		type = "application/octet-stream";
@@ -286,6 +287,7 @@ count_boot(void)
 	}
 }
 
+/* Nothing to save: every write was on disk before it was answered. */
 static void
 on_stop(int sig)
 {
@@ -307,6 +309,10 @@ int
 main(void)
 {
 	const char *port = getenv("PORT");
+	/*
+	 * Port 80 as the image says (EXPOSE), or PORT where somebody runs it
+	 * outside of a node.
+	 */
 	struct sockaddr_in me = { .sin_family = AF_INET };
 	int one = 1;
 	me.sin_port = htons(

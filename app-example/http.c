@@ -98,6 +98,10 @@ write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
+/*
+ * Of each read and write; a sender of a byte every 19 seconds has a child of
+ * its own, and there are 32.
+ */
 static void
 deadline(int fd, int seconds)
 {
@@ -155,6 +159,7 @@ read_request(int fd, struct request *q)
 	q->body = malloc(q->length + 1);
 	if (q->body == NULL)
 		return 500;
+	/* curl waits a second for this before it sends a large body. */
 	if (strcasestr(head, "\r\nexpect: 100-continue") != NULL)
 		(void)write_all(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 	size_t got = have - start < q->length ? have - start : q->length;

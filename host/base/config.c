@@ -111,6 +111,7 @@ number(const char *s, size_t n, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;
 
+	/* 19 digits fit 64 bits; what is over max is refused below. */
 	if (n == 0 || n > 19)
 		return DSTACK_E_FORMAT;
 	for (size_t i = 0; i < n; i++) {
@@ -137,6 +138,10 @@ listen_parse(const char *text, struct listen_addr *out)
 	    (size_t)(colon - text) >= sizeof(a.host))
 		return DSTACK_E_FORMAT;
 	memcpy(a.host, text, (size_t)(colon - text));
+	/*
+	 * The one name that is taken; every other would be looked up, by
+	 * whoever answers.
+	 */
 	if (strcmp(a.host, "localhost") == 0)
 		memcpy(a.host, "127.0.0.1", sizeof("127.0.0.1"));
 	if (inet_pton(AF_INET, a.host, &ip) != 1 ||
@@ -148,12 +153,17 @@ listen_parse(const char *text, struct listen_addr *out)
 	return DSTACK_OK;
 }
 
+/* All of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3). */
 bool
 listen_is_loopback(const struct listen_addr *a)
 {
 	return strncmp(a->host, "127.", 4) == 0;
 }
 
+/*
+ * What may stand in a value: no space and nothing that a shell would take for
+ * more than itself.
+ */
 static bool
 printable(const char *s, size_t n)
 {
@@ -319,6 +329,7 @@ one_line(const char *name, unsigned number_of, const char *line, size_t n,
 	char value[CONFIG_TEXT];
 	const char *eq;
 
+	/* Editors leave these behind, and CR comes from other systems. */
 	while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t' ||
 	           line[n - 1] == '\r'))
 		n--;
@@ -344,6 +355,10 @@ one_line(const char *name, unsigned number_of, const char *line, size_t n,
 			seen[i] = false; /* KEY= leaves the default */
 			return DSTACK_OK;
 		}
+		/*
+		 * A copy, since the kinds want a terminated text; wiped
+		 * whatever it was.
+		 */
 		bool fits = vlen < sizeof(value);
 		if (fits) {
 			memcpy(value, eq + 1, vlen);

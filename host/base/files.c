@@ -63,6 +63,10 @@ files_read(int dirfd, const char *name, uint64_t offset, size_t len,
 	if (!S_ISREG(sb.st_mode))
 		return why_set(
 		    why, DSTACK_E_REJECTED, "%s is no regular file", name);
+	/*
+	 * The size goes first, so that a reader knows from any piece how much
+	 * there is.
+	 */
 	wr_u64be(out, (uint64_t)sb.st_size);
 	if (offset >= (uint64_t)sb.st_size)
 		return wr_status(out);
@@ -114,6 +118,10 @@ files_list(int dirfd, struct wr *out, struct why *why)
 		return why_set(why, DSTACK_E_SYS, "shared folder: %s",
 		    strerror(errno));
 	}
+	/*
+	 * A folder with more names than that is shown in part: a guest copies a
+	 * few megabytes anyway.
+	 */
 	while ((e = readdir(d)) != NULL && out->len < FILES_LIST_MAX) {
 		struct stat sb;
 		if (files_name_ok(e->d_name) && !reserved(e->d_name) &&
@@ -166,6 +174,10 @@ files_put(int dirfd, const char *name, const void *p, size_t n,
 		    why, DSTACK_E_REJECTED, "%s is no regular file", name);
 	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		return DSTACK_E_SYS;
+	/*
+	 * Random, so that two writers of one name do not meet in one temporary
+	 * file.
+	 */
 	(void)snprintf(tmp, sizeof(tmp), ".put-%016llx",
 	    (unsigned long long)r);
 	AUTO_CLOSE int fd = openat(dirfd, tmp,

@@ -85,6 +85,7 @@ proc_start(
 	pid_t got = fork();
 	if (got == 0)
 		child(argv, logfd, p[1], detach, parent);
+	/* close below may set it anew. */
 	int fork_errno = errno;
 	(void)close(p[1]);
 	ssize_t n = got > 0 ? read(p[0], &e, sizeof(e)) : 0;
@@ -126,6 +127,10 @@ gone(pid_t pid)
 	return got < 0 && kill(pid, 0) != 0 && errno == ESRCH;
 }
 
+/*
+ * Looked at every 10 ms rather than waited for: a child that ignores SIGTERM
+ * must not hold up its parent for ever.
+ */
 void
 proc_stop(pid_t *pid, unsigned wait_ms)
 {
@@ -156,6 +161,7 @@ proc_fate(int status, struct why *out)
 		    WEXITSTATUS(status));
 }
 
+/* Our programs lie in one folder; PATH is not asked for any of them. */
 bool
 proc_beside_self(const char *name, char *out, size_t cap)
 {

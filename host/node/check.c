@@ -19,6 +19,7 @@
 /* Promise 17: a 140 MB container. Sparse: it takes what is written. */
 #define DISK_BYTES ((off_t)140 << 20)
 
+/* Made once and never shortened or grown: what is in it is the guest's. */
 static enum dstack_status
 make_disk(const char *path, struct why *why)
 {
@@ -68,6 +69,7 @@ make_dirs(const char *path, struct why *why)
 	char part[CONFIG_TEXT];
 	size_t n = strlen(path);
 
+	/* Each level in turn, as mkdir -p does. */
 	memcpy(part, path, n + 1);
 	for (size_t i = 1; i <= n; i++) {
 		if (part[i] != '/' && part[i] != '\0')
@@ -153,6 +155,10 @@ check_chain(const struct host_config *c, struct rpc *rpc,
 {
 	uint64_t id = 0;
 	AUTO_WR struct wr code = wr_new(0);
+	/*
+	 * An endpoint that is away may come back; that is waited for, the
+	 * answers below are not.
+	 */
 	if (rpc_chain_id(rpc, &id, why) != DSTACK_OK)
 		return DSTACK_E_MISSING;
 	/* Answered, and wrong: waiting would not mend it. */
@@ -229,6 +235,7 @@ node_check(const struct node_options *o, const struct node_paths *p,
 	if (st == DSTACK_OK) {
 		st = proc_port_free("127.0.0.1", c->control_port, why);
 		if (st != DSTACK_OK)
+			/* The setting's name: it is what has to be changed. */
 			return why_wrap(why, st, "GUEST_SERVICE");
 		st = proc_port_free(c->https.host, c->https.port, why);
 		if (st != DSTACK_OK)

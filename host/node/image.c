@@ -34,6 +34,10 @@ hash_file(const char *path, uint8_t out[static 32], struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s is empty or no file; " AGAIN, path);
 	size_t n = (size_t)sb.st_size;
+	/*
+	 * Hashed where it lies: the kernel and initramfs are read again in a
+	 * moment, by QEMU.
+	 */
 	void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return why_set(
@@ -57,6 +61,10 @@ image_check(const char *dir, struct why *why)
 	(void)snprintf(path, sizeof(path), "%.520s/manifest.json", dir);
 	json_t *m = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	json_t *parts = json_object_get(m, "parts");
+	/*
+	 * Exactly the three parts, in the builder's order: more or fewer is
+	 * another format.
+	 */
 	json_array_foreach (parts, i, part) {
 		const char *name =
 		    json_string_value(json_object_get(part, "name"));

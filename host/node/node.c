@@ -141,6 +141,10 @@ on_line(struct node *n)
 		return;
 	}
 	at += sizeof(mark) - 1;
+	/*
+	 * A phase counts once: what the console says again later (an app's
+	 * words, if log-app is on) moves nothing.
+	 */
 	for (size_t i = 0; i < NODE_PHASES; i++) {
 		size_t k = strlen(node_phases[i]);
 		if (strncmp(at, node_phases[i], k) != 0 ||
@@ -203,6 +207,7 @@ fail(struct node *n, const char *what, int status)
 	(void)event_base_loopbreak(n->base);
 }
 
+/* All of the node's own work, ten times a second; each step is short. */
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -224,6 +229,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	bool over = n->o->no_vm ? proc_ended(&n->guest, &status)
 				: vm_ended(&n->vm, &status);
+	/*
+	 * Asked to stop: its end is what was wanted, and so is no reason to
+	 * report.
+	 */
 	if (n->ending != 0 && (over || proc_now_ms() > n->ending)) {
 		if (!over)
 			log_line("the guest does not stop in %d s: it is cut "
@@ -392,6 +401,10 @@ start_loop(struct node *n, struct why *why)
 	return ok ? DSTACK_OK : why_set(why, DSTACK_E_NOMEM, "no event");
 }
 
+/*
+ * Where the node can be reached, for status and demo; 0.0.0.0 is no address to
+ * go to.
+ */
 static void
 fill_status(struct node *n)
 {
@@ -532,6 +545,10 @@ node_run(const struct node_options *o, struct why *why)
 	n.why = why;
 	n.base = event_base_new();
 	n.rpc = rpc_new(o->cfg->rpc_url);
+	/*
+	 * Before any part of the node has the endpoint: fees and gas are
+	 * bounded for all of them.
+	 */
 	if (n.rpc != NULL)
 		rpc_limit(n.rpc, &(struct rpc_limits){
 		    .max_fee = o->cfg->max_fee_gwei * UINT64_C(1000000000),

@@ -69,6 +69,7 @@ node_status_write(
 		memset(file, ' ', sizeof(file));
 		memcpy(file, dump, len);
 		file[FILL - 1] = '\n';
+		/* Readers see a whole file at any time. */
 		ok = put(temp, file) && rename(temp, path) == 0;
 	}
 	int err = errno;

@@ -59,6 +59,10 @@ pubsub_defaults(void)
 {
 	return (struct pubsub_limits){ .retained_bytes = 16u << 20,
 		.retained = 1024,
+		/*
+		 * A guest's request is repeated after 15 s
+		 * (host/service/route_join.c), well within.
+		 */
 		.retention_ms = 60000,
 		.keepalive_ms = 30000,
 		.subscribers = 256,
@@ -154,6 +158,9 @@ feed(struct subscriber *s)
 
 	if (s->next >= p->seq)
 		return;
+	/*
+	 * Skipping what it missed in silence would be worse than starting over.
+	 */
 	if (m == NULL || m->seq > s->next) {
 		http_stream_drop(s->conn);
 		return;
@@ -201,6 +208,10 @@ subscribe(struct pubsub *p, struct http_conn *c)
 	/* the head is queued: room is called when it has left */
 }
 
+/*
+ * Parsed and written anew: subscribers get one JSON value a line, whatever
+ * white space came in.
+ */
 static void
 push(struct pubsub *p, struct http_conn *c, const struct http_in *in)
 {
@@ -244,6 +255,10 @@ push(struct pubsub *p, struct http_conn *c, const struct http_in *in)
 	for (s = LIST_FIRST(&p->subs); s != NULL; s = next) {
 		/* feed may drop s, which takes it out of the list. */
 		next = LIST_NEXT(s, link);
+		/*
+		 * A slow one is not fed now, unless it is so slow that it has
+		 * to go.
+		 */
 		if (http_stream_queued(s->conn) < QUEUE_LOW ||
 		    TAILQ_EMPTY(&p->ring) ||
 		    TAILQ_FIRST(&p->ring)->seq > s->next)

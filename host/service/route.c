@@ -246,6 +246,7 @@ or_form(struct router *r, const char *what, const struct route_body *in,
 	handle(r, &json, a);
 }
 
+/* A list rather than a table: each has its own arguments. */
 static void
 one_part(struct router *r, const char *name, const struct route_body *in,
     struct route_answer *a)

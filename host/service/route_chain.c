@@ -38,6 +38,10 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 		else
 			st = files_open(auditing, &r->auditing, why);
 	}
+	/*
+	 * In the background: collateral is fetched before a guest asks, since a
+	 * registration waits for it.
+	 */
 	const struct collateral_options o = { .sim = cfg->sim,
 		.url = cfg->pccs_url,
 		.early = cfg->pccs_early,
@@ -63,6 +67,7 @@ router_stop(struct router *r)
 		collateral_stop(r->collateral);
 }
 
+/* Threads first (birth, collateral), then what they use. */
 void
 router_free(struct router *r)
 {

@@ -61,6 +61,10 @@ remember(struct router *r, const uint8_t id[static 32], uint64_t block,
     char *message)
 {
 	(void)pthread_mutex_lock(&r->lock);
+	/*
+	 * A guest has one request at a time; older ones are of tries that are
+	 * over.
+	 */
 	struct route_pending *p = &r->pending[r->next++ % ROUTE_PENDING];
 	route_pending_clear(p);
 	memcpy(p->id, id, 32);
@@ -234,6 +238,10 @@ refresh(struct router *r, const uint8_t id[static 32])
 	(void)pthread_mutex_lock(&r->lock);
 	struct route_pending *p = pending(r, id);
 	if (p != NULL) {
+		/*
+		 * A message that the relay did not take is tried again soon,
+		 * one that it took when the relay is about to forget it.
+		 */
 		uint64_t wait =
 		    p->pushed_ms != 0 ? PUSH_AGAIN_MS : PUSH_RETRY_MS;
 		block = p->block;
@@ -359,6 +367,11 @@ ciphertext(struct router *r, const uint8_t id[static 32],
 	return st;
 }
 
+/*
+ * What the guest asks again and again. Cheap first: our own list, then the log
+ * of the contract, then (on a relay network) the ciphertext from what was
+ * heard, or from the transaction itself.
+ */
 void
 route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
 {
@@ -374,6 +387,10 @@ route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
 		route_text(a, 400, "/onboarded/REQUESTID: 64 hex digits");
 		return;
 	}
+	/*
+	 * The guest asks, so it is alive: that is also when its request is told
+	 * again.
+	 */
 	uint64_t from = refresh(r, id);
 	if (from == UINT64_MAX) { /* asked before, by an earlier host */
 		st = rpc_block_number(r->rpc, &head, &why);

@@ -65,6 +65,9 @@ struct request {
 
 static void pump(struct link *l);
 
+/*
+ * The connection goes at once, the struct when the last request has come back.
+ */
 static void
 link_drop(struct link *l)
 {
@@ -98,6 +101,7 @@ link_send(struct link *l, uint32_t id, unsigned status, const void *body,
 		(void)bufferevent_write(l->bev, w.buf, w.len);
 }
 
+/* In the loop again: both fronts may be written to, if they are still there. */
 static void
 request_done(void *arg)
 {
@@ -254,6 +258,10 @@ on_link(struct evconnlistener *listener, evutil_socket_t fd,
 	(void)listener;
 	(void)sa;
 	(void)len;
+	/*
+	 * QEMU makes one; a few more are a VM that starts while the last one
+	 * ends.
+	 */
 	if (s->nlinks < LINKS_MAX)
 		l = calloc(1, sizeof(*l));
 	if (l != NULL)
@@ -351,6 +359,7 @@ service_free(struct service *s)
 		return;
 	if (s->listener != NULL)
 		evconnlistener_free(s->listener);
+	/* Before links and connections go: their answers still need them. */
 	work_free(s->pool); /* answers what was under way */
 	while ((l = LIST_FIRST(&s->links)) != NULL)
 		link_drop(l);
