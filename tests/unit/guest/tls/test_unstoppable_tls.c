@@ -48,7 +48,7 @@ self_signed(EVP_PKEY **out)
 	assert_int_equal(X509_set_pubkey(x, key), 1);
 	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
 	struct front f = { .key = key };
-	struct cert_chain c = { { x }, 1 };
+	struct server_chain c = { { x }, 1 };
 	SSL_CTX *ctx = make_ctx(&f, &c);
 	assert_non_null(ctx);
 	return ctx;
