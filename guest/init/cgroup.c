@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -145,6 +146,43 @@ cgroup_slot(
 	    !put_number(group, "pids.max", CGROUP_PIDS))
 		return fail(group, why);
 	return DSTACK_OK;
+}
+
+/* A group's own count in bytes. */
+static bool
+count(const char *group, const char *file, uint64_t *out)
+{
+	char path[PATH_LEN + 32];
+	char text[24];
+	char *end = NULL;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", group, file);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	*out = strtoull(text, &end, 10);
+	return end != text;
+}
+
+enum dstack_status
+cgroup_unpacking(const char *root, unsigned slot, uint64_t free,
+    uint64_t available, struct why *why)
+{
+	char group[PATH_LEN];
+	uint64_t has = 0;
+
+	(void)snprintf(
+	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
+	if (!count(group, "memory.current", &has))
+		return fail(group, why);
+	uint64_t max =
+	    has + (available > LEAST_LEFT ? available - LEAST_LEFT : 0);
+	if (max > cgroup_bytes(free))
+		max = cgroup_bytes(free);
+	return put_number(group, "memory.max", max) ? DSTACK_OK
+						    : fail(group, why);
 }
 
 bool

@@ -42,11 +42,14 @@ DSTACK_CHECKED enum dstack_status cgroup_prepare(
 
 /*
  * Whom the kernel ends first when the machine's memory runs out, for the
- * calling process and its children: a role never, an unpacker before an app.
+ * calling process and its children: a role never, an unpacker before an app, and
+ * kubernethes, which holds archives, when neither is left.
  * False: this process may not say so.
  */
 enum cgroup_rank {
 	CGROUP_ROLE = -1000,
+	/* kubernethes, which starts anew, before the kernel has nobody left */
+	CGROUP_RUNNER = 100,
 	CGROUP_APP = 500,
 	CGROUP_UNPACKER = 1000,
 };
@@ -63,6 +66,15 @@ bool cgroup_there(const char *root);
  */
 DSTACK_CHECKED enum dstack_status cgroup_slot(
     const char *root, unsigned slot, uint64_t free, struct why *why);
+/*
+ * The same group while a tree grows in it: beside what it has it may take
+ * what available, MemAvailable of now, has over what must stay with the
+ * machine. A tree in memory cannot be given back by ending who wrote it, so
+ * its own bound must be met before the machine's; called every few
+ * milliseconds. Never more than cgroup_bytes(free).
+ */
+DSTACK_CHECKED enum dstack_status cgroup_unpacking(const char *root,
+    unsigned slot, uint64_t free, uint64_t available, struct why *why);
 /* Move the calling process into it, for good and with all its children. */
 bool cgroup_enter(const char *root, unsigned slot);
 

@@ -155,9 +155,8 @@ make_link(struct container *c, struct why *why)
 	return st;
 }
 
-/* What a role that was ended has left mounted there, one above the other. */
-static void
-uncover(const struct container *c)
+void
+container_uncover(const struct container *c)
 {
 	char host[64];
 
@@ -172,7 +171,7 @@ enum dstack_status
 container_make(struct container *c, uint64_t bytes, struct why *why)
 {
 	container_drop(c);
-	uncover(c);
+	container_uncover(c);
 	enum dstack_status st = make_dirs(c, bytes, why);
 	if (st == DSTACK_OK)
 		st = container_namespaces(&c->userns, &c->netns, why);

@@ -73,6 +73,8 @@ bool container_answers(const struct container *c, int wait_ms);
 void container_ask(const struct container *c);
 /* Stop signal, then SIGKILL after grace_ms. */
 void container_stop(struct container *c, int grace_ms);
+/* What a role that was ended has left mounted in its slot goes. */
+void container_uncover(const struct container *c);
 /* Everything of the slot goes. */
 void container_drop(struct container *c);
 

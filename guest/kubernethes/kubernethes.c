@@ -207,7 +207,8 @@ lay_out(struct kube *k, struct app *a, struct why *why)
 	if (st == DSTACK_OK)
 		st = container_bound(&a->box, k->free, why);
 	if (st == DSTACK_OK)
-		st = unpack_apart(&a->box, k->staged, idle, k, why);
+		st = unpack_apart(
+		    &a->box, k->staged, k->free, idle, k, why);
 	if (st != DSTACK_OK)
 		return st;
 	/* The config is kept for restarts; the archive is not needed again. */
@@ -500,8 +501,13 @@ begin(struct kube *k, struct why *why)
 		k->app[i].watch = k->app[i].host = -1;
 	}
 	enum dstack_status st = sandbox_enter(ROLE_KUBERNETHES, why);
-	if (st == DSTACK_OK)
-		st = kube_ending_begin(why);
+	if (st != DSTACK_OK)
+		return st;
+	/* trees of one that was ended, which would stay in memory */
+	for (unsigned i = 0; i < CONTAINER_SLOTS; i++)
+		container_uncover(&k->app[i].box);
+	(void)cgroup_first_to_go(CGROUP_RUNNER);
+	st = kube_ending_begin(why);
 	if (st != DSTACK_OK)
 		return st;
 	if (sysinfo(&si) != 0)

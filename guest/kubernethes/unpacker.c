@@ -4,7 +4,8 @@
  * as the app from its first byte on. What it writes to the slot's tmpfs is
  * charged to the slot's group, since a page of a tmpfs belongs to the group of
  * whoever touched it first, and there it stays when this process is gone; so
- * tree and app share one bound. Where an image does not fit, this process is
+ * tree and app share one bound. While the tree grows that bound follows what
+ * the machine has free, for the archive is still in memory beside it. Where an image does not fit, this process is
  * what the kernel ends: in its group, and in the whole machine, where it is
  * the first choice. The role sees that, says so in one line and drops the
  * tree; the version before goes on serving.
@@ -30,7 +31,8 @@
 #include "guest/kubernethes/kubernethes.h"
 #include "guest/kubernethes/unpack.h"
 
-#define STEP_MS 200
+#define STEP_MS 50 /* between two looks at the machine's memory */
+#define IDLE_STEPS 4
 
 struct verdict {
 	enum dstack_status st;
@@ -76,12 +78,33 @@ ended(int status, struct why *why)
 	    why, DSTACK_E_SYS, "image: the unpacker ended without a verdict");
 }
 
+/*
+ * The slot's bound follows what is free: archive, tree and what runs share
+ * one machine, and where it has no room for all three the tree is what stops.
+ */
+static void
+follow_memory(const struct container *c, uint64_t free)
+{
+	char text[4096];
+	struct why why;
+	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+	if (n <= 0 || !cgroup_there(CGROUP_ROOT))
+		return;
+	text[n] = '\0';
+	(void)!cgroup_unpacking(
+	    CGROUP_ROOT, c->slot, free, cgroup_available(text), &why);
+}
+
 enum dstack_status
 unpack_apart(const struct container *c, const struct oci_image *img,
-    void (*idle)(void *ctx), void *ctx, struct why *why)
+    uint64_t free, void (*idle)(void *ctx), void *ctx, struct why *why)
 {
 	struct verdict v;
 	int p[2], status = 0;
+
+	follow_memory(c, free);
 
 	if (pipe2(p, O_CLOEXEC) != 0)
 		return why_set(why, DSTACK_E_SYS, "pipe: %s", strerror(errno));
@@ -94,11 +117,13 @@ unpack_apart(const struct container *c, const struct oci_image *img,
 	if (pid < 0)
 		return why_set(why, DSTACK_E_SYS, "image: fork: %s",
 		    strerror(err));
-	for (;;) {
+	for (unsigned i = 1;; i++) {
 		struct pollfd w = { .fd = in, .events = POLLIN };
 		if (poll(&w, 1, STEP_MS) > 0)
 			break;
-		idle(ctx);
+		follow_memory(c, free);
+		if (i % IDLE_STEPS == 0)
+			idle(ctx);
 		if (kube_ending())
 			(void)kill(pid, SIGKILL);
 	}

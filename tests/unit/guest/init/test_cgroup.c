@@ -26,7 +26,7 @@ static char root[] = "/tmp/test_cgroup.XXXXXX";
 static const char *const files[] = { "cgroup.subtree_control",
 	"apps/cgroup.subtree_control", "apps/memory.max", "apps/pids.max",
 	"apps/1/memory.max", "apps/1/memory.oom.group", "apps/1/pids.max",
-	"apps/1/cgroup.procs", "roles/memory.min", "roles/cgroup.procs" };
+	"apps/1/cgroup.procs", "apps/1/memory.current", "roles/memory.min", "roles/cgroup.procs" };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
 static const char *
@@ -64,6 +64,15 @@ cleanup(void **state)
 	rmdir(at("apps"));
 	rmdir(root);
 	return 0;
+}
+
+static void
+put_text(const char *name, const char *text)
+{
+	int fd = open(at(name), O_WRONLY | O_TRUNC);
+	assert_int_equal(
+	    write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
 }
 
 static void
@@ -127,6 +136,30 @@ slot_has_bounds_of_its_own_and_ends_as_one(void **state)
 	holds("apps/1/cgroup.procs", "0");
 }
 
+/* Archive, tree and what runs are beside each other only for a while. */
+static void
+a_growing_tree_is_bounded_by_what_is_free(void **state)
+{
+	struct why why = { "" };
+	(void)state;
+	put_text("apps/1/memory.current", "104857600\n");
+	/* 100 MiB there already, 150 free, of which 48 are the machine's */
+	assert_int_equal(
+	    cgroup_unpacking(root, 1, 400 * MIB, 150 * MIB, &why), DSTACK_OK);
+	holds("apps/1/memory.max", "211812352");
+	/* what the roles need is not free */
+	assert_int_equal(
+	    cgroup_unpacking(root, 1, 400 * MIB, 40 * MIB, &why), DSTACK_OK);
+	holds("apps/1/memory.max", "104857600");
+	/* nor more than an app may have */
+	assert_int_equal(
+	    cgroup_unpacking(root, 1, 400 * MIB, 900 * MIB, &why), DSTACK_OK);
+	holds("apps/1/memory.max", "314572800");
+	put_text("apps/1/memory.current", "max\n");
+	assert_int_equal(cgroup_unpacking(root, 1, 400 * MIB, MIB, &why),
+	    DSTACK_E_SYS);
+}
+
 /* Of a process, and for good only in its children. */
 static void
 the_kernel_is_told_whom_to_end_first(void **state)
@@ -170,6 +203,7 @@ main(void)
 		cmocka_unit_test(what_is_free_is_the_kernel_s_word),
 		cmocka_unit_test(init_bounds_all_apps_together),
 		cmocka_unit_test(slot_has_bounds_of_its_own_and_ends_as_one),
+		cmocka_unit_test(a_growing_tree_is_bounded_by_what_is_free),
 		cmocka_unit_test(the_kernel_is_told_whom_to_end_first),
 		cmocka_unit_test(kernel_without_them_is_refused_with_a_line),
 	};
