@@ -2,8 +2,13 @@
 /*
  * dstack check: does this name's TLS session end in the network that the
  * contract is of? The server signs the session's exporter by the network's
- * key (docs/protocol.md section 11). What it is told of the chain is the RPC
- * endpoint's word; use one you trust.
+ * key (docs/protocol.md section 11). Judged in this order: is there a session
+ * and an answer to our nonce; does the contract say that the app runs at all;
+ * is the answer of the current epoch and signed by its key; does the
+ * certificate name what was asked for. Where there is no session, the contract
+ * may know why (a stopped app). Who signed the certificate is told, not
+ * judged. What is told of the chain is the RPC endpoint's word; use one you
+ * trust.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,12 +18,14 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "base/hex.h"
 #include "base/own.h"
@@ -39,7 +46,7 @@ static const struct usage use = { "check",
 	"           [--connect ADDR[:PORT]] [--ca FILE] [--json]\n"
 	"  --contract, --rpc  may be left out while a network of dstack demo\n"
 	"             runs in " DEMO_DIR ": it is meant then\n"
-	"  --connect  where to go instead of where NAME leads\n"
+	"  --connect  where to go instead of where NAME leads; IPv6 as [ADDR]:PORT\n"
 	"  --ca FILE  PEM of the authority to judge the certificate by, too\n"
 	"             (default: the system's)",
 	NULL, NULL };
@@ -56,26 +63,98 @@ struct check {
 	struct stmt_tls_bind bind;
 	uint8_t sig[SECP_SIG_LEN];
 	char pki[160]; /* "" : the certificate is the name's, by the CA */
+	struct why name_why; /* "": the certificate names what was asked for */
 };
 
-/* "HOST:PORT" or "HOST"; to host and port. */
+/*
+ * "HOST", "HOST:PORT", "[IPV6]" or "[IPV6]:PORT"; to host (no brackets) and
+ * port. An IPv6 address alone has colons of its own: it is no HOST:PORT.
+ */
 static bool
 host_port(const char *text, size_t n, char host[static 256],
     char port[static 8])
 {
+	struct in6_addr six;
+	char whole[256] = "";
 	const char *colon = memchr(text, ':', n);
 	size_t k = colon != NULL ? (size_t)(colon - text) : n;
-	size_t left = colon != NULL ? n - k - 1 : 0;
+	bool brackets = n > 0 && text[0] == '[';
 
-	if (k == 0 || k > 255 || left > 5 || (colon != NULL && left == 0))
+	if (n > 255)
 		return false;
-	memcpy(host, text, k);
+	memcpy(whole, text, n);
+	if (brackets) {
+		const char *end = memchr(text, ']', n);
+		if (end == NULL)
+			return false;
+		k = (size_t)(end - text) - 1;
+		memset(whole, 0, sizeof(whole));
+		memcpy(whole, text + 1, k);
+		colon = end + 1 < text + n ? end + 1 : NULL;
+		if (colon != NULL && *colon != ':')
+			return false;
+	}
+	bool literal = inet_pton(AF_INET6, whole, &six) == 1;
+	if (brackets && !literal)
+		return false;
+	if (literal && !brackets) {
+		k = n;
+		colon = NULL;
+	}
+	size_t left = colon != NULL ? n - (size_t)(colon - text) - 1 : 0;
+	if (k == 0 || left > 5 || (colon != NULL && left == 0))
+		return false;
+	memcpy(host, whole, k);
 	host[k] = '\0';
 	if (colon != NULL) {
 		memcpy(port, colon + 1, left);
 		port[left] = '\0';
 	}
 	return strspn(port, "0123456789") == strlen(port);
+}
+
+static bool
+is_address(const char *name)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	return inet_pton(AF_INET6, name, &six) == 1 ||
+	    inet_pton(AF_INET, name, &four) == 1;
+}
+
+/*
+ * Is the certificate for the name that was asked for? A browser would not go
+ * on where it is not, whoever the session belongs to.
+ */
+static enum dstack_status
+judge_name(const struct check *c, SSL *ssl, struct why *why)
+{
+	X509 *x = SSL_get1_peer_certificate(ssl);
+	GENERAL_NAMES *names = x != NULL
+	    ? X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL)
+	    : NULL;
+	char is[128] = "nothing";
+	bool ok = x != NULL &&
+	    (is_address(c->name)
+	            ? X509_check_ip_asc(x, c->name, 0) == 1
+	            : X509_check_host(x, c->name, 0,
+	                  X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1);
+
+	/* the first name that it has, for the reason */
+	if (names != NULL && sk_GENERAL_NAME_num(names) > 0) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, 0);
+		if (g->type == GEN_DNS)
+			(void)snprintf(is, sizeof(is), "%.*s",
+			    ASN1_STRING_length(g->d.dNSName),
+			    (const char *)ASN1_STRING_get0_data(g->d.dNSName));
+	}
+	GENERAL_NAMES_free(names);
+	X509_free(x);
+	if (ok)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_REJECTED,
+	    "the certificate is not for %s: it names %s", c->name, is);
 }
 
 static enum dstack_status
@@ -193,17 +272,26 @@ session(struct check *c, struct why *why)
 		st = why_set(why, DSTACK_E_SYS, "%s cannot be read as PEM",
 		    c->ca != NULL ? c->ca : "the system's list of authorities");
 	else if ((ssl = SSL_new(ctx)) == NULL || SSL_set_fd(ssl, fd) != 1 ||
-	    SSL_set_tlsext_host_name(ssl, c->name) != 1 ||
-	    SSL_set1_host(ssl, c->name) != 1)
+	    /* an address is no server name (RFC 6066 section 3) */
+	    (!is_address(c->name) &&
+	        SSL_set_tlsext_host_name(ssl, c->name) != 1))
 		st = why_set(why, DSTACK_E_NOMEM, "OpenSSL: no session");
-	else if (SSL_connect(ssl) != 1) /* the chain is judged below */
+	else if (SSL_connect(ssl) == 1) /* the chain is judged below */
+		st = converse(c, ssl, why);
+	else if (ERR_GET_REASON(ERR_peek_error()) ==
+	    SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "%s: the server there does not vouch for this name: a "
+		    "network vouches for the tls-domain of its netcfg alone",
+		    c->name);
+	else
 		st = why_set(why, DSTACK_E_MISSING,
 		    "%s: no TLS 1.3 session (%s)", c->name,
 		    ERR_reason_error_string(ERR_peek_error()) != NULL
 		        ? ERR_reason_error_string(ERR_peek_error())
 		        : "it hung up");
-	else
-		st = converse(c, ssl, why);
+	if (st == DSTACK_OK)
+		(void)judge_name(c, ssl, &c->name_why);
 	if (st == DSTACK_OK && SSL_get_verify_result(ssl) != X509_V_OK)
 		(void)snprintf(c->pki, sizeof(c->pki), "%s",
 		    X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
@@ -247,41 +335,68 @@ tell(const struct check *c, const struct gov_view *v)
 		       "it protects nothing\n");
 }
 
-/* Is the statement signed by the key that the contract has? */
+/* What the contract says now, and the domain that statements are of. */
 static enum dstack_status
-judge(const struct check *c, struct gov_view *v, struct why *why)
+read_contract(const struct check *c, struct gov_view *v,
+    struct eip712_domain *d, struct why *why)
 {
 	AUTO_RPC struct rpc *rpc = rpc_new(c->rpc);
 	struct gov g = { .rpc = rpc };
-	struct eip712_domain d;
-	uint8_t digest[32];
-	uint8_t signer[20];
 
 	if (rpc == NULL)
 		return DSTACK_E_NOMEM;
 	memcpy(g.contract, c->contract, 20);
-	enum dstack_status st = rpc_chain_id(rpc, &d.chain_id, why);
-	g.chain_id = d.chain_id;
-	if (st == DSTACK_OK)
-		st = gov_read(&g, v, why);
-	if (st == DSTACK_OK && c->bind.epoch != v->head.current_epoch)
-		st = why_set(why, DSTACK_E_REJECTED,
+	memcpy(d->contract, c->contract, 20);
+	enum dstack_status st = rpc_chain_id(rpc, &d->chain_id, why);
+	g.chain_id = d->chain_id;
+	return st != DSTACK_OK ? st : gov_read(&g, v, why);
+}
+
+/*
+ * Is the app one that no node may serve? Until the latest version's time has
+ * come the one before is in force.
+ */
+static enum dstack_status
+judge_app(const struct check *c, const struct gov_view *v, struct why *why)
+{
+	const struct state_app *a =
+	    v->app.not_before <= (uint64_t)time(NULL) ? &v->app : &v->previous;
+
+	if (!a->stopped)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_REJECTED,
+	    "%s: %s version %llu was stopped by the pauser or the owner "
+	    "(stop-app): no node serves it until another version is proposed",
+	    c->name, a->name, (unsigned long long)a->version);
+}
+
+/* Is the statement signed by the key that the contract has? */
+static enum dstack_status
+judge(const struct check *c, const struct gov_view *v,
+    const struct eip712_domain *d, struct why *why)
+{
+	uint8_t digest[32];
+	uint8_t signer[20];
+
+	if (c->bind.epoch != v->head.current_epoch)
+		return why_set(why, DSTACK_E_REJECTED,
 		    "%s is of epoch %llu, the contract is at %llu", c->name,
 		    (unsigned long long)c->bind.epoch,
 		    (unsigned long long)v->head.current_epoch);
-	if (st == DSTACK_OK && v->epoch.state != KM_EPOCH_ACTIVE)
-		st = why_set(why, DSTACK_E_REJECTED,
+	if (v->epoch.state != KM_EPOCH_ACTIVE)
+		return why_set(why, DSTACK_E_REJECTED,
 		    "the contract's epoch has no key");
-	if (st != DSTACK_OK)
-		return st;
-	memcpy(d.contract, c->contract, 20);
-	stmt_tls_bind_digest(&c->bind, &d, digest);
+	stmt_tls_bind_digest(&c->bind, d, digest);
 	if (secp_recover(digest, c->sig, signer) != DSTACK_OK ||
 	    memcmp(signer, v->epoch.xpub, 20) != 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s: this session was not signed by the network's key: "
 		    "somebody is between, or it is another network's",
 		    c->name);
+	if (c->name_why.text[0] != '\0')
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s: the session ends in the network, but %s", c->name,
+		    c->name_why.text);
 	return DSTACK_OK;
 }
 
@@ -349,12 +464,25 @@ cmd_check(int argc, char **argv)
 {
 	struct check c = { .port = "" };
 	struct gov_view v;
+	struct eip712_domain d;
+	struct why stopped = { "" };
 	struct why why = { "" };
 
 	options(argc, argv, &c);
 	enum dstack_status st = session(&c, &why);
+	/* no session may be by the contract's own word: that reason is the better */
+	enum dstack_status rst = st == DSTACK_E_REJECTED
+	    ? st
+	    : read_contract(&c, &v, &d, st == DSTACK_OK ? &why : NULL);
+	if (st != DSTACK_OK && rst == DSTACK_OK &&
+	    judge_app(&c, &v, &stopped) != DSTACK_OK)
+		return cmd_fail("check", DSTACK_E_REJECTED, &stopped);
 	if (st == DSTACK_OK)
-		st = judge(&c, &v, &why);
+		st = rst;
+	if (st == DSTACK_OK)
+		st = judge_app(&c, &v, &why);
+	if (st == DSTACK_OK)
+		st = judge(&c, &v, &d, &why);
 	if (st != DSTACK_OK)
 		return cmd_fail("check", st, &why);
 	tell(&c, &v);

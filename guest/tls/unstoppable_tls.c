@@ -358,18 +358,25 @@ say_serving(struct front *f)
 	}
 }
 
-/* Of what the client offers, the one protocol that is ours; else none. */
+/*
+ * Of what the client offers, the one protocol that is ours; else none. The
+ * network vouches for its own name alone: a certificate may have more names,
+ * and nobody may take the network's word for one of those.
+ */
 static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
     const unsigned char *in, unsigned inlen, void *arg)
 {
 	static const char name[] = TLS_BIND_ALPN;
 	const size_t len = sizeof(name) - 1;
-	(void)ssl;
-	(void)arg;
+	const struct front *f = arg;
+	const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const bool other = asked != NULL && strcasecmp(asked, f->domain) != 0;
 	for (size_t at = 0; at < inlen; at += 1u + in[at])
 		if (in[at] == len && at + 1 + len <= inlen &&
 		    memcmp(in + at + 1, name, len) == 0) {
+			if (other)
+				return SSL_TLSEXT_ERR_ALERT_FATAL;
 			*out = in + at + 1;
 			*outlen = (unsigned char)len;
 			return SSL_TLSEXT_ERR_OK;
@@ -378,7 +385,7 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 }
 
 static SSL_CTX *
-make_ctx(const struct front *f, const struct server_chain *chain)
+make_ctx(struct front *f, const struct server_chain *chain)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL)
@@ -392,7 +399,7 @@ make_ctx(const struct front *f, const struct server_chain *chain)
 	for (size_t i = 1; ok && i < chain->n; i++)
 		ok = SSL_CTX_add1_chain_cert(ctx, chain->cert[i]) == 1;
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, f);
 	if (!ok) {
 		SSL_CTX_free(ctx);
 		return NULL;

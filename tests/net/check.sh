@@ -54,3 +54,67 @@ got=0
 "$bin" check "http://$domain" --contract "$contract" --rpc "$rpc" >"$out" 2>&1 || got=$?
 [ "$got" -eq 2 ] || fail "exit $got for a wrong URL" "$out"
 echo "ok what cannot be decided is told from a no"
+
+# another name than the certificate's, and one that is the certificate's alone
+named() { # NAME ARGS...
+	local name=$1
+	shift
+	"$bin" check "https://$name" --contract "$contract" --rpc "$rpc" --ca "$ca" "$@" >"$out" 2>&1
+}
+no_such() { # TEXT NAME ARGS...
+	local text=$1 got=0
+	shift
+	named "$@" || got=$?
+	[ "$got" -eq 1 ] && grep -qF -- "$text" "$out" && [ "$(wc -l <"$out")" -eq 1 ] ||
+		fail "exit $got for $1, wanted 1 and '$text'" "$out"
+}
+no_such 'does not vouch for this name' other.test --connect "127.0.0.1:$https"
+no_such 'the certificate is not for 127.0.0.1: it names demo.dstack.test' "127.0.0.1:$https"
+hv=$net/node0/host_volume
+openssl ecparam -name prime256v1 -genkey -noout -out "$net.ca.key"
+openssl req -x509 -new -key "$net.ca.key" -subj /CN=ca -days 9 -out "$net.ca.pem"
+# sign NAMES: a certificate with these for the network's key, taken by the node
+sign() {
+	printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' "$1" >"$net.ext"
+	openssl x509 -req -in "$hv/request.csr" -CA "$net.ca.pem" -CAkey "$net.ca.key" -days 9 \
+		-extfile "$net.ext" -out "$net.leaf" 2>/dev/null
+	cp "$net.leaf" "$hv/certificate.pem"
+	until_true 30 bash -c "openssl s_client -connect 127.0.0.1:$https -servername $domain </dev/null 2>/dev/null |
+		openssl x509 -noout -serial | grep -q $(openssl x509 -in "$net.leaf" -noout -serial)" ||
+		fail "the certificate is not taken" "$net/node0/console.log"
+}
+sign "DNS:$domain,DNS:second.test"
+check "$https" || fail "a certificate of two names" "$out"
+no_such 'does not vouch for this name' second.test --connect "127.0.0.1:$https"
+echo "ok a name that is not the network's is refused, also where the certificate has it"
+
+# IPv6: addresses where to connect to, and as what is asked for
+node -e 'const net = require("node:net");
+net.createServer((a) => {
+	const b = net.connect(process.argv[1], "127.0.0.1");
+	for (const [x, y] of [[a, b], [b, a]]) x.on("error", () => y.destroy()).pipe(y);
+}).listen(30014, "::1");' "$https" &
+pids+=($!)
+until_true 20 bash -c "exec 3<>/dev/tcp/::1/30014" || fail "no IPv6"
+named "$domain" --connect "[::1]:30014" || fail "IPv6 with a port" "$out"
+no_such 'the certificate is not for ::1' "[::1]:30014"
+sign "DNS:$domain,IP:0:0:0:0:0:0:0:1"
+named "[::1]:30014" || fail "an IPv6 address of the certificate" "$out"
+got=0
+named "$domain" --connect ::1 || got=$?
+[ "$got" -eq 3 ] && grep -qF '::1:443: Connection refused' "$out" || fail "IPv6 without a port: $got" "$out"
+for bad in '[::1' '[::1]x' '[demo]' '[::1]:' '[::1]:123456'; do
+	got=0
+	named "$bad" || got=$?
+	[ "$got" -eq 2 ] || fail "'$bad' is taken: exit $got" "$out"
+done
+echo "ok IPv6 literals"
+
+# what the contract stopped is told as that
+as_owner 'stopApp(uint64)' 1
+call_rpc evm_mine "[]"
+until_true 30 bash -c "! curl -sS --max-time 3 --cacert '$net.ca.pem' --connect-to '::127.0.0.1:$https' 'https://$domain/'" ||
+	fail "the app is still served"
+refused_with 1 'app-example version 1 was stopped by the pauser or the owner' "$https"
+[ "$(wc -l <"$out")" -eq 1 ] || fail "more than a line" "$out"
+echo "ok a stopped app is told as such"
