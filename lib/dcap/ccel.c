@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A TDX event log (the CC event log of UEFI 2.10, 38.4, in the form of TCG's
+ * PFP 1.06, crypto-agile), and its replay into RTMRs. A log is a claim: the
+ * bytes come from a host or a file, and only when the replay gives the
+ * registers of a genuine quote are its events what happened. The header event
+ * says which digests the others carry, and one of them must be SHA-384; each
+ * event then has exactly those. Reading ends at the first word of an empty log
+ * area (all ones or zeros), at the bounds, or with an error that names the
+ * event.
+ */
 #include "dcap/ccel.h"
 
 #include <string.h>
@@ -36,6 +46,10 @@ spec_id(struct rd *r, struct ccel *c)
 		if (st == DSTACK_OK)
 			st = rd_u16le(r, &c->alg[i].size);
 		if (st == DSTACK_OK && c->alg[i].id == ALG_SHA384) {
+			/*
+			 * Twice, or of another size: two readers would extend
+			 * different bytes.
+			 */
 			if (sha384 || c->alg[i].size != 48)
 				return DSTACK_E_FORMAT;
 			sha384 = true;
@@ -79,6 +93,10 @@ ccel_open(const void *log, size_t len, struct ccel *out, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * The area that firmware reserves is longer than the log; what is behind it is
+ * 0xff or 0.
+ */
 static bool
 at_end(const struct rd *r)
 {
@@ -157,6 +175,7 @@ ccel_next(
 		e.datalen = size;
 		st = rd_take(&r, size, &e.data);
 	}
+	/* 0 is MRTD, 1 to 4 are RTMR0 to 3. */
 	if (st == DSTACK_OK && e.mr > 4)
 		st = DSTACK_E_FORMAT;
 	if (st != DSTACK_OK)
@@ -181,6 +200,7 @@ dcap_ccel_replay(const void *log, size_t len, uint8_t rtmr[4][48], size_t *used,
 		st = ccel_next(&c, &e, &end, why);
 		if (st != DSTACK_OK || end)
 			break;
+		/* Informative events, and those of MRTD, extend nothing. */
 		if (e.type == CCEL_NO_ACTION || e.mr == 0)
 			continue;
 		uint8_t *reg = v[e.mr - 1];
@@ -198,6 +218,10 @@ dcap_ccel_replay(const void *log, size_t len, uint8_t rtmr[4][48], size_t *used,
 	return DSTACK_OK;
 }
 
+/*
+ * The ACPI table that says where the log lies (UEFI 2.10, 38.4.1): its length
+ * alone is used, since the kernel maps the log.
+ */
 enum dstack_status
 ccel_table_parse(
     const void *table, size_t len, uint64_t *log_len, struct why *why)

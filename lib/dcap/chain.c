@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The PCK chain of a quote, and whether collateral belongs to it. The checks
+ * come in the order of Intel's library (QVL): form of the chain, root key,
+ * names and constraints, signatures, times; then for the collateral its three
+ * roots, all its times, and revocation. Each has a code of its own, so that a
+ * test can have an input that fails in this check and no other, and so that an
+ * operator learns which document to fetch anew.
+ */
 #include "dcap/chain.h"
 
 #include "base/rd.h"
@@ -60,6 +68,10 @@ pck_chain_parse(const struct dcap_quote *q, const struct dcap_collateral *c,
 		    q->cert_type);
 		return DCAP_UNSUPPORTED_CERT_DATA_TYPE;
 	}
+	/*
+	 * Types 1 to 3 only name their platform: the chain comes with the
+	 * collateral and is held against the name below.
+	 */
 	if (!own) {
 		pem = c->pck_chain;
 		len = c->pck_chain_len;
@@ -73,6 +85,7 @@ pck_chain_parse(const struct dcap_quote *q, const struct dcap_collateral *c,
 		(void)why_wrap(why, st, "PCK chain");
 		return DCAP_BAD_PCK_CHAIN;
 	}
+	/* Leaf first: the order of every chain that Intel hands out. */
 	p->leaf = &p->x.cert[0];
 	p->ca = &p->x.cert[1];
 	p->root = &p->x.cert[2];
@@ -94,6 +107,10 @@ signatures(const struct pck_chain *p, const struct dcap_collateral *c,
     struct why *why)
 {
 	/* Both, since the intermediate was checked with that root's key. */
+	/*
+	 * Byte for byte the certificates that the collateral was loaded with:
+	 * their signatures were checked then.
+	 */
 	bool checked = c != NULL && known(p->root, &c->pck_root) &&
 	    known(p->ca, &c->pck_ca);
 	if (!checked) {
@@ -118,6 +135,10 @@ enum dcap_code
 pck_chain_check(const struct pck_chain *p, const struct dcap_collateral *c,
     int64_t now, const uint8_t root_key[static 64], struct why *why)
 {
+	/*
+	 * The key is what is trusted; names and dates of the root certificate
+	 * are its own claim.
+	 */
 	if (!ct_equal(p->root->key, root_key, 64))
 		return no(why, DCAP_UNTRUSTED_PCK_CHAIN,
 		    "PCK chain: ends in another root key than the trusted one");
@@ -176,6 +197,10 @@ times(const struct dcap_collateral *c, int64_t now, struct why *why)
 	if (!window_holds(c->pck_crl.valid, now))
 		return no(why, DCAP_CRL_EXPIRED,
 		    "pck_crl is not current; fetch it anew");
+	/*
+	 * Before and after are two codes: a clock that is behind is mended
+	 * elsewhere than an old document.
+	 */
 	if (now < c->tcb.valid.from)
 		return no(why, DCAP_TCB_INFO_NOT_YET_VALID,
 		    "tcb_info is issued after this time");
@@ -197,6 +222,10 @@ times(const struct dcap_collateral *c, int64_t now, struct why *why)
 	return DCAP_OK;
 }
 
+/*
+ * By serial number: the issuer of each is known here, so a number names one
+ * certificate.
+ */
 static enum dcap_code
 revocation(const struct dcap_collateral *c, const struct pck_chain *p,
     struct why *why)
@@ -208,6 +237,7 @@ revocation(const struct dcap_collateral *c, const struct pck_chain *p,
 	if (!ct_equal(p->ca->key, c->pck_ca.cert.key, 64))
 		return no(why, DCAP_CRL_BAD_SIGNATURE,
 		    "pck_crl is signed by another key than the CA's");
+	/* Everything that the root has issued, its own certificate included. */
 	const struct x509_cert *by_root[] = { p->ca, p->root, &c->pck_ca.cert,
 		&c->tcb_signer.cert, &c->qe_signer.cert };
 	for (size_t i = 0; i < sizeof(by_root) / sizeof(by_root[0]); i++)

@@ -21,6 +21,10 @@ struct load {
 	p256_key *like; /* owned; saves the other keys their curve */
 };
 
+/*
+ * A key made like another one skips the curve's set-up, which costs more than a
+ * verification.
+ */
 static p256_key *
 key_of(struct load *l, const uint8_t xy[static 64])
 {
@@ -84,6 +88,10 @@ issuer_chain(struct load *l, struct dcap_bytes pem, const char *cn,
 	enum dstack_status st = x509_chain_parse(pem.p, pem.n, chain, l->why);
 	if (st != DSTACK_OK)
 		return refuse(l, code, st, part);
+	/*
+	 * Two, always: a longer chain would be one that Intel does not make,
+	 * and a shorter one has no issuer.
+	 */
 	if (chain->count != 2)
 		return refuse_text(l, code, part,
 		    "not exactly two certificates, issuer and root");
@@ -94,6 +102,10 @@ issuer_chain(struct load *l, struct dcap_bytes pem, const char *cn,
 				: x509_check_leaf(leaf, root, cn, l->why);
 	if (st != DSTACK_OK)
 		return refuse(l, code, st, part);
+	/*
+	 * The TCB and the QE signer are one certificate in practice: what was
+	 * checked once is compared, not checked again.
+	 */
 	if (!known(root, as_root) || !known(leaf, as)) {
 		AUTO_P256 p256_key *key = key_of(l, root->key);
 		if (key == NULL)
@@ -121,6 +133,10 @@ crl_bytes(struct dcap_bytes in, uint8_t **out, size_t *len)
 		return DSTACK_E_NOMEM;
 	enum dstack_status st = DSTACK_OK;
 	struct rd r = rd_over(in.p, in.n);
+	/*
+	 * A text in hex may begin with '0', which is the 0x30 of DER too; the
+	 * next character is below 0x80 then, and a list's length is not.
+	 */
 	if (der_is(&r, DER_SEQ) && in.n > 1 && r.buf[1] >= 0x80) {
 		memcpy(der, in.p, in.n);
 		*len = in.n;
@@ -159,6 +175,10 @@ list(struct load *l, struct dcap_bytes in, const struct kept_cert *ca,
 		(void)why_set(l->why, st, "not a CRL (v2, DER, PEM or hex)");
 		return refuse(l, DCAP_MALFORMED_COLLATERAL, st, part);
 	}
+	/*
+	 * Another CA's list is as good as none, and says so: the usual mistake
+	 * is processor for platform.
+	 */
 	if (!der_span_equal(out->issuer, ca->cert.subject))
 		return refuse_text(l, DCAP_CRL_MISSING, part,
 		    "the list that is there is of another issuer");
@@ -249,6 +269,10 @@ extra_nul(struct dcap_bytes in, bool signature)
 {
 	const uint8_t *p = in.p;
 	struct rd r = rd_over(in.p, in.n), der;
+	/*
+	 * Intel's library counts the terminating NUL of every part; programs
+	 * store what it gives them.
+	 */
 	if (in.n < 2 || p[in.n - 1] != 0)
 		return false;
 	if (signature)
@@ -388,6 +412,7 @@ dcap_collateral_free(struct dcap_collateral *c)
 	struct kept_cert *kept[] = { &c->pck_ca, &c->pck_root, &c->tcb_signer,
 		&c->tcb_root, &c->qe_signer, &c->qe_root };
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		/* Certificates point into these copies. */
 		free(kept[i]->der);
 	p256_free(c->pck_ca_key);
 	crl_free(&c->root_crl);
@@ -400,6 +425,7 @@ dcap_collateral_free(struct dcap_collateral *c)
 	free(c);
 }
 
+/* The time in which all of it holds. */
 static void
 narrow(struct dcap_collateral_info *o, struct window w)
 {

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A revocation list (RFC 5280, section 5), version 2, whole: no deltas, no
+ * indirect lists, no lists for some reasons only. All of these show as critical
+ * extensions, so whatever is critical and not known is refused; a list that was
+ * read as complete and is not would let revoked certificates pass. Serial
+ * numbers are sorted once, since a list may have thousands and each judgement
+ * looks several up.
+ */
 #include "dcap/crl.h"
 
 #include <stdlib.h>
@@ -16,6 +24,7 @@ compare(const void *pa, const void *pb)
 	return memcmp(a->p, b->p, a->n);
 }
 
+/* Serial and time; the reason is of no account: on the list is on the list. */
 static enum dstack_status
 take_entry(struct rd *list, struct der_span *serial)
 {
@@ -47,6 +56,10 @@ take_entries(struct rd *tbs, struct crl *c)
 {
 	struct rd list;
 	enum dstack_status st = der_take(tbs, DER_SEQ, &list);
+	/*
+	 * Two passes: count first, so that memory is asked for once and by what
+	 * is there.
+	 */
 	struct rd again = list;
 	struct der_span serial;
 	size_t count = 0;
@@ -54,6 +67,9 @@ take_entries(struct rd *tbs, struct crl *c)
 		st = take_entry(&list, &serial);
 		count++;
 	}
+	/*
+	 * An empty sequence of entries is let pass, though DER leaves it out.
+	 */
 	if (st != DSTACK_OK || count == 0)
 		return st;
 	c->serial = calloc(count, sizeof(*c->serial));
@@ -65,6 +81,10 @@ take_entries(struct rd *tbs, struct crl *c)
 	return st;
 }
 
+/*
+ * The number is needed: policies have a floor for it, so that an older list
+ * cannot be shown.
+ */
 static enum dstack_status
 take_extensions(struct rd *tbs, struct crl *c)
 {

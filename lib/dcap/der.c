@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DER as X.690 has it, and no BER: definite lengths in their shortest form,
+ * tags below 31, lengths of at most four bytes. Strict, because the same bytes
+ * are signed and read: if two encodings of one value were taken, two programs
+ * could see different values under one signature. A take that fails leaves the
+ * cursor where it was.
+ */
 #include "dcap/der.h"
 
 #include <string.h>
@@ -32,6 +39,7 @@ get(struct rd *r, uint8_t *tag, struct rd *in, struct der_span *raw)
 			st = rd_u8(&t, &b);
 			if (st != DSTACK_OK)
 				return st;
+			/* Leading zeros: not the shortest form. */
 			if (i == 0 && b == 0)
 				return DSTACK_E_FORMAT;
 			n = n << 8 | b;
@@ -86,6 +94,10 @@ der_is(const struct rd *r, uint8_t tag)
 	return rd_u8(&t, &b) == DSTACK_OK && b == tag;
 }
 
+/*
+ * As bytes, for serial numbers: compared, never computed with. Up to 20 octets
+ * by RFC 5280; a few more are let pass.
+ */
 enum dstack_status
 der_take_integer(struct rd *r, struct der_span *out)
 {
@@ -113,6 +125,7 @@ der_take_u64(struct rd *r, uint64_t *out)
 	if (st != DSTACK_OK)
 		return st;
 	uint64_t v = 0;
+	/* Negative, too wide, or with a needless zero in front. */
 	if (in.len == 0 || in.len > 9 || (in.buf[0] & 0x80) != 0 ||
 	    (in.len == 9 && in.buf[0] != 0) ||
 	    (in.len > 1 && in.buf[0] == 0 && (in.buf[1] & 0x80) == 0))
@@ -141,6 +154,7 @@ der_take_bool(struct rd *r, bool *out)
 		st = rd_end(&in);
 	if (st != DSTACK_OK)
 		return st;
+	/* DER has one true (X.690, 11.1). */
 	if (b != 0 && b != 0xff)
 		return DSTACK_E_FORMAT;
 	*r = t;
@@ -163,6 +177,7 @@ der_take_oid(struct rd *r, struct der_span *out)
 	return DSTACK_OK;
 }
 
+/* A two-digit year below 50 is of this century (RFC 5280, 4.1.2.5.1). */
 enum dstack_status
 der_take_time(struct rd *r, int64_t *out)
 {

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SHA-2 by OpenSSL, for a library that may live in another program: it aborts
+ * on nothing (lib/crypto's does) and leaves that program's error queue as it
+ * found it.
+ */
 #include "dcap/digest.h"
 
 #include <openssl/err.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Members of Intel's JSON documents. Each getter names the member and what it
+ * should have been; there are no defaults, so a document without a member is
+ * refused where it is needed. A member that comes twice is refused by the
+ * parser: which one counts would depend on the reader.
+ */
 #include "dcap/json.h"
 
 #include <string.h>
@@ -57,6 +63,7 @@ jget_hex(const json_t *o, const char *name, void *out, size_t n,
 	enum dstack_status st = jget_text(o, name, &s, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* Exactly 2n digits: with "0x" in front there are too few. */
 	if (strlen(s) != 2 * n || hex_decode(s, 2 * n, out, n) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "'%s' is not %zu bytes in hex", name, n);

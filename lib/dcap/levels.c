@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCB levels: what TCB info says of platforms and modules, and the QE identity
+ * of enclaves. A level is refused if its status is none that a document may
+ * have; unknown ones are not read as "worse", since a later document could mean
+ * anything. The document's order is kept and the first level that is reached
+ * counts, as in Intel's library, so two levels for one SVN, of which the second
+ * could never count, are refused. Advisories of all levels lie in one pool,
+ * bounded as a whole.
+ */
 #include "dcap/levels.h"
 
 #include <stdlib.h>
@@ -61,6 +70,7 @@ level_result_parse(const json_t *level, struct advisory_pool *pool,
 	}
 	out->first = pool->count;
 	const json_t *list = json_object_get(level, "advisoryIDs");
+	/* Left out where there are none. */
 	if (list != NULL) {
 		size_t i;
 		json_t *v;
@@ -114,6 +124,9 @@ svn_levels_parse(const json_t *owner, uint64_t max_svn,
 	if (st != DSTACK_OK)
 		return st;
 	size_t n = json_array_size(list);
+	/*
+	 * A document that names no level would say nothing about any platform.
+	 */
 	if (n == 0)
 		return why_set(why, DSTACK_E_FORMAT, "'tcbLevels' is empty");
 	out->level = calloc(n, sizeof(*out->level));

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ECDSA on P-256 by OpenSSL, verification only. Points are checked to be on the
+ * curve when a key is made, r and s to be in 1..n-1 by OpenSSL's verification;
+ * both have tests of ours. Errors of OpenSSL stay out of the thread's queue,
+ * which belongs to the program that this library is part of.
+ */
 #include "dcap/p256.h"
 
 #include <openssl/core_names.h>
@@ -67,6 +73,7 @@ put_integer(uint8_t *out, const uint8_t v[static 32])
 	size_t skip = 0;
 	while (skip < 31 && v[skip] == 0)
 		skip++;
+	/* A first bit would read as a sign. */
 	size_t pad = (v[skip] & 0x80) != 0;
 	size_t n = 32 - skip;
 	out[0] = DER_INTEGER;
@@ -76,6 +83,7 @@ put_integer(uint8_t *out, const uint8_t v[static 32])
 	return 2 + pad + n;
 }
 
+/* OpenSSL takes DER alone, so r and s are put into it. */
 bool
 p256_verify(
     p256_key *k, const void *msg, size_t len, const uint8_t sig[static 64])
@@ -97,6 +105,7 @@ p256_verify(
 	return ok;
 }
 
+/* Positive, minimal, at most 32 bytes: one signature, one encoding. */
 static enum dstack_status
 take_number(struct rd *r, uint8_t out[static 32])
 {

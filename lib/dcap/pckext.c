@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Intel's SGX extension of a PCK certificate (1.2.840.113741.1.13.1): which
+ * platform, and at which SVNs it was provisioned. Five members must be there,
+ * once each: PPID, TCB with its eighteen numbers, PCE id, FMSPC, type. Others
+ * are told if their form is known and skipped if not: Intel has added some and
+ * may add more, and none of them decides anything here.
+ */
 #include "dcap/pckext.h"
 
 #include <string.h>
@@ -47,6 +54,10 @@ tcb(struct rd *r, struct pck_ext *out)
 		if (st != DSTACK_OK)
 			break;
 		unsigned arc = last_arc(oid, 2);
+		/*
+		 * Inside the TCB there is nothing else: a stranger there would
+		 * be a number that somebody compares and we do not.
+		 */
 		if (arc == 0 || arc > 18 || (seen & 1u << arc) != 0)
 			return DSTACK_E_FORMAT;
 		seen |= 1u << arc;
@@ -56,6 +67,10 @@ tcb(struct rd *r, struct pck_ext *out)
 			st = der_take_u64(&pair, &v);
 		if (st == DSTACK_OK)
 			st = rd_end(&pair);
+		/*
+		 * PCESVN has 16 bits, components 8: cut, a large one would look
+		 * old.
+		 */
 		if (v > (arc == 17 ? 0xffffu : 0xffu))
 			return DSTACK_E_FORMAT;
 		if (arc <= 16)
@@ -134,6 +149,9 @@ configuration(struct rd *r, struct pck_ext *out)
 static void
 informative(struct rd *pair, unsigned arc, struct pck_ext *e)
 {
+	/*
+	 * Into a copy: a form that breaks in the middle leaves nothing behind.
+	 */
 	struct pck_ext got = { .sgx_type = 0 };
 	enum dstack_status st = arc == 6
 	    ? octets(pair, got.instance, sizeof(got.instance))
@@ -190,6 +208,7 @@ pck_ext_parse(struct der_span ext, struct pck_ext *out)
 		if (st == DSTACK_OK)
 			st = rd_end(&pair);
 	}
+	/* Any that is missing would be a zero that somebody compares. */
 	if (st == DSTACK_OK && seen != 0x3e) /* bits 1 to 5 */
 		st = DSTACK_E_FORMAT;
 	if (st == DSTACK_OK)

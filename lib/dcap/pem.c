@@ -21,6 +21,7 @@ skip_blank(struct rd *r)
 		*r = t;
 }
 
+/* The whole line, spelled out: "-----BEGIN CERTIFICATE-----" and no other. */
 static bool
 take_line(struct rd *r, const char *kind, const char *label)
 {
@@ -78,12 +79,17 @@ take_base64(struct rd *r, uint8_t *out, size_t cap, size_t *len)
 	enum dstack_status st = take_body(r, &p, &size);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * The most that so many characters can hold; so no write below needs a
+	 * check of its own.
+	 */
 	if (cap < size / 4 * 3 + 3)
 		return DSTACK_E_LIMIT;
 	for (size_t i = 0; i < size; i++) {
 		uint8_t v = kind_of(p[i]);
 		if (v == 65)
 			continue;
+		/* A stranger, too much padding, or digits behind it. */
 		if (v == 66 || (v == 64 && ++pad > 2) || (v < 64 && pad != 0))
 			return DSTACK_E_FORMAT;
 		acc = acc << 6 | (v & 0x3fu);
@@ -128,6 +134,10 @@ pem_at_end(const struct rd *r)
 	uint8_t b;
 	skip_blank(&t);
 	while (rd_u8(&t, &b) == DSTACK_OK)
+		/*
+		 * NULs at the end are Intel's habit, and nothing hides behind
+		 * them: every byte is looked at.
+		 */
 		if (b != 0)
 			return false;
 	return true;
@@ -145,6 +155,9 @@ x509_chain_parse(
 	struct rd r = rd_over(pem, len);
 	while (!pem_at_end(&r)) {
 		struct der_span der = { out->der + used, 0 };
+		/*
+		 * Before the next one is decoded: the buffer holds that many.
+		 */
 		if (out->count == X509_MAX_CHAIN)
 			return why_set(why, DSTACK_E_LIMIT,
 			    "more than %d certificates in the chain",

@@ -15,6 +15,9 @@ refuse(struct dcap_verdict *v)
 #define REFUSE(v, ...) \
 	((void)why_set(&(v)->why, DSTACK_E_REJECTED, __VA_ARGS__), refuse(v))
 
+/*
+ * Each flag by itself, so that the refusal names the first that is not allowed.
+ */
 static enum dstack_status
 check_flags(struct dcap_verdict *v, uint32_t allow)
 {
@@ -28,6 +31,7 @@ check_flags(struct dcap_verdict *v, uint32_t allow)
 static enum dstack_status
 check_floors(struct dcap_verdict *v, const struct dcap_policy *p)
 {
+	/* Zero is a policy that somebody forgot to fill in. */
 	if (p->min_tcb_eval == 0 || p->min_root_crl == 0 ||
 	    p->min_pck_crl == 0)
 		return REFUSE(v, "a floor is not set");
@@ -50,10 +54,12 @@ check_floors(struct dcap_verdict *v, const struct dcap_policy *p)
 enum dstack_status
 dcap_apply_policy(struct dcap_verdict *v, const struct dcap_policy *p)
 {
+	/* A quote that is not authentic has no properties to judge. */
 	if (v->code != DCAP_OK)
 		return DSTACK_E_REJECTED;
 	if ((p->accept_tee & 1u << v->tee) == 0)
 		return REFUSE(v, "this TEE is not accepted");
+	/* Revoked cannot be accepted, whatever the mask says. */
 	if (v->tcb_status == DCAP_TCB_NONE ||
 	    v->tcb_status == DCAP_TCB_REVOKED_STATUS ||
 	    (p->accept_status & DCAP_ACCEPT(v->tcb_status)) == 0)
@@ -66,6 +72,10 @@ dcap_apply_policy(struct dcap_verdict *v, const struct dcap_policy *p)
 		uint64_t xfam = 0;
 		for (int i = 7; i >= 0; i--)
 			xfam = xfam << 8 | v->xfam[i];
+		/*
+		 * CPU features of the TD that the policy's author had not in
+		 * mind.
+		 */
 		if ((xfam & ~p->xfam_allow) != 0)
 			return REFUSE(v, "XFAM bits %llx are not allowed",
 			    (unsigned long long)(xfam & ~p->xfam_allow));
@@ -81,6 +91,10 @@ dcap_apply_policy(struct dcap_verdict *v, const struct dcap_policy *p)
 	return DSTACK_OK;
 }
 
+/*
+ * Authenticity and policy in one call, for callers that want a yes or no: what
+ * they must not leave out is refused where it is missing.
+ */
 enum dstack_status
 dcap_verify(const void *quote, size_t len, const struct dcap_collateral *c,
     int64_t now, const struct dcap_policy *p, const uint8_t *report_data,

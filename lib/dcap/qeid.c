@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The identity of Intel's quoting enclave, by version 2 of the PCS document,
+ * and whether a QE report is one of it: masked MISCSELECT and ATTRIBUTES,
+ * signer, product. The enclave's own hash is not in the document; its age is,
+ * as ISVSVN, and counts with the platform's TCB (tcb.c).
+ */
 #include "dcap/qeid.h"
 
 #include <string.h>
@@ -82,6 +88,10 @@ masked_equal(const uint8_t *v, const uint8_t *mask, const uint8_t *want,
     size_t n)
 {
 	for (size_t i = 0; i < n; i++)
+		/*
+		 * Want has no bits outside of the mask, or it equals nothing:
+		 * as in Intel's library.
+		 */
 		if ((v[i] & mask[i]) != want[i])
 			return false;
 	return true;

@@ -26,6 +26,10 @@ header(struct rd *r, struct dcap_quote *q, struct why *why)
 {
 	struct rd h;
 	enum dstack_status st = rd_sub(r, 48, &h);
+	/*
+	 * What a stranger can be told, in order: length, version, TEE,
+	 * algorithm, vendor.
+	 */
 	const uint8_t *reserved = NULL;
 	if (st != DSTACK_OK)
 		return no(DCAP_MALFORMED_QUOTE, why,
@@ -46,6 +50,10 @@ header(struct rd *r, struct dcap_quote *q, struct why *why)
 		st = rd_end(&h);
 	if (st != DSTACK_OK)
 		return no(DCAP_MALFORMED_QUOTE, why, "broken header");
+	/*
+	 * Told as a flag and refused by policy, not here: later versions may
+	 * use them.
+	 */
 	q->reserved_zero = q->version == 3 || ct_is_zero(reserved, 4);
 	if (q->version < 3 || q->version > 5) {
 		(void)why_set(why, DSTACK_E_REJECTED,
@@ -134,6 +142,7 @@ td_report(struct rd *r, size_t size, struct dcap_td_report *t)
 		{ &t->mrservicetd, 48 },
 	};
 	size_t fields = sizeof(field) / sizeof(field[0]);
+	/* The two last fields are TDX 1.5's. */
 	if (size == TD10_BODY)
 		fields -= 2;
 	for (size_t i = 0; i < fields && st == DSTACK_OK; i++)
@@ -181,6 +190,7 @@ body(struct rd *r, struct dcap_quote *q, struct why *why)
 	}
 	if (st != DSTACK_OK)
 		return no(DCAP_MALFORMED_QUOTE, why, "ends inside its body");
+	/* Header and body: what the attestation key has signed. */
 	q->signed_len = r->pos;
 	return DCAP_OK;
 }
@@ -215,6 +225,11 @@ static enum dcap_code
 auth(struct rd *r, struct dcap_quote *q, struct why *why)
 {
 	uint32_t len;
+	/*
+	 * The authentication data has its own length, and from version 4 on an
+	 * envelope with another: each part is a cursor of its own, and all of
+	 * it must be used.
+	 */
 	struct rd a, inner;
 	uint16_t outer;
 	enum dstack_status st = rd_u32le(r, &len);
@@ -266,6 +281,10 @@ dcap_quote_parse(const void *buf, size_t len, struct dcap_quote *out,
 		c = auth(&r, &q, why);
 	if (c == DCAP_OK) {
 		const uint8_t *rest;
+		/*
+		 * Buffers of fixed length end in zeros; anything else behind a
+		 * quote was put there by somebody.
+		 */
 		q.trailing = rd_left(&r);
 		if (rd_take(&r, q.trailing, &rest) != DSTACK_OK ||
 		    !ct_is_zero(rest, q.trailing))

@@ -37,6 +37,10 @@ take_string(struct rd *r, struct dcap_bytes *out)
 	struct rd t = *r;
 	uint8_t c;
 	while (rd_u8(&t, &c) == DSTACK_OK && c != '"') {
+		/*
+		 * Neither name nor signature needs an escape, and with one
+		 * there would be two spellings.
+		 */
 		if (c == '\\' || c < 0x20)
 			return false;
 		n++;
@@ -63,6 +67,7 @@ take_object(struct rd *r, struct dcap_bytes *out)
 		if (rd_u8(&t, &c) != DSTACK_OK)
 			return false;
 		if (string) {
+			/* An escaped quote ends no string. */
 			if (c == '\\' && rd_u8(&t, &c) == DSTACK_OK)
 				continue;
 			if (c == '"')
@@ -90,6 +95,10 @@ is(struct dcap_bytes b, const char *s)
 	return b.n == strlen(s) && memcmp(b.p, s, b.n) == 0;
 }
 
+/*
+ * Exactly two members in either order, and nothing else: whatever stood beside
+ * them would be unsigned.
+ */
 enum dstack_status
 dcap_split_signed(const char *body, size_t len, const char *name,
     struct dcap_bytes *text, uint8_t sig[64])

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TCB status of a platform: levels of TCB info, of the TDX module and of
+ * the quoting enclave, and what they make together (QVL 4.1.2.5.1.19 and 20). A
+ * TD of TDX 1.5 has two sets of SVNs, at launch and now, and is judged by both.
+ * Whatever is below every known level is not "out of date" but unsupported,
+ * which is a refusal; so is Revoked anywhere. Advisories and the oldest date of
+ * all levels that took part are collected, for policies that look at them.
+ */
 #include "dcap/tcb.h"
 
 #include <stdio.h>
@@ -65,6 +73,7 @@ module_is(const struct tdx_module *m, const struct dcap_td_report *td)
 		if ((td->seamattributes[i] & m->mask[i]) != m->attributes[i])
 			return false;
 	return ct_equal(td->mrsignerseam, m->mrsigner, 48) &&
+	    /* Besides the mask: no module of today has an attribute set. */
 	    ct_is_zero(td->seamattributes, 8);
 }
 
@@ -72,6 +81,10 @@ static enum dcap_code
 module_level(const struct tcb_info *t, const struct dcap_td_report *td,
     const uint8_t *svn, struct pass *p, struct dcap_verdict *v)
 {
+	/*
+	 * Version 0: the module from before modules had identities of their
+	 * own.
+	 */
 	const struct tdx_module *m = &t->base;
 	if (svn[1] > 0) {
 		m = find_module(t, svn[1]);
@@ -82,6 +95,7 @@ module_level(const struct tcb_info *t, const struct dcap_td_report *td,
 	if (!module_is(m, td))
 		return no(v, DCAP_TDX_MODULE_MISMATCH,
 		    "MRSIGNERSEAM or SEAMATTRIBUTES is not the module's");
+	/* Then platform_level compares all sixteen, module included. */
 	if (svn[1] == 0)
 		return DCAP_OK;
 	p->module = svn_levels_find(&m->levels, svn[0]);
@@ -140,12 +154,14 @@ relaunch(enum dcap_tcb_status launch, enum dcap_tcb_status now)
 	    : DCAP_TCB_TD_RELAUNCH_ADVISED;
 }
 
+/* Each once, though several levels may name it. */
 static bool
 add_advisory(struct dcap_verdict *v, const char *name)
 {
 	for (unsigned i = 0; i < v->advisories; i++)
 		if (strcmp(v->advisory[i], name) == 0)
 			return true;
+	/* A verdict that left some out would pass a policy that denies them. */
 	if (v->advisories == DCAP_MAX_ADVISORIES)
 		return false;
 	memcpy(v->advisory[v->advisories++], name, DCAP_ADVISORY_LEN);
@@ -162,6 +178,7 @@ add_level(struct dcap_verdict *v, const struct advisory_pool *pool,
 	for (size_t i = 0; i < l->count; i++)
 		if (!add_advisory(v, pool->name[l->first + i]))
 			return false;
+	/* The oldest: a chain is as current as its oldest part. */
 	if (v->tcb_date[0] == '\0' || l->date < v->tcb_date_s) {
 		memcpy(v->tcb_date, l->date_text, DCAP_DATE_LEN);
 		v->tcb_date_s = l->date;
@@ -169,6 +186,9 @@ add_level(struct dcap_verdict *v, const struct advisory_pool *pool,
 	return true;
 }
 
+/*
+ * Module first, since a module without an identity makes its SVN meaningless.
+ */
 static enum dcap_code
 one_pass(const struct dcap_collateral *c, const struct dcap_quote *q,
     const struct pck_ext *pck, const struct level_result *qe,

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCB info, version 3, of one platform family (FMSPC): its levels for SGX or
+ * TDX, and for TDX the modules' identities. Read as a whole and strictly:
+ * sixteen components in each level, a module id of the one form there is, no
+ * level and no module twice, and no TDX parts in a document of SGX. Whether it
+ * is signed and current is judged elsewhere, on the bytes as they came.
+ */
 #include "dcap/tcbinfo.h"
 
 #include <stdlib.h>
@@ -69,6 +76,7 @@ all_levels(const json_t *j, struct tcb_info *t, struct why *why)
 	size_t n = json_array_size(list);
 	if (n == 0)
 		return why_set(why, DSTACK_E_FORMAT, "'tcbLevels' is empty");
+	/* Bounded above by TCBINFO_MAX_LEVELS. */
 	t->level = calloc(n, sizeof(*t->level));
 	if (t->level == NULL)
 		return DSTACK_E_NOMEM;
@@ -77,6 +85,10 @@ all_levels(const json_t *j, struct tcb_info *t, struct why *why)
 		st = one_level(
 		    json_array_get(list, i), t, &t->level[i], why);
 		for (size_t k = 0; st == DSTACK_OK && k < i; k++)
+			/*
+			 * The document's order decides, so the second of two
+			 * equal levels could never count.
+			 */
 			if (same_level(&t->level[k], &t->level[i]))
 				st = why_set(why, DSTACK_E_FORMAT,
 				    "SVNs given twice");
@@ -109,6 +121,7 @@ one_module(const json_t *j, struct tcb_info *t, struct tdx_module *m,
 	if (st != DSTACK_OK)
 		return st;
 	/* compared without case, as Intel's library does */
+	/* The two digits are the module's version in the quote's SVN. */
 	if (strlen(id) != 6 || strncasecmp(id, "TDX_", 4) != 0 ||
 	    hex_decode(id + 4, 2, &m->version, 1) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT,
@@ -132,6 +145,7 @@ all_modules(const json_t *j, struct tcb_info *t, struct why *why)
 		st = module_common(base, &t->base, why);
 	if (st != DSTACK_OK)
 		return why_wrap(why, st, "tdxModule");
+	/* Documents from before there was a second module have none. */
 	if (json_object_get(j, "tdxModuleIdentities") == NULL)
 		return DSTACK_OK;
 	st = jget_array(j, "tdxModuleIdentities", TCBINFO_MAX_MODULES, &list,

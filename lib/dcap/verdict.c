@@ -111,6 +111,7 @@ dcap_verdict_text(const struct dcap_verdict *v, const char *name)
 		return (const char *)v + m->at;
 	if (m == NULL || m->kind != STATUS)
 		return "";
+	/* Copied, since the table knows offsets and the compiler no types. */
 	memcpy(&s, (const char *)v + m->at, sizeof(s));
 	return dcap_tcb_status_text(s);
 }
@@ -141,6 +142,10 @@ dcap_verdict_number(const struct dcap_verdict *v, const char *name)
 	case BYTES:
 	case CHARS:
 	case STATUS:
+	/*
+	 * No such number: no member has it, since all of them are counts, dates
+	 * or flags.
+	 */
 	default: return -1;
 	}
 }

@@ -35,6 +35,10 @@ td_flags(const struct dcap_td_report *t, struct dcap_verdict *v)
 	uint64_t a = 0;
 	for (int i = 7; i >= 0; i--)
 		a = a << 8 | t->tdattributes[i];
+	/*
+	 * Bits 0 to 7 are the TD-under-debug byte; 28 to 31 and 63 have names;
+	 * all others are reserved today.
+	 */
 	const uint64_t named = UINT64_C(0xff) | UINT64_C(1) << 28 |
 	    UINT64_C(1) << 29 | UINT64_C(1) << 30 | UINT64_C(1) << 31 |
 	    UINT64_C(1) << 63;
@@ -130,6 +134,10 @@ static enum dcap_code
 documents_fit(const struct dcap_collateral *c, const struct dcap_quote *q,
     const struct pck_ext *e, struct dcap_verdict *v)
 {
+	/*
+	 * Signed and current is not enough: a good document of another platform
+	 * says nothing of this one.
+	 */
 	if (c->tcb.tee != q->tee)
 		return no(v, DCAP_TCB_INFO_MISMATCH,
 		    "tcb_info is of the other TEE (TDX, SGX)");
@@ -157,10 +165,17 @@ quote_signatures(const struct dcap_quote *q, const struct pck_chain *p,
 		return no(v, DCAP_BAD_QE_REPORT_SIGNATURE,
 		    "the QE report is not signed by the PCK key");
 	uint8_t digest[32];
+	/*
+	 * The QE says which attestation key it made, by a hash in its own
+	 * report.
+	 */
 	const struct dcap_bytes bound[] = { { q->att_key, 64 },
 		{ q->qe_auth, q->qe_authlen } };
 	if (!digest_sha256(bound, 2, digest) ||
 	    !ct_equal(q->qe.reportdata, digest, 32) ||
+	    /*
+	     * The second half is unused: bytes there would be bound by nothing.
+	     */
 	    !ct_is_zero(q->qe.reportdata + 32, 32))
 		return no(v, DCAP_BAD_QE_REPORT_DATA,
 		    "the QE report does not name this attestation key");
@@ -168,12 +183,20 @@ quote_signatures(const struct dcap_quote *q, const struct pck_chain *p,
 	if (att == NULL)
 		return no(v, DCAP_BAD_ATTESTATION_KEY,
 		    "attestation key: not on the curve");
+	/*
+	 * The last link: header and report are signed by the key that the QE
+	 * vouched for, and the PCK key for the QE.
+	 */
 	if (!p256_verify(att, q->raw, q->signed_len, q->signature))
 		return no(v, DCAP_BAD_QUOTE_SIGNATURE,
 		    "the quote is not signed by its attestation key");
 	return DCAP_OK;
 }
 
+/*
+ * Chain, collateral, documents, signatures, enclave, TCB; report_data at the
+ * end, since before it is authentic it is anybody's text.
+ */
 static enum dcap_code
 judge(const struct dcap_quote *q, struct pck_chain *p,
     const struct dcap_collateral *c, int64_t now, const uint8_t *root_key,
@@ -194,6 +217,7 @@ judge(const struct dcap_quote *q, struct pck_chain *p,
 		return code;
 	if (qeid_check(&c->qe, &q->qe, &v->why) != DSTACK_OK)
 		return DCAP_QE_IDENTITY_MISMATCH;
+	/* The lower of both: a floor holds for each document. */
 	v->tcb_eval = c->tcb.eval < c->qe.eval ? c->tcb.eval : c->qe.eval;
 	v->collateral_issued = c->tcb.valid.from > c->qe.valid.from
 	    ? c->tcb.valid.from
@@ -228,6 +252,10 @@ dcap_authenticate(const void *quote, size_t len,
 		return DSTACK_E_REJECTED;
 	}
 	fill_quote(&q, v);
+	/*
+	 * The verdict is filled in as far as it goes, also for a refusal: an
+	 * operator sees what was refused.
+	 */
 	code = judge(&q, &p, c, now, root_key, report_data, v);
 	v->code = code;
 	if (code != DCAP_OK)
@@ -236,6 +264,10 @@ dcap_authenticate(const void *quote, size_t len,
 	return DSTACK_OK;
 }
 
+/*
+ * Without collateral: signatures and chain by themselves, for people and for
+ * the original's service. Never a basis to trust: no revocation, no TCB.
+ */
 enum dstack_status
 dcap_inspect(const void *quote, size_t len, int64_t now,
     const uint8_t root_key[static 64], bool *signatures, bool *chain,
@@ -267,10 +299,12 @@ dcap_inspect(const void *quote, size_t len, int64_t now,
 	return *signatures ? DSTACK_OK : DSTACK_E_REJECTED;
 }
 
+/* For tests and simulated networks; production has Intel's key above. */
 enum dstack_status
 dcap_root_from_cert(
     const void *cert, size_t len, uint8_t root_key[64], struct why *why)
 {
+	/* One certificate, DER or PEM, and nothing behind it. */
 	uint8_t der[X509_MAX_DER];
 	struct der_span s = { cert, len };
 	struct x509_cert c;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Times of certificates (RFC 5280) and of Intel's JSON (RFC 3339), in UTC with
+ * seconds, one form each. No fractions, no offsets, no leap seconds, and no
+ * date that the calendar does not have: what is not exactly the form is refused
+ * rather than rounded.
+ */
 #include "dcap/when.h"
 
 #include <stdbool.h>
@@ -25,6 +31,10 @@ days(int y, int m, int d)
 	y -= m <= 2;
 	int64_t era = y / 400;
 	int64_t yoe = y - era * 400;
+	/*
+	 * 153 days are five months from March on, whatever the start: 31, 30,
+	 * 31, 30, 31.
+	 */
 	int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }

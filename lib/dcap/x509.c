@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * X.509 v3 as Intel's PCK profile uses it (SGX PCK Certificate and CRL Profile
+ * Specification), and nothing more general: ECDSA on P-256 with SHA-256,
+ * uncompressed points, one common name, known extensions once each. An
+ * extension that is critical and unknown is refused, as RFC 5280 demands. There
+ * is no path building: each chain has a fixed shape, and the checks at the end
+ * say for each place which name, constraints and key usage it must have.
+ */
 #include "dcap/x509.h"
 
 #include <string.h>
@@ -62,6 +70,10 @@ x509_open_signed(struct der_span der, struct x509_signed *out, struct rd *tbs)
 	uint8_t unused;
 	enum dstack_status st = der_take(&r, DER_SEQ, &all);
 	if (st == DSTACK_OK)
+		/*
+		 * Nothing behind the certificate: the signature does not cover
+		 * it.
+		 */
 		st = rd_end(&r);
 	if (st == DSTACK_OK)
 		st = der_take_raw(&all, DER_SEQ, tbs, &out->tbs);
@@ -71,6 +83,7 @@ x509_open_signed(struct der_span der, struct x509_signed *out, struct rd *tbs)
 		st = der_take(&all, DER_BITS, &bits);
 	if (st == DSTACK_OK)
 		st = rd_u8(&bits, &unused);
+	/* A signature is whole bytes. */
 	if (st == DSTACK_OK && unused != 0)
 		st = DSTACK_E_FORMAT;
 	if (st == DSTACK_OK)
@@ -107,6 +120,7 @@ common_name(struct der_span name, struct der_span *cn)
 		if (st == DSTACK_OK)
 			st = rd_end(&pair);
 		if (st == DSTACK_OK && IS(oid, oid_cn)) {
+			/* The two string types that compare byte for byte. */
 			if (tag != DER_UTF8 && tag != DER_PRINTABLE)
 				return DSTACK_E_FORMAT;
 			cn->p = value.buf;
@@ -119,6 +133,7 @@ common_name(struct der_span name, struct der_span *cn)
 	return st;
 }
 
+/* Bits as RFC 5280, 4.2.1.3 numbers them: digitalSignature is 0. */
 static enum dstack_status
 key_usage(struct rd *value, uint16_t *out)
 {
@@ -144,6 +159,7 @@ key_usage(struct rd *value, uint16_t *out)
 	return rd_end(value);
 }
 
+/* basicConstraints: absent flags mean no CA (RFC 5280, 4.2.1.9). */
 static enum dstack_status
 constraints(struct rd *value, struct x509_cert *c)
 {
@@ -154,6 +170,10 @@ constraints(struct rd *value, struct x509_cert *c)
 		st = der_take_bool(&seq, &c->is_ca);
 	if (st == DSTACK_OK && der_is(&seq, DER_INTEGER)) {
 		st = der_take_u64(&seq, &n);
+		/*
+		 * A path length without CA means nothing, and RFC 5280 forbids
+		 * it.
+		 */
 		if (st == DSTACK_OK && (n > 16 || !c->is_ca))
 			st = DSTACK_E_FORMAT;
 		if (st == DSTACK_OK)
@@ -204,6 +224,7 @@ extensions(struct rd *tbs, struct x509_cert *c)
 		} else if (critical) {
 			return DSTACK_E_FORMAT;
 		}
+		/* Twice: one reader takes the first, another the last. */
 		if ((seen & bit) != 0)
 			return DSTACK_E_FORMAT;
 		seen |= bit;
@@ -244,6 +265,10 @@ parse_tbs(struct rd *tbs, struct x509_cert *c)
 		st = der_take(tbs, DER_SEQ, &spki);
 	if (st == DSTACK_OK)
 		st = rd_take(&spki, sizeof(spki_head), &head);
+	/*
+	 * Algorithm, curve and form of the key in one comparison: there is only
+	 * this one.
+	 */
 	if (st == DSTACK_OK && memcmp(head, spki_head, sizeof(spki_head)) != 0)
 		st = DSTACK_E_FORMAT;
 	if (st == DSTACK_OK)
@@ -324,6 +349,9 @@ x509_check_leaf(const struct x509_cert *leaf, const struct x509_cert *ca,
 	if (!der_span_equal(leaf->issuer, ca->subject))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "'%s' is not issued by the next certificate", cn);
+	/*
+	 * Intel's leaves say that they are none: silence is not taken for it.
+	 */
 	if (!leaf->has_constraints || leaf->is_ca ||
 	    !may(leaf, X509_DIGITAL_SIGNATURE) || may(leaf, X509_CERT_SIGN))
 		return why_set(why, DSTACK_E_REJECTED,
