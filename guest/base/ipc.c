@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests between roles: one packet each way on a SOCK_SEQPACKET pair, so that
+ * a message is whole or not there. Both ends take the other for turned: packets
+ * are bounded, descriptors that nobody asked for are closed, an unknown op is a
+ * no and nothing else happens. One request at a time on an edge, hence no ids
+ * and no queues; a server reads, answers, and reads again.
+ *
+ * A role that loses an edge goes on with the others: which end of a role ends
+ * the guest is init's to decide (guest/init/supervise.c), not the peer's. tee
+ * and keyd, which are never started anew, get new edges from init by one packet
+ * with a descriptor.
+ */
 #include "guest/base/ipc.h"
 
 #include <errno.h>
@@ -42,6 +54,10 @@ send_packet(int fd, const void *p, size_t n, const int *fds, size_t nfds)
 		ssize_t k = sendmsg(fd, &m, MSG_NOSIGNAL);
 		if (k >= 0)
 			return DSTACK_OK;
+		/*
+		 * Edges are blocking, but a role may have made its end
+		 * otherwise.
+		 */
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			struct pollfd w = {.fd = fd, .events = POLLOUT};
 			(void)poll(&w, 1, -1);
@@ -75,6 +91,7 @@ recv_packet(int fd, uint8_t *buf, size_t cap, size_t *n, int *fds)
 	}
 	ssize_t k;
 	for (;;) {
+		/* Whatever comes in is not for a child. */
 		k = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
 		if (k >= 0)
 			break;
@@ -94,6 +111,10 @@ recv_packet(int fd, uint8_t *buf, size_t cap, size_t *n, int *fds)
 				continue;
 			size_t have = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 			int tmp[IPC_MAX_FDS];
+			/*
+			 * The kernel has cut what did not fit into c.buf, and
+			 * closed it.
+			 */
 			if (have > IPC_MAX_FDS - got)
 				have = IPC_MAX_FDS - got;
 			memcpy(tmp, CMSG_DATA(h), have * sizeof(int));
@@ -101,6 +122,7 @@ recv_packet(int fd, uint8_t *buf, size_t cap, size_t *n, int *fds)
 				fds[got++] = tmp[i];
 		}
 	}
+	/* Half a request is none. */
 	if ((m.msg_flags & MSG_TRUNC) != 0) {
 		if (fds != NULL) {
 			close_fds(fds, got);
@@ -156,6 +178,7 @@ ipc_call(int fd, uint8_t op, const struct wr *body, const int *fds, size_t nfds,
 			wr_put(out, p, left);
 		return out != NULL ? wr_status(out) : DSTACK_OK;
 	}
+	/* The four words of docs/internals.md, section 1.1, as statuses. */
 	if (status == IPC_REFUSED)
 		st = DSTACK_E_REJECTED;
 	else if (status == IPC_UNDECIDED)
@@ -187,6 +210,10 @@ void
 ipc_request_free(struct ipc_request *q)
 {
 	if (q->buf != NULL)
+		/*
+		 * keyd's requests hold what is signed, its callers' answers
+		 * hold keys.
+		 */
 		explicit_bzero(q->buf, q->body.len + 1);
 	free(q->buf);
 	q->buf = NULL;
@@ -207,6 +234,7 @@ ipc_receive(int fd, struct ipc_request *q, bool *eof)
 		return DSTACK_E_NOMEM;
 	size_t n = 0;
 	enum dstack_status st = recv_packet(fd, buf, IPC_MAX, &n, q->fd);
+	/* A peer that ended with unread bytes is gone like any other. */
 	if (st == DSTACK_E_SYS && errno == ECONNRESET) {
 		*eof = true;
 		return DSTACK_OK;
@@ -299,6 +327,10 @@ take_edge(const enum role *from, size_t n, struct ipc_request *q)
 		return n;
 	for (size_t i = 0; i < n; i++)
 		if (from[i] == (enum role)r && from[i] != ROLE_INIT &&
+		    /*
+		     * In the old one's place: descriptors are how roles know
+		     * each other.
+		     */
 		    dup2(q->fd[0], FD_EDGE + (int)r) == FD_EDGE + (int)r &&
 		    fcntl(FD_EDGE + (int)r, F_SETFD, FD_CLOEXEC) == 0)
 			return i;
@@ -338,6 +370,9 @@ ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 			}
 			if (from[i] == ROLE_INIT && q.op == IPC_NEW_EDGE) {
 				size_t k = take_edge(from, n, &q);
+				/*
+				 * It was counted out when the old end closed.
+				 */
 				if (k < n && p[k].fd < 0)
 					open++;
 				if (k < n) {
@@ -352,6 +387,10 @@ ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 	}
 }
 
+/*
+ * No answer is read, and a failure is not told: init is gone then, and with it
+ * everything.
+ */
 static void
 lifecycle(uint8_t kind, const char *text)
 {

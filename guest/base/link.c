@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking the host, by way of hostlink: path and body there, status and body
+ * back. Everything in the answer is the host's; link_fetch takes only a 200,
+ * and turns all else into "not now" with the host's line, cut, for the
+ * operator's console. Nothing that comes this way is believed before the caller
+ * has checked it.
+ */
 #include "guest/base/link.h"
 
 #include "base/rd.h"

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * netcfg, from the sealed memory that init gave every role: the same bytes for
+ * all, read once from the host and checked against the measured hash. Each role
+ * parses it anew, so none depends on another's reading.
+ */
 #include <unistd.h>
 
 #include "crypto/hash.h"

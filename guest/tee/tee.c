@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role tee: the only one that touches the TEE. It decides which role may have
+ * which quote, puts the purpose into report_data itself, and extends RTMR3 by
+ * events whose names, order and lengths are fixed below.
+ *
+ * The phases make a quote mean something: a quote for joining is given only
+ * between join-ready and joined, when nothing has run but the image; one for an
+ * app only after joined. The role keeps its own account of RTMR3 and compares
+ * it after each event, so that anybody else's extension is seen. At start RTMR3
+ * must be zero: something else ran before, otherwise.
+ */
 #include "guest/tee/tee.h"
 
 #include <string.h>
@@ -133,12 +144,20 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 	if (e == NULL || e->from != from || e->len != n)
 		return refuse(why, "no such event for this role, or its data "
 		    "has another length");
+	/*
+	 * Each event once, in order; going back needs a reboot, which clears
+	 * the register.
+	 */
 	if (s->phase > e->needs)
 		return refuse(why, "this event has been; reboot");
 	if (s->phase < e->needs) {
 		(void)refuse(why, "an event before this one is missing");
 		return IPC_LATER;
 	}
+	/*
+	 * The launcher measured one netcfg into MRCONFIGID; the host may not
+	 * have shown another.
+	 */
 	if (e->leads == TEE_NETCFG && !ct_equal(data, s->mrconfigid, 48))
 		return refuse(why, "netcfg is not the one that was measured "
 		    "(MRCONFIGID)");
@@ -149,6 +168,9 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 	if (st != DSTACK_OK)
 		return verdict(st);
 	event_extend(s->rtmr3, digest);
+	/*
+	 * Before the comparison: the register has moved, whatever it moved to.
+	 */
 	s->phase = e->leads;
 	if (!ct_equal(got, s->rtmr3, 48))
 		return refuse(why, "RTMR3 has another value than the events "

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The volume's devices, from the disk up: join (dm-integrity's superblock from
+ * RAM, the rest from the disk), integrity (a keyed hash for each sector),
+ * crypt, ext4. All parameters are here or in the authenticated record; nothing
+ * of the host's is parsed on the way (docs/volume.md). Formatting makes an ext4
+ * in memory and copies what mke2fs wrote; opening only builds the stack and
+ * mounts it. What fails on the way is taken down again, so that the next try
+ * starts from nothing.
+ */
 #include "guest/volume/disk.h"
 
 #include <errno.h>
@@ -48,6 +57,10 @@ ram_block(bool put, uint8_t sb[static VOLUME_INTEGRITY_SB], struct why *why)
 		page = NULL;
 		return DSTACK_E_NOMEM;
 	}
+	/*
+	 * Direct: the kernel's page cache of the RAM disk may be older than
+	 * what dm-integrity wrote.
+	 */
 	AUTO_CLOSE int fd = open(RAM, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
 		return why_set(why, DSTACK_E_SYS, "%s: %s; is brd loaded?", RAM,
@@ -77,6 +90,7 @@ make_join(const char *disk, uint64_t device_bytes,
 	    rest, sizeof(rest), "%s %u", disk, VOLUME_DATA_AT / SECTOR);
 	const struct dm_segment seg[] = {
 		{ 0, SB_SECTORS, "linear", RAM " 0" },
+		/* Whole blocks of 4 KiB. */
 		{ SB_SECTORS, sectors & ~(uint64_t)7, "linear", rest },
 	};
 	return dm_create(NAME_JOIN, seg, 2, path, why);
@@ -104,6 +118,10 @@ make_integrity(const char *under, const struct secret32 *mac, uint64_t sectors,
 	    under, mode, data, journal);
 	const struct dm_segment seg = { 0, sectors, "integrity", params };
 	enum dstack_status st = dm_create(NAME_INTEGRITY, &seg, 1, path, why);
+	/*
+	 * The table's text has the keys in hex; dm.c wipes its copy, and the
+	 * kernel its own.
+	 */
 	explicit_bzero(params, sizeof(params));
 	explicit_bzero(data, sizeof(data));
 	explicit_bzero(journal, sizeof(journal));
@@ -135,6 +153,10 @@ format_integrity(const char *join, const struct volume_keys *keys,
     struct volume_record *r, char path[static DM_PATH_MAX], struct why *why)
 {
 	enum dstack_status st =
+	    /*
+	     * First with one block, since how many there will be is what the
+	     * superblock says afterwards.
+	     */
 	    make_integrity(join, &keys->mac, BLOCK / SECTOR, JOURNAL, path, why);
 	if (st != DSTACK_OK)
 		return st;
@@ -168,6 +190,7 @@ run(char *const argv[], struct why *why)
 	int st;
 	/* zeroed journal blocks must be written, not left as holes */
 	char zero[] = "UNIX_IO_NOZEROOUT=1";
+	/* No environment of ours reaches it. */
 	char *const env[] = { zero, NULL };
 	int rc = posix_spawn(&pid, argv[0], NULL, NULL, argv, env);
 	if (rc != 0)
@@ -251,6 +274,7 @@ take_down(void)
 	(void)dm_remove(NAME_JOIN);
 }
 
+/* In order from the top; false where something still holds one of them. */
 bool
 volume_disk_close(void)
 {

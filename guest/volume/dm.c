@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Device-mapper by its ioctls (linux/dm-ioctl.h), without libdevmapper and
+ * without udev: create a device, load its table, resume it, make its node.
+ * Tables of crypt and integrity have keys in them: DM_SECURE_DATA_FLAG makes
+ * the kernel wipe its buffer, and ours is wiped before it is freed.
+ */
 #include "guest/volume/dm.h"
 
 #include <errno.h>
@@ -57,6 +63,10 @@ load_table(struct request *q, const char *name, const struct dm_segment *seg,
 	h->target_count = (uint32_t)count;
 	for (size_t i = 0; i < count; i++) {
 		size_t text = strlen(seg[i].params) + 1;
+		/*
+		 * Targets are aligned to eight bytes, and each says where the
+		 * next one is.
+		 */
 		size_t need =
 		    (sizeof(struct dm_target_spec) + text + 7) & ~(size_t)7;
 		if (need > BUFFER - at)
@@ -106,6 +116,7 @@ create(struct request *q, const char *name, const struct dm_segment *seg,
 	}
 	if (st != DSTACK_OK) {
 		(void)head(q, name);
+		/* A half-made device would keep the name. */
 		(void)ioctl(q->fd, DM_DEV_REMOVE, q->buf);
 	}
 	return st;

@@ -105,6 +105,7 @@ open_disk(struct vol *v, struct why *why)
 	v->disk = FD_DISK;
 	if (!S_ISBLK(sb.st_mode) || ioctl(FD_DISK, BLKGETSIZE64, &v->bytes) != 0)
 		return why_set(why, DSTACK_E_SYS, "the disk is no block device");
+	/* A host may give any size; only whole blocks are used. */
 	v->bytes -= v->bytes % VOLUME_BLOCK;
 	return DSTACK_OK;
 }
@@ -227,6 +228,10 @@ read_record(struct vol *v, bool *found, bool *blank, struct why *why)
 		*blank = false;
 		if (!volume_uuid(block, uuid))
 			continue;
+		/*
+		 * Keys belong to the uuid in a copy: those of the copy that
+		 * counts stay.
+		 */
 		struct volume_keys before = v->keys;
 		enum dstack_status st = get_keys(v, uuid, why);
 		if (st != DSTACK_OK)
@@ -333,6 +338,10 @@ anchor(struct vol *v, struct why *why)
 			    why->text);
 			said = true;
 		}
+		/*
+		 * A few seconds of looking, then the anchor is sent again with
+		 * a newer block.
+		 */
 		for (int i = 0; i < 25; i++) {
 			st = chain_volume(
 			    &v->chain, v->id, &on_chain, NULL, why);
@@ -395,6 +404,10 @@ open_volume(struct vol *v, struct why *why)
 		st = anchor(v, why);
 		break;
 	case VOLUME_OPEN:
+		/*
+		 * Counted before it is mounted: what the app writes belongs to
+		 * the new number.
+		 */
 		v->record.generation++;
 		st = write_record(v, why);
 		break;
@@ -418,6 +431,7 @@ open_at_last(struct vol *v)
 		enum dstack_status st = identify(v, &why);
 		if (st == DSTACK_OK)
 			st = open_volume(v, &why);
+		/* The kernel has them now. */
 		volume_keys_wipe(&v->keys);
 		if (st == DSTACK_OK)
 			return;

@@ -1,4 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Collateral for this host's guest, from a cache that is refreshed in time.
+ *
+ * A request names a platform (FMSPC and CA). If what is cached holds, it is the
+ * answer, and where it is due to be looked at again the renewing thread is told
+ * so; a guest never waits for that. If nothing holds, the service is asked, by
+ * one caller at a time, and after a failure not before a pause that doubles is
+ * over: Intel's service and an operator's PCCS are asked seldom, whatever
+ * guests do. Each platform's set lies in STATE_DIR too, so that a restart needs
+ * no service.
+ *
+ * What comes from the service is taken only if the verifier loads it under the
+ * trusted root, it has not ended, and no part of it is older than what was had
+ * before: a service (or who sits in front of it) can go away, but not back. On
+ * a simulated network all of this is the simulator's, made on demand.
+ *
+ * Two locks: fetching is held over a whole fetch, lock only over the table; in
+ * this order.
+ */
 #include "host/collateral/collateral.h"
 
 #include <dirent.h>
@@ -72,6 +91,7 @@ jitter(int64_t ms)
 {
 	uint32_t r = 0;
 
+	/* Spreading is a courtesy: without randomness there is none. */
 	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != (ssize_t)sizeof(r))
 		r = 0;
 	return ms - (int64_t)(r % 1024) * (ms / 4) / 1024;
@@ -155,11 +175,16 @@ find(struct collateral *c, const struct pcs_key *key)
 		    (least->used && (s->e.doc == NULL) == (least->e.doc == NULL)
 		            ? s->asked < least->asked
 		            : least->used && s->e.doc == NULL))
+			/*
+			 * The order: a free place, then one that never was
+			 * good, then the one that was asked for longest ago.
+			 */
 			least = s;
 	}
 	if (least->used && least->e.doc != NULL && c->dir >= 0) {
 		char name[COLLATERAL_NAME_MAX];
 		collateral_entry_name(&least->e.key, name);
+		/* Or the next start would load it again. */
 		(void)unlinkat(c->dir, name, 0);
 	}
 	collateral_entry_free(&least->e);
@@ -188,6 +213,7 @@ load_one(struct collateral *c, const char *name)
 	struct pcs_key key;
 	struct why why = { "" };
 
+	/* Only names that we would write ourselves. */
 	if (!collateral_entry_key(name, &key) || key.early != c->o.early)
 		return;
 	e.key = key;
@@ -228,6 +254,7 @@ load_all(struct collateral *c)
 		(void)closedir(d);
 }
 
+/* A cache that cannot be written is a cache in memory: said, and gone on. */
 static void
 store(const struct collateral *c, const struct collateral_entry *e)
 {
@@ -292,6 +319,10 @@ ask(struct collateral *c, const struct collateral_entry *old, bool have,
 		    "what the service gives ended at %s; is this machine's "
 		    "clock right?", date);
 	}
+	/*
+	 * Before the answer came, so that what changed meanwhile is not taken
+	 * for seen.
+	 */
 	now->checked_ms = t;
 	return st;
 }
@@ -334,6 +365,7 @@ refresh(struct collateral *c, const struct pcs_key *key)
 		say_of(key, why.text);
 }
 
+/* All that is due now; the answer is how long nothing will be. */
 int64_t
 collateral_renew(struct collateral *c)
 {

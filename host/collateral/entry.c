@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One platform's set: checked as the verifier would, compared with what was
+ * before, and written to and read from a file. The file begins with a hash of
+ * the rest, against disks and half-written files, not against an enemy:
+ * whatever it has is judged anew at reading, under the same root. A set that
+ * another service gave is kept, but asked for again at once.
+ */
 #include "host/collateral/entry.h"
 
 #include <stdio.h>
@@ -145,6 +152,7 @@ collateral_entry_key(const char *name, struct pcs_key *out)
 	k.platform = strstr(name, "-platform-") != NULL;
 	k.early = strstr(name, "-early.") != NULL;
 	collateral_entry_name(&k, again);
+	/* Parsed and printed again: a name has one spelling. */
 	if (strcmp(name, again) != 0)
 		return false;
 	*out = k;
@@ -205,6 +213,10 @@ collateral_entry_read(const void *p, size_t len, const char *base,
 	    version != FILE_VERSION || !pcs_set_copy(&s, &e->set))
 		return why_set(why, DSTACK_E_REJECTED, "the file is damaged");
 	e->checked_ms = checked;
+	/*
+	 * Validators (ETag) are that service's own and mean nothing to this
+	 * one.
+	 */
 	if (strcmp(service, base) != 0) {
 		e->checked_ms = 0;
 		for (size_t i = 0; i < PCS_PARTS; i++) {

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of collateral from a PCS or PCCS of API version 4: TCB info, QE
+ * identity, PCK CRL, root CRL. Bodies and headers are a stranger's: bounded in
+ * length, and taken apart here into text, signature and issuer chain without
+ * changing a byte of what is signed; whether they hold the verifier says. The
+ * chains come percent-encoded in headers, whose names Intel changed once, so
+ * both are known; the root CRL comes as DER, PEM or hex, depending on who
+ * serves it. A part that has not changed (304) is taken over from before.
+ */
 #include "host/collateral/pcs.h"
 
 #include <stdio.h>
@@ -105,6 +114,7 @@ decoded(const char *v, size_t n)
 			c = (char)(hi * 16 + lo);
 			i += 2;
 		}
+		/* A chain is text. */
 		if (c == '\0')
 			return NULL;
 		out[o++] = c;
@@ -151,6 +161,7 @@ keep_header(json_t *part, const char *key, const char *lines, size_t len,
 	if (v == NULL || n == 0 || n > VALIDATOR_MAX)
 		return;
 	for (size_t i = 0; i < n; i++)
+		/* It goes back out as a header line. */
 		if (v[i] < ' ' || v[i] > '~')
 			return;
 	(void)json_object_set_new(part, key, json_stringn(v, n));
@@ -241,6 +252,10 @@ pcs_base(const char *url, char out[static PCS_URL_MAX])
 		n--;
 	for (size_t i = 0; i < 2; i++) {
 		size_t k = strlen(tails[i]);
+		/*
+		 * PCCS_URL is often written as Intel's tools have it, with the
+		 * path.
+		 */
 		if (n > k && strncmp(url + n - k, tails[i], k) == 0)
 			n -= k;
 	}
@@ -330,6 +345,10 @@ fetch_part(const struct pcs_source *s, const char *url, enum pcs_kind k,
 	enum dstack_status st = http_do(&q, &status, &body, &lines, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * Only where it was asked conditionally: a 304 out of nowhere has no
+	 * body to keep.
+	 */
 	if (status == 304 && list[0] != NULL) {
 		*out = json_incref(old);
 		return DSTACK_OK;
@@ -352,6 +371,10 @@ pcs_fetch(const struct pcs_source *s, const struct pcs_key *key,
 {
 	char base[PCS_URL_MAX];
 	char url[PCS_URL_MAX + 128];
+	/*
+	 * One deadline for all four: a slow service costs a caller this long,
+	 * not four times.
+	 */
 	uint64_t end = now_ms() + s->timeout_ms;
 
 	memset(out, 0, sizeof(*out));
