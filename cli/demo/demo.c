@@ -233,7 +233,9 @@ tell_ready(const struct demo *d)
 		printf("  node %u: start it with\n    dstack node run --config "
 		       "%s --auditing %s/auditing\n",
 		    i, d->node[i].env, d->dir);
-	printf("\nCtrl-C ends it all.\n");
+	printf(d->keep ? "\nCtrl-C ends it all.\n"
+	               : "\nThis is no terminal: the network ends now, and "
+	                 "--keep would keep it.\n");
 	(void)fflush(stdout);
 }
 

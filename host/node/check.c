@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a node's files are, and whether it can run at all. */
+/*
+ * Where a node's files are, and whether it can run at all. Judged in the order
+ * of what it costs to know: host.env was read before; then the files and ports
+ * of this machine, which need nobody; then the chain, which may be away and is
+ * waited for; last what the chain has to agree with. So a mistake of this
+ * machine's is said at once also where the RPC endpoint is down, and nothing
+ * is made before all of it was judged.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -179,11 +186,11 @@ check_chain(const struct host_config *c, struct rpc *rpc,
 
 /*
  * The guest checks all of this and more, by itself; said here it takes a second
- * and is one line.
+ * and is one line. Against the chain: check_code.
  */
 static enum dstack_status
-check_netcfg(const struct host_config *c,
-    const uint8_t code_hash[static 32], struct why *why)
+check_netcfg(
+    const struct host_config *c, struct netcfg *out, struct why *why)
 {
 	AUTO_CLOSE int dir = -1;
 	AUTO_WR struct wr w = wr_new(NETCFG_MAX + 8);
@@ -207,10 +214,21 @@ check_netcfg(const struct host_config *c,
 	if (memcmp(n.contract, c->contract, 20) != 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "netcfg and host.env name different contracts");
-	if (memcmp(n.code_hash, code_hash, 32) != 0)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "the contract's code is not the one netcfg names");
+	*out = n;
 	return DSTACK_OK;
+}
+
+static enum dstack_status
+check_ports(const struct host_config *c, struct why *why)
+{
+	enum dstack_status st =
+	    proc_port_free("127.0.0.1", c->control_port, why);
+
+	/* The setting's name: it is what has to be changed. */
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "GUEST_SERVICE");
+	st = proc_port_free(c->https.host, c->https.port, why);
+	return st != DSTACK_OK ? why_wrap(why, st, "HTTPS_LISTEN") : DSTACK_OK;
 }
 
 enum dstack_status
@@ -219,8 +237,16 @@ node_check(const struct node_options *o, const struct node_paths *p,
 {
 	const struct host_config *c = o->cfg;
 	uint8_t code_hash[32];
+	struct netcfg n;
 	bool said = false;
-	enum dstack_status st;
+	enum dstack_status st = check_netcfg(c, &n, why);
+
+	if (st == DSTACK_OK)
+		st = check_ports(c, why);
+	if (st == DSTACK_OK && !o->no_vm)
+		st = image_check(p->image, why);
+	if (st != DSTACK_OK)
+		return st;
 
 	/* nothing was started yet: Ctrl-C ends this as it ends any program */
 	while ((st = check_chain(c, rpc, code_hash, why)) == DSTACK_E_MISSING) {
@@ -229,20 +255,9 @@ node_check(const struct node_options *o, const struct node_paths *p,
 		said = true;
 		proc_pause_ms(RPC_STEP_MS);
 	}
-
-	if (st == DSTACK_OK)
-		st = check_netcfg(c, code_hash, why);
-	if (st == DSTACK_OK) {
-		st = proc_port_free("127.0.0.1", c->control_port, why);
-		if (st != DSTACK_OK)
-			/* The setting's name: it is what has to be changed. */
-			return why_wrap(why, st, "GUEST_SERVICE");
-		st = proc_port_free(c->https.host, c->https.port, why);
-		if (st != DSTACK_OK)
-			return why_wrap(why, st, "HTTPS_LISTEN");
-	}
-	if (st == DSTACK_OK && !o->no_vm)
-		st = image_check(p->image, why);
+	if (st == DSTACK_OK && memcmp(n.code_hash, code_hash, 32) != 0)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "the contract's code is not the one netcfg names");
 	if (st == DSTACK_OK && !o->no_vm)
 		st = make_disk(p->disk, why);
 	return st;

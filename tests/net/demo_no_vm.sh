@@ -31,6 +31,12 @@ for f in $dir/node0/node.json $dir/node1/node.json; do
 done
 echo "ok everything that was started has ended"
 
+# without a terminal and --keep: nothing is promised that ends with the program
+"$bin" demo --no-vm --nodes 1 --timeout 240 --dir $dir >$out
+grep -q 'the network ends now, and --keep would keep it' $out
+if grep -q 'Ctrl-C' $out; then exit 1; fi
+echo "ok a network that ends says so"
+
 # again, kept
 "$bin" demo --no-vm --nodes 2 --json --keep --timeout 240 --dir $dir >$out 2>build/demo-net.err &
 pid=$!

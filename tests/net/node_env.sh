@@ -55,6 +55,22 @@ refused() {
 	echo "ok $name"
 }
 none=0x00000000000000000000000000000000000000aa
+# netcfg CODE-HASH [CONTRACT [CHAIN]]: in the host volume
+netcfg() {
+	cat >"$d/hv/netcfg" <<-EOF
+		dstack-netcfg=1
+		chain-id=${3:-31337}
+		contract=$(echo "${2:-$contract}" | tr A-Z a-z)
+		code-hash=$1
+		view=rpc
+		confirmations=0
+		tls-domain=demo.dstack.test
+		heartbeat=3600
+		ct=onchain
+		log-app=1
+	EOF
+}
+ones=0x1111111111111111111111111111111111111111111111111111111111111111
 
 refused 3 "copy host.env.example" "host.env is missing" --config "$d/host.env"
 env_file 0x12 31337
@@ -62,6 +78,12 @@ refused 3 "CONTRACT is garbled" "host.env is garbled" --config "$d/host.env"
 env_file $none 31337 "PUBSUB=1"
 refused 3 "no such key 'PUBSUB'" "a misspelt key is named" --config "$d/host.env"
 env_file $none 31337
+# what this machine lacks is said before the endpoint is waited for
+refused 3 "hv/netcfg (get it from the network" "netcfg is missing while the RPC is down" --config "$d/host.env" --no-vm
+netcfg $ones $none 5
+refused 1 "netcfg is for chain 5" "netcfg of another chain while the RPC is down" --config "$d/host.env" --no-vm
+netcfg $ones $none
+refused 3 "build the image with" "the image is missing while the RPC is down" --config "$d/host.env"
 timeout 2 "$bin" node run --no-vm --config "$d/host.env" --auditing "$d/auditing" 2>"$d/err" && exit 1
 [ "$(wc -l <"$d/err")" -eq 1 ] && grep -q "chain RPC: http://127.0.0.1:$port: .*; waiting for it" "$d/err" || {
 	cat "$d/err"
@@ -80,11 +102,14 @@ done
 (umask 077 && echo $key >"$d/key")
 contract=$("$bin" contract deploy --rpc http://127.0.0.1:$port --key-file "$d/key" --sim --notice 0 --json |
 	grep -o '"contract":"0x[0-9a-fA-F]*"' | cut -d'"' -f4)
+netcfg $ones "$contract" 1
 env_file "$contract" 1
 refused 1 "serves chain 31337, host.env says CHAIN_ID 1" "another chain" --config "$d/host.env" --no-vm
 env_file $none 31337
+netcfg $ones $none
 refused 1 "no code on chain" "a contract without code" --config "$d/host.env" --no-vm
 env_file "$contract" 31337
+rm "$d/hv/netcfg"
 refused 3 "netcfg" "netcfg is missing" --config "$d/host.env" --no-vm
 refused 3 "build the image with" "the image is missing" --config "$d/host.env"
 printf 'nonsense\n' >"$d/hv/netcfg"
@@ -95,21 +120,7 @@ rm "$d/hv/netcfg"
 
 "$bin" contract show --rpc http://127.0.0.1:$port --contract "$contract" --json >"$d/show"
 codehash=$(grep -o '"codeHash": *"0x[0-9a-f]*"' "$d/show" | grep -o "0x[0-9a-f]*")
-netcfg() {
-	cat >"$d/hv/netcfg" <<-EOF
-		dstack-netcfg=1
-		chain-id=31337
-		contract=$(echo "$contract" | tr A-Z a-z)
-		code-hash=$1
-		view=rpc
-		confirmations=0
-		tls-domain=demo.dstack.test
-		heartbeat=3600
-		ct=onchain
-		log-app=1
-	EOF
-}
-netcfg 0x1111111111111111111111111111111111111111111111111111111111111111
+netcfg $ones
 refused 1 "not the one netcfg names" "another contract's code" --config "$d/host.env" --no-vm
 netcfg "$codehash"
 "$bin" pubsub --listen 127.0.0.1:14001 >/dev/null &
