@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The archive comes from the host, a piece at a time, with the size of the
+ * whole file in front of each. The first one says whether there is memory for
+ * it, before more is taken. It is kept in a memfd, which its unpacker empties
+ * from the front; from the end of the fetch on nobody writes to it, and only
+ * then it is looked at, so that the host cannot change what was checked.
+ */
 #include "guest/kubernethes/kubernethes.h"
 
 #include <errno.h>
@@ -15,13 +22,34 @@
 #include "guest/base/link.h"
 
 #define PIECE (LINK_MAX_BODY - 8u)
+#define LET_GO_STEP (256u << 10)
 
 void
 kube_archive_drop(struct kube_archive *a)
 {
 	if (a->p != NULL)
 		(void)munmap(a->p, a->len);
+	if (a->p != NULL)
+		(void)close(a->fd);
 	*a = (struct kube_archive){ 0 };
+}
+
+void
+kube_archive_let_go(void *ctx, size_t from, size_t to)
+{
+	struct kube_archive *a = ctx;
+	/* whole steps, as each costs a call; what is left is little */
+	if (from != a->from) { /* the next layer, wherever it lies */
+		a->from = from;
+		a->gone = from;
+	}
+	from = a->gone;
+	if (to < from + LET_GO_STEP)
+		return;
+	/* memory that cannot be given back is not given back: no failure */
+	if (fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		(off_t)from, (off_t)(to - from)) == 0)
+		a->gone = to;
 }
 
 static enum dstack_status
@@ -46,8 +74,8 @@ put(int fd, const uint8_t *p, size_t n, struct why *why)
  * piece; another one later means that the file was changed meanwhile.
  */
 static enum dstack_status
-piece(int edge, const char *name, int fd, size_t max, uint64_t *at,
-    uint64_t *size, struct why *why)
+piece(int edge, const char *name, int fd, const struct kube_memory *m,
+    uint64_t *at, uint64_t *size, struct why *why)
 {
 	char path[160];
 	uint16_t status = 0;
@@ -69,10 +97,10 @@ piece(int edge, const char *name, int fd, size_t max, uint64_t *at,
 		    name, status);
 	size_t n = rd_left(&r);
 	const uint8_t *p = NULL;
-	if (said > max)
-		return why_set(why, DSTACK_E_LIMIT,
-		    "host_volume/%s: %llu bytes, this VM takes %zu", name,
-		    (unsigned long long)said, max);
+	if (*at == 0)
+		st = kube_memory_takes(m, name, "has", said, why);
+	if (st != DSTACK_OK)
+		return st;
 	if (said == 0 || (*size != 0 && said != *size) || n == 0 ||
 	    n > PIECE || n > said - *at)
 		return why_set(why, DSTACK_E_REJECTED,
@@ -87,22 +115,26 @@ piece(int edge, const char *name, int fd, size_t max, uint64_t *at,
 }
 
 static enum dstack_status
-seal(int fd, uint64_t size, struct kube_archive *out, struct why *why)
+keep(int *fd, uint64_t size, struct kube_archive *out, struct why *why)
 {
-	if (fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
+	/* its size is fixed; a seal on its content would keep its pages, too */
+	if (fcntl(*fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return why_set(why, DSTACK_E_SYS, "archive: seal: %s",
 		    strerror(errno));
-	void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, *fd, 0);
 	if (p == MAP_FAILED)
 		return why_set(why, DSTACK_E_SYS, "archive: mmap: %s",
 		    strerror(errno));
-	*out = (struct kube_archive){ .p = p, .len = (size_t)size };
+	*out = (struct kube_archive){
+		.p = p, .len = (size_t)size, .fd = take_fd(fd)
+	};
 	return DSTACK_OK;
 }
 
 enum dstack_status
-kube_fetch(int edge, const uint8_t digest[static 32], size_t max, int64_t until,
+kube_fetch(int edge, const uint8_t digest[static 32], const struct kube_memory *m,
+    int64_t until,
     void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
     struct why *why)
 {
@@ -121,7 +153,7 @@ kube_fetch(int edge, const uint8_t digest[static 32], size_t max, int64_t until,
 			return why_set(why, DSTACK_E_SYS, "archive: memfd: %s",
 			    strerror(errno));
 		do {
-			st = piece(edge, names[i], fd, max, &at, &size, why);
+			st = piece(edge, names[i], fd, m, &at, &size, why);
 			idle(ctx);
 			if (kube_ending())
 				return why_set(why, DSTACK_E_BUSY,
@@ -132,7 +164,7 @@ kube_fetch(int edge, const uint8_t digest[static 32], size_t max, int64_t until,
 				    "give it", names[i]);
 		} while (st == DSTACK_OK && at < size);
 		if (st == DSTACK_OK)
-			st = seal(fd, size, out, why);
+			st = keep(&fd, size, out, why);
 		if (st == DSTACK_OK)
 			(void)snprintf(out->name, sizeof(out->name), "%s",
 			    names[i]);

@@ -12,16 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "guest/init/cgroup.h"
 #include "guest/chain/chain.h"
+#include "guest/init/cgroup.h"
 #include "guest/kubernethes/app.h"
 #include "guest/base/ipc.h"
 #include "guest/kubernethes/kubernethes.h"
@@ -39,7 +37,6 @@
 #define VOLUME_STEP_MS 50
 #define READY_MS 180000    /* for a new app to answer, on a slow machine */
 #define READY_STEP_MS 50
-#define FETCH_MS 600000    /* for an archive: the chain is not read meanwhile */
 #ifndef DRAIN_MS
 #define DRAIN_MS 5000      /* for an old app to answer what it was asked */
 #endif
@@ -57,12 +54,8 @@ struct kube {
 	struct app app[CONTAINER_SLOTS];
 	int live; /* slot that serves; -1 none */
 	uint64_t highest; /* version seen; nothing below it runs */
-	uint64_t memory;  /* bytes of this VM */
-	uint64_t free;    /* of them, before the first app; 0: not known yet */
-	/* The image that was fetched for staged_for, checked. */
-	struct oci_image *staged;
-	struct kube_archive archive;
-	uint8_t staged_for[32];
+	struct kube_memory memory;
+	struct kube_stage staged;
 	/* The record that failed last, and when to try it again. */
 	struct state_app failed;
 	int64_t retry_at, retry_after;
@@ -71,14 +64,6 @@ struct kube {
 	char said[320];    /* last trouble, so that each is told once */
 	char status[128];
 };
-
-int64_t
-kube_now(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 say(struct kube *k, const char *text)
@@ -129,38 +114,6 @@ idle(void *ctx)
 	}
 }
 
-static void
-unstage(struct kube *k)
-{
-	oci_free(k->staged);
-	k->staged = NULL;
-	kube_archive_drop(&k->archive);
-}
-
-/* Fetch and check the record's image, unless that is done already. */
-static enum dstack_status
-stage(struct kube *k, const struct state_app *r, struct why *why)
-{
-	if (k->staged != NULL && memcmp(k->staged_for, r->digest, 32) == 0)
-		return DSTACK_OK;
-	unstage(k);
-	enum dstack_status st = kube_fetch(FD_EDGE + ROLE_HOSTLINK, r->digest,
-	    (size_t)(k->memory / 2), kube_now() + FETCH_MS, idle, k,
-	    &k->archive, why);
-	if (st == DSTACK_OK)
-		st = oci_open(k->archive.p, k->archive.len, r->digest,
-		    k->memory / 4 * 3, &k->staged, why);
-	if (st != DSTACK_OK && k->archive.name[0] != '\0')
-		st = why_wrap(why, st, "host_volume/%s, copy it again",
-		    k->archive.name);
-	if (st != DSTACK_OK) {
-		unstage(k);
-		return st;
-	}
-	memcpy(k->staged_for, r->digest, 32);
-	return DSTACK_OK;
-}
-
 /* --- one version of the app --- */
 
 static enum dstack_status
@@ -183,37 +136,25 @@ listen_for(struct app *a, struct why *why)
 			       : why_wrap(why, st, "guest-service: app plane");
 }
 
-/* Bytes that could be had now: all roles are up, and no app runs yet. */
-static uint64_t
-available(void)
-{
-	char text[4096];
-	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	text[n > 0 ? n : 0] = '\0';
-	return cgroup_available(text);
-}
-
 /* Tree and folders of a staged image in a slot. */
 static enum dstack_status
 lay_out(struct kube *k, struct app *a, struct why *why)
 {
 	char host[64];
 	enum dstack_status st =
-	    container_make(&a->box, k->memory / 4 * 3, why);
-	/* the archive is in memory too, and will be gone */
-	if (k->free == 0)
-		k->free = available() + k->archive.len;
+	    container_make(&a->box, k->memory.total / 4 * 3, why);
 	if (st == DSTACK_OK)
-		st = container_bound(&a->box, k->free, why);
-	if (st == DSTACK_OK)
-		st = unpack_apart(
-		    &a->box, k->staged, k->free, idle, k, why);
+		st = container_bound(&a->box, k->memory.first, why);
 	if (st != DSTACK_OK)
 		return st;
-	/* The config is kept for restarts; the archive is not needed again. */
-	a->image = take_ptr(&k->staged);
-	kube_archive_drop(&k->archive);
+	st = unpack_apart(&a->box, k->staged.image, &k->staged.archive,
+	    k->memory.first, idle, k, why);
+	/* The config is kept for restarts; the archive is eaten up. */
+	if (st == DSTACK_OK)
+		a->image = take_ptr(&k->staged.image);
+	kube_unstage(&k->staged);
+	if (st != DSTACK_OK)
+		return st;
 	(void)snprintf(host, sizeof(host), "%s/host", a->box.dir);
 	a->host = open(host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (a->host < 0)
@@ -229,7 +170,7 @@ static enum dstack_status
 run(struct kube *k, struct app *a, struct why *why)
 {
 	enum dstack_status st = container_start(&a->box, oci_config(a->image),
-	    PATH_VOLUME, k->chain.cfg.log_app, k->free, why);
+	    PATH_VOLUME, k->chain.cfg.log_app, k->memory.first, why);
 	a->started = kube_now();
 	return st;
 }
@@ -282,7 +223,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	struct app *a = &k->app[slot];
 	enum dstack_status st = not_older(k, r, why);
 	if (st == DSTACK_OK)
-		st = stage(k, r, why);
+		st = kube_stage(&k->staged, &k->memory, r->digest, idle, k,
+		    why);
 	if (st == DSTACK_OK)
 		st = kube_volume_use(&k->highest, why);
 	if (st == DSTACK_OK)
@@ -494,7 +436,6 @@ static enum dstack_status
 begin(struct kube *k, struct why *why)
 {
 	struct netcfg cfg;
-	struct sysinfo si;
 	*k = (struct kube){ .live = -1 };
 	for (unsigned i = 0; i < CONTAINER_SLOTS; i++) {
 		container_init(&k->app[i].box, i);
@@ -510,10 +451,9 @@ begin(struct kube *k, struct why *why)
 	st = kube_ending_begin(why);
 	if (st != DSTACK_OK)
 		return st;
-	if (sysinfo(&si) != 0)
-		return why_set(why, DSTACK_E_SYS, "sysinfo: %s",
-		    strerror(errno));
-	k->memory = (uint64_t)si.totalram * si.mem_unit;
+	st = kube_memory_begin(&k->memory, why);
+	if (st != DSTACK_OK)
+		return st;
 	st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
 		chain_open(&k->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);

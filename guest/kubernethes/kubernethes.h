@@ -11,8 +11,37 @@
 #include "oci/oci.h"
 #include "protocol/state.h"
 
+/* --- clock.c --- */
+
 /* Milliseconds of a clock that only goes forward. */
 int64_t kube_now(void);
+
+/* --- memory.c --- */
+
+/* Bytes. */
+struct kube_memory {
+	uint64_t total; /* of this VM */
+	uint64_t first; /* free before the first app; 0: not looked at yet */
+	uint64_t spare; /* what a new version may have beside what runs */
+};
+
+/* What is free now; 0: the kernel does not say. */
+uint64_t kube_memory_free(void);
+DSTACK_CHECKED enum dstack_status kube_memory_begin(
+    struct kube_memory *m, struct why *why);
+/* spare, of what is free. */
+void kube_memory_look(struct kube_memory *m, uint64_t free);
+/*
+ * DSTACK_E_LIMIT, in one line, where bytes are more than is to spare. name: of
+ * the archive; verb: what it does with them ("has").
+ */
+DSTACK_CHECKED enum dstack_status kube_memory_takes(
+    const struct kube_memory *m, const char *name, const char *verb,
+    uint64_t bytes, struct why *why);
+/* The same for an archive of len bytes in memory that becomes this tree. */
+DSTACK_CHECKED enum dstack_status kube_memory_image(
+    const struct kube_memory *m, const char *name, size_t len,
+    const struct oci_tree *tree, struct why *why);
 
 /* --- app.c: the role's end --- */
 
@@ -24,31 +53,60 @@ DSTACK_CHECKED enum dstack_status kube_ending_begin(struct why *why);
 bool kube_ending(void);
 int kube_ending_fd(void);
 
-/* --- kube_fetch.c --- */
+/* --- fetch.c --- */
 
-/* An archive in memory that no one can change any more. */
+/*
+ * An archive in memory. No one else has its descriptor, which is there to let
+ * go of it: the unpacker has a copy of that and no other process.
+ */
 struct kube_archive {
-	void *p; /* mapped; NULL: none */
+	void *p; /* mapped, to be read; NULL: none, and no descriptor */
 	size_t len;
+	int fd;
+	size_t from, gone; /* of the layer that is let go of, up to gone */
 	char name[32]; /* of the file that it was read from */
 };
 void kube_archive_drop(struct kube_archive *a);
+/*
+ * Those bytes are not read again (ctx is it): their pages are free. As done of
+ * struct oci_sink, which names a layer from its start each time.
+ */
+void kube_archive_let_go(void *ctx, size_t from, size_t to);
 
 /*
  * The archive of the image with that digest from the host's folder:
  * app-<first 16 hex digits>.tar, else app-example.tar. It is read once, into
- * a sealed memfd of at most max bytes, before kube_now() is until (a host that
- * is slow on purpose must not keep the role from the chain); idle is called
- * between its pieces.
- * DSTACK_E_MISSING: neither is there; DSTACK_E_LIMIT: larger than max;
- * DSTACK_E_REJECTED: it changed while it was read.
+ * memory of which m has enough to spare, before kube_now() is until (a host
+ * that is slow on purpose must not keep the role from the chain); idle is
+ * called between its pieces.
+ * DSTACK_E_MISSING: neither is there; DSTACK_E_LIMIT: no memory for it, told
+ * before more than one piece is taken; DSTACK_E_REJECTED: it changed while it
+ * was read.
  */
 DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
-    const uint8_t digest[static 32], size_t max, int64_t until,
+    const uint8_t digest[static 32], const struct kube_memory *m, int64_t until,
     void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
     struct why *why);
 
-/* --- kube_volume.c --- */
+/* --- stage.c --- */
+
+/* An image that was fetched and found right, with memory for its tree. */
+struct kube_stage {
+	struct oci_image *image; /* NULL: none */
+	struct kube_archive archive;
+	uint8_t digest[32];
+};
+void kube_unstage(struct kube_stage *s);
+/*
+ * Have the image with that digest, unless it is there already. m: looked at
+ * anew. Refused is what kube_fetch, oci_open, oci_walk and kube_memory_image
+ * refuse; then nothing of it is in memory.
+ */
+DSTACK_CHECKED enum dstack_status kube_stage(struct kube_stage *s,
+    struct kube_memory *m, const uint8_t digest[static 32],
+    void (*idle)(void *ctx), void *ctx, struct why *why);
+
+/* --- volume.c --- */
 
 bool kube_volume_there(void);
 
@@ -61,7 +119,7 @@ DSTACK_CHECKED enum dstack_status kube_volume_use(
 DSTACK_CHECKED enum dstack_status kube_volume_version(
     uint64_t v, struct why *why);
 
-/* --- kube_view.c: the age of what is known of the chain --- */
+/* --- view.c: the age of what is known of the chain --- */
 
 struct kube_view {
 	bool known;
@@ -78,7 +136,7 @@ bool kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now);
 /* Tell the TLS front the proven time, if it has moved on. */
 void kube_view_time(struct kube_view *v, uint64_t seconds);
 
-/* --- kube_peers.c --- */
+/* --- peers.c --- */
 
 /* RTMR3 says which app runs before the app does; once a version. */
 DSTACK_CHECKED enum dstack_status kube_extend(
@@ -87,7 +145,7 @@ DSTACK_CHECKED enum dstack_status kube_extend(
 DSTACK_CHECKED enum dstack_status kube_backend(
     int slot, uint16_t port, struct why *why);
 
-/* --- kube_shared.c: /mnt/host_volume --- */
+/* --- shared.c: /mnt/host_volume --- */
 
 /*
  * Copy the host's files into the folder dir, which is SPEC_ID_BASE's. Files

@@ -10,6 +10,10 @@
  * the first choice. The role sees that, says so in one line and drops the
  * tree; the version before goes on serving.
  *
+ * The archive's memory is given back as the tree grows, so that both are never
+ * there whole. After a try the archive is therefore no use any more, whatever
+ * came of it.
+ *
  * The child has the role's rights and the image's foreign bytes, so it gives
  * up the edges first: it cannot ask another role for anything. Its verdict
  * comes back over a pipe, in one write; no verdict means it was ended.
@@ -17,7 +21,6 @@
 #include "guest/kubernethes/unpacker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -40,7 +43,8 @@ struct verdict {
 };
 
 static void __attribute__((noreturn))
-child(const struct container *c, const struct oci_image *img, int out)
+child(const struct container *c, const struct oci_image *img,
+    struct kube_archive *archive, int out)
 {
 	struct verdict v;
 
@@ -57,8 +61,8 @@ child(const struct container *c, const struct oci_image *img, int out)
 		    "container %u: the unpacker cannot be put into its bounds",
 		    c->slot);
 	else
-		v.st = unpack_image(
-		    img, root, SPEC_ID_BASE, NULL, NULL, NULL, &v.why);
+		v.st = unpack_image(img, root, SPEC_ID_BASE,
+		    kube_archive_let_go, archive, NULL, &v.why);
 	(void)!write(out, &v, sizeof(v));
 	_exit(0);
 }
@@ -85,21 +89,19 @@ ended(int status, struct why *why)
 static void
 follow_memory(const struct container *c, uint64_t free)
 {
-	char text[4096];
 	struct why why;
-	AUTO_CLOSE int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	uint64_t now = kube_memory_free();
 
-	if (n <= 0 || !cgroup_there(CGROUP_ROOT))
+	if (now == 0 || !cgroup_there(CGROUP_ROOT))
 		return;
-	text[n] = '\0';
 	(void)!cgroup_unpacking(
-	    CGROUP_ROOT, c->slot, free, cgroup_available(text), &why);
+	    CGROUP_ROOT, c->slot, free, now, &why);
 }
 
 enum dstack_status
 unpack_apart(const struct container *c, const struct oci_image *img,
-    uint64_t free, void (*idle)(void *ctx), void *ctx, struct why *why)
+    struct kube_archive *archive, uint64_t free, void (*idle)(void *ctx),
+    void *ctx, struct why *why)
 {
 	struct verdict v;
 	int p[2], status = 0;
@@ -111,7 +113,7 @@ unpack_apart(const struct container *c, const struct oci_image *img,
 	AUTO_CLOSE int in = p[0];
 	pid_t pid = fork();
 	if (pid == 0)
-		child(c, img, p[1]);
+		child(c, img, archive, p[1]);
 	int err = errno;
 	(void)close(p[1]);
 	if (pid < 0)

@@ -21,6 +21,7 @@
 static struct shown {
 	enum dstack_status st;
 	struct state_app app;
+	uint64_t memory; /* that is free; 0: plenty */
 	time_t ahead; /* seconds that the role's clock is before this one */
 } *shown; /* shared with the role */
 
@@ -31,6 +32,13 @@ shown_clock(clockid_t id, struct timespec *t)
 	if (shown != NULL)
 		t->tv_sec += shown->ahead;
 	return rc;
+}
+
+uint64_t
+shown_memory(void)
+{
+	return shown == NULL || shown->memory == 0 ? 1ull << 30
+						   : shown->memory;
 }
 
 enum dstack_status
@@ -53,6 +61,7 @@ static int edge[EDGES];
 static bool can;
 static pid_t role_pid;
 static char battery[64] = "/tmp/test_battery.XXXXXX";
+static unsigned archive_taken; /* pieces of it */
 static struct wr archive;      /* what the host has as app-example.tar */
 static char events[4096];      /* what the role did, in order */
 static char put_name[80];
@@ -151,6 +160,7 @@ host_answers(struct ipc_request *q, struct wr *out)
 	    archive.len != 0) {
 		size_t left = archive.len - (size_t)off;
 		size_t k = left < len ? left : len;
+		archive_taken++;
 		wr_u16be(out, 200);
 		wr_u32be(out, (uint32_t)k + 8);
 		wr_u64be(out, archive.len);
@@ -248,9 +258,12 @@ until(const char *word)
 	}
 }
 
-/* The host gets an image of the battery; the chain names it. */
+/*
+ * The host gets an image of the battery, with a file of so many zeros beside
+ * it; the chain names it.
+ */
 static void
-publish(uint64_t version, const char *arg, bool right)
+publish_as(uint64_t version, const char *arg, bool right, size_t zeros)
 {
 	AUTO_WR struct wr layer = wr_new(0);
 	AUTO_WR struct wr prog = wr_new(0);
@@ -264,6 +277,11 @@ publish(uint64_t version, const char *arg, bool right)
 	tar_add(&layer, (struct tarent){ .name = "battery", .type = '0',
 		.mode = 0755, .data = (const char *)prog.buf,
 		.size = prog.len });
+	char *zero = zeros != 0 ? calloc(1, zeros) : NULL;
+	if (zero != NULL)
+		tar_add(&layer, (struct tarent){ .name = "zeros", .type = '0',
+			.mode = 0644, .data = zero, .size = zeros });
+	free(zero);
 	tar_end(&layer);
 	snprintf(config, sizeof(config),
 	    "{\"Cmd\":[\"/battery\",\"%s\",\"80\"],\"StopSignal\":\"SIGINT\"}",
@@ -271,7 +289,7 @@ publish(uint64_t version, const char *arg, bool right)
 	wr_free(&archive);
 	archive = wr_new(0);
 	make_image(&archive, HYBRID, &layer, 1,
-	    (struct wrong){ .config = config }, shown->app.digest);
+	    (struct wrong){ .config = config, .gzip = zeros != 0 }, shown->app.digest);
 	if (!right)
 		archive.buf[archive.len / 2] ^= 1; /* in the layer */
 	snprintf(shown->app.name, sizeof(shown->app.name), "battery");
@@ -279,6 +297,13 @@ publish(uint64_t version, const char *arg, bool right)
 	shown->app.version = version;
 	shown->st = DSTACK_OK;
 	events[0] = '\0';
+	archive_taken = 0;
+}
+
+static void
+publish(uint64_t version, const char *arg, bool right)
+{
+	publish_as(version, arg, right, 0);
 }
 
 static bool

@@ -23,7 +23,11 @@
 #define chain_app shown_app
 #define clock_gettime shown_clock
 static int shown_clock(clockid_t id, struct timespec *t);
+#define kube_memory_free shown_memory
+#include "guest/kubernethes/clock.c"
+#include "guest/kubernethes/stage.c"
 #include "guest/kubernethes/kubernethes.c"
+#undef kube_memory_free
 #undef chain_app
 #undef clock_gettime
 
@@ -67,6 +71,63 @@ an_archive_that_does_not_match_leaves_the_old_one_serving(void **state)
 	assert_null(strstr(events, "[backend"));
 	assert_true(answers_at(0));
 	assert_false(answers_at(1));
+}
+
+static void
+an_image_that_does_not_fit_leaves_the_old_one_serving(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	/* the archive alone is too much: one piece of it, and it is refused */
+	shown->memory = (24 << 20) + 4096;
+	publish(2, "two", true);
+	until("[refused, old one serves: battery version 2]");
+	assert_int_equal(archive_taken, 1);
+	/* it fits, and what it unpacks to does not */
+	shown->memory = (25 << 20) + 65536;
+	publish_as(3, "three", true, 8 << 20);
+	assert_true(archive.len < 1 << 20);
+	until("[refused, old one serves: battery version 3]");
+	assert_null(strstr(events, "[app]"));
+	assert_null(strstr(events, "[listen]"));
+	assert_true(answers_at(0));
+	assert_false(answers_at(1));
+	shown->memory = 0;
+}
+
+static void
+memory_is_judged_by_the_sum(void **state)
+{
+	(void)state;
+	struct kube_memory m = { .total = 512 << 20, .first = 400 << 20 };
+	struct why why = { "" };
+	kube_memory_look(&m, 400 << 20);
+	assert_int_equal(m.spare, 350 << 20); /* an eighth is kept back */
+	kube_memory_look(&m, 139 << 20);
+	assert_int_equal(m.spare, 89 << 20);
+	assert_int_equal(kube_memory_takes(&m, "app-example.tar", "has",
+			     (260 << 20) + 1, &why), DSTACK_E_LIMIT);
+	assert_string_equal(why.text, "app-example.tar has 261 MB, this VM has "
+	    "89 MB of memory free beside what runs: smaller image or more "
+	    "VM_MEMORY_MB");
+	assert_int_equal(kube_memory_takes(&m, "a", "has", 89 << 20, &why),
+	    DSTACK_OK);
+	/* the archive is in memory, and goes as the tree comes */
+	struct oci_tree t = { .bytes = 88 << 20, .most = 170 << 20 };
+	assert_int_equal(kube_memory_image(&m, "a", 85 << 20, &t, &why),
+	    DSTACK_OK);
+	assert_int_equal(kube_memory_image(&m, "a", 80 << 20, &t, &why),
+	    DSTACK_E_LIMIT);
+	/* more than one app may have, however much is free */
+	t.bytes = 301 << 20;
+	t.most = 302 << 20;
+	kube_memory_look(&m, 400 << 20);
+	assert_int_equal(kube_memory_image(&m, "a", 1, &t, &why),
+	    DSTACK_E_LIMIT);
+	assert_non_null(strstr(why.text, "one app may have 300 MB"));
+	kube_memory_look(&m, 0);
+	assert_int_equal(m.spare, 0);
 }
 
 static void
@@ -291,7 +352,8 @@ a_host_that_is_slow_on_purpose_does_not_hold_the_role(void **state)
 	int end;
 	pid_t host = slow_host(&end);
 	int64_t start = kube_now();
-	assert_int_equal(kube_fetch(end, digest, 2 << 20, start + 200,
+	const struct kube_memory m = { .spare = 2 << 20 };
+	assert_int_equal(kube_fetch(end, digest, &m, start + 200,
 			     ignore, NULL, &got, &why),
 	    DSTACK_E_MISSING);
 	assert_true(kube_now() - start < 10000);
@@ -354,12 +416,15 @@ main(void)
 		cmocka_unit_test(
 		    a_host_that_is_slow_on_purpose_does_not_hold_the_role),
 		cmocka_unit_test(nor_with_the_files_that_it_shares_with_the_app),
+		cmocka_unit_test(memory_is_judged_by_the_sum),
 		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
 		cmocka_unit_test(
 		    an_app_that_writes_without_end_does_not_hold_the_role),
 		cmocka_unit_test(the_app_starts_when_the_volume_is_there),
 		cmocka_unit_test(
 		    an_archive_that_does_not_match_leaves_the_old_one_serving),
+		cmocka_unit_test(
+		    an_image_that_does_not_fit_leaves_the_old_one_serving),
 		cmocka_unit_test(promise_19_a_new_version_serves_before_the_old_one_goes),
 		cmocka_unit_test(an_older_version_is_not_taken_again),
 		cmocka_unit_test(an_app_that_ends_is_started_again),

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the record's digest to a checked image in memory.
+ *
+ * First what the host says that the archive has is compared with what is free;
+ * only then it is fetched, its digests are checked, and the tree is walked
+ * without a file being made. That gives every refusal that unpacking would
+ * give, and the memory that it would take, which is judged as well. So what is
+ * refused is refused before the slot is touched, and its archive is let go of
+ * at once: nothing of it stays in memory while the old version serves.
+ */
+#include <string.h>
+
+#include "guest/base/role.h"
+#include "guest/kubernethes/kubernethes.h"
+
+#define FETCH_MS 600000 /* for an archive */
+
+void
+kube_unstage(struct kube_stage *s)
+{
+	oci_free(s->image);
+	s->image = NULL;
+	kube_archive_drop(&s->archive);
+}
+
+/* All that is judged of an archive that is here. */
+static enum dstack_status
+judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
+    struct why *why)
+{
+	struct oci_tree tree;
+	enum dstack_status st = oci_open(s->archive.p, s->archive.len, digest,
+	    m->total / 4 * 3, &s->image, why);
+	if (st == DSTACK_OK)
+		st = oci_walk(s->image, NULL, &tree, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st, "host_volume/%s, copy it again",
+		    s->archive.name);
+	kube_memory_look(m, kube_memory_free());
+	return kube_memory_image(
+	    m, s->archive.name, s->archive.len, &tree, why);
+}
+
+enum dstack_status
+kube_stage(struct kube_stage *s, struct kube_memory *m,
+    const uint8_t digest[static 32], void (*idle)(void *ctx), void *ctx,
+    struct why *why)
+{
+	if (s->image != NULL && memcmp(s->digest, digest, 32) == 0)
+		return DSTACK_OK;
+	kube_unstage(s);
+	uint64_t free = kube_memory_free();
+	if (m->first == 0) /* all roles are up, and no app has run yet */
+		m->first = free;
+	kube_memory_look(m, free);
+	enum dstack_status st = kube_fetch(FD_EDGE + ROLE_HOSTLINK, digest, m,
+	    kube_now() + FETCH_MS, idle, ctx, &s->archive, why);
+	if (st == DSTACK_OK)
+		st = judge(s, m, digest, why);
+	if (st != DSTACK_OK) {
+		kube_unstage(s);
+		return st;
+	}
+	memcpy(s->digest, digest, 32);
+	return DSTACK_OK;
+}
