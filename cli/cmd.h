@@ -9,6 +9,8 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
+#include <jansson.h>
+
 #include "base/secret.h"
 #include "base/status.h"
 
@@ -38,6 +40,11 @@ int cmd_check(int argc, char **argv);
 int cmd_exit(enum dstack_status st);
 /* "dstack VERB: reason" on standard error; returns cmd_exit(st). */
 int cmd_fail(const char *verb, enum dstack_status st, const struct why *why);
+/*
+ * What the guest behind a node's control plane (its URL) says of itself on
+ * GET /status; JSON null where it does not. The caller's to free.
+ */
+json_t *cmd_guest_status(const char *control);
 /* A key file: 64 hex digits, "0x" before them or not, one line. */
 DSTACK_CHECKED enum dstack_status cmd_read_key(
     const char *path, struct secret32 *key, struct why *why);

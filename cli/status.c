@@ -93,9 +93,8 @@ domain_of(const char *host_volume, char out[static NETCFG_DOMAIN_MAX + 1])
 		memcpy(out, n.tls_domain, sizeof(n.tls_domain));
 }
 
-/* What the guest says of itself on the control plane, or null. */
-static json_t *
-guest_status(const char *control)
+json_t *
+cmd_guest_status(const char *control)
 {
 	char url[120];
 	unsigned status = 0;
@@ -164,7 +163,7 @@ node_json(const char *state, const char *host_volume, const char *config,
 		    o, "trouble", json_string(s.trouble));
 		return o;
 	}
-	json_t *guest = guest_status(s.control);
+	json_t *guest = cmd_guest_status(s.control);
 	domain_of(host_volume, domain);
 	(void)json_object_set_new(o, "volume", volume(host_volume, &s));
 	(void)json_object_set_new(o, "heartbeat", heartbeat(guest));
@@ -276,6 +275,7 @@ print_node(const json_t *n)
 	const json_t *guest = json_object_get(n, "status");
 	const json_t *app = json_object_get(guest, "app");
 	const json_t *vol = json_object_get(n, "volume");
+	const json_t *mem = json_object_get(guest, "memory");
 
 	bool alive = json_is_true(json_object_get(n, "alive"));
 	const json_t *trouble = json_object_get(n, "trouble");
@@ -300,6 +300,12 @@ print_node(const json_t *n)
 	printf("  address     %s, %s\n", str(guest, "node"),
 	    str(guest, "state"));
 	printf("  app         %s\n", str(app, "state"));
+	if (json_is_object(mem))
+		printf("  memory      %" JSON_INTEGER_FORMAT
+		       " MB, of which a new version may have %"
+		       JSON_INTEGER_FORMAT "\n",
+		    json_integer_value(json_object_get(mem, "total")) >> 20,
+		    json_integer_value(json_object_get(mem, "free")) >> 20);
 	printf("  volume      %s", str(vol, "state"));
 	if (json_object_get(vol, "size") != NULL)
 		printf(", %" JSON_INTEGER_FORMAT

@@ -2,6 +2,10 @@
 /*
  * dstack app push: a checked archive goes to the host volumes, then its
  * digest to the contract. In that order: what the contract names is there.
+ *
+ * Before it is copied, each node that runs is asked what memory it has beside
+ * the version that serves, and an update that it would refuse is refused here.
+ * A node that does not answer is not waited for: it judges for itself.
  */
 #include "cli/app/archive.h"
 
@@ -19,6 +23,7 @@
 #include "host/base/config.h"
 #include "host/chain/governance.h"
 #include "host/chain/kmcall.h"
+#include "host/node/node.h"
 #include "protocol/layout.h"
 
 struct push {
@@ -30,6 +35,7 @@ struct push {
 	const char *key_file;
 	bool json;
 	char volume[DEMO_NODES_MAX][CONFIG_TEXT];
+	char state[DEMO_NODES_MAX][CONFIG_TEXT]; /* of the volume's node */
 	unsigned volumes;
 	struct secret32 key;
 	struct gov gov;
@@ -76,9 +82,12 @@ from_network(struct push *p, const struct network_info *net, struct why *why)
 
 	network_owner_key(net->dir, owner);
 	memcpy(p->gov.contract, net->contract, 20);
-	for (unsigned i = 0; i < net->nodes; i++)
+	for (unsigned i = 0; i < net->nodes; i++) {
+		(void)snprintf(p->state[i], sizeof(p->state[i]), "%s/node%u",
+		    net->dir, i);
 		(void)snprintf(p->volume[i], sizeof(p->volume[i]),
 		    "%s/node%u/host_volume", net->dir, i);
+	}
 	p->volumes = net->nodes;
 	p->gov.rpc = rpc_new(net->rpc);
 	if (p->gov.rpc == NULL)
@@ -98,6 +107,7 @@ from_configs(struct push *p, struct why *why)
 		if (st != DSTACK_OK)
 			break;
 		memcpy(p->volume[i], c.host_volume, CONFIG_TEXT);
+		memcpy(p->state[i], c.state, CONFIG_TEXT);
 		if (i == 0) {
 			memcpy(p->gov.contract, c.contract, 20);
 			p->gov.chain_id = c.chain_id;
@@ -207,6 +217,36 @@ propose(struct push *p, const uint8_t digest[static 32], const char *name,
 	return st;
 }
 
+/*
+ * Has the node the memory to take the archive in? The archive is there whole
+ * at first, and then with the tree, which never needs less than that.
+ */
+static enum dstack_status
+room(const struct archive *a, const char *state, struct why *why)
+{
+	const uint64_t mb = 1u << 20;
+	struct node_status s;
+
+	if (node_status_read(state, &s, NULL) != DSTACK_OK || !s.alive ||
+	    s.control[0] == '\0')
+		return DSTACK_OK;
+	json_t *guest = cmd_guest_status(s.control);
+	const json_t *said = json_object_get(
+	    json_object_get(guest, "memory"), "free");
+	json_int_t free = json_is_integer(said) ? json_integer_value(said) : -1;
+	uint64_t most = a->tree.most > a->len ? a->tree.most : a->len;
+
+	json_decref(guest);
+	if (free < 0 || most <= (uint64_t)free)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_LIMIT,
+	    "it needs %llu MB to be unpacked, the VM of %.100s has %llu MB of "
+	    "memory free beside what runs; refused before it is copied: "
+	    "smaller image or more VM_MEMORY_MB",
+	    (unsigned long long)((most + mb - 1) / mb), state,
+	    (unsigned long long)free >> 20);
+}
+
 static enum dstack_status
 push(struct push *p, struct why *why)
 {
@@ -220,6 +260,10 @@ push(struct push *p, struct why *why)
 		st = find(p, why);
 	if (st == DSTACK_OK)
 		st = gov_read_apps(&p->gov, &previous, &latest, why);
+	bool serves = st == DSTACK_OK && !latest.stopped &&
+	    memcmp(latest.digest, oci_digest(a.img), 32) == 0;
+	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK && !serves; i++)
+		st = room(&a, p->state[i], why);
 	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK; i++)
 		st = archive_give(&a, p->volume[i], why);
 	if (st != DSTACK_OK)

@@ -62,7 +62,8 @@ struct kube {
 	bool waiting;      /* for the volume: the chain need not be read */
 	uint64_t extended; /* version that RTMR3 has */
 	char said[320];    /* last trouble, so that each is told once */
-	char status[128];
+	char status[128];  /* as it was told last, with told */
+	uint64_t told;     /* memory to spare */
 };
 
 static void
@@ -82,6 +83,13 @@ same(const struct state_app *a, const struct state_app *b)
 	    memcmp(a->app_id, b->app_id, 32) == 0;
 }
 
+/* Worth telling? What is free moves all the time. */
+static bool
+moved(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) >= 4u << 20;
+}
+
 /* What guest-service's /status says; it may not be up, that is its matter. */
 static void
 status(struct kube *k, const char *what, const struct state_app *r)
@@ -93,10 +101,13 @@ status(struct kube *k, const char *what, const struct state_app *r)
 		    what, r->name, r->version);
 	else
 		(void)snprintf(text, sizeof(text), "%s", what);
-	if (strcmp(text, k->status) == 0)
+	if (strcmp(text, k->status) == 0 && !moved(k->memory.spare, k->told))
 		return;
 	memcpy(k->status, text, sizeof(text));
+	k->told = k->memory.spare;
 	wr_text(&q, text);
+	wr_u64be(&q, k->memory.total);
+	wr_u64be(&q, k->memory.spare);
 	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_STATUS, &q, NULL, 0,
 	    NULL, NULL);
 }
@@ -354,8 +365,11 @@ tick(struct kube *k, struct why *why)
 	}
 	if (k->live >= 0)
 		kube_view_time(&k->view, k->chain.head.timestamp);
-	if (k->live >= 0 && same(&r, &k->app[k->live].record))
+	kube_memory_look(&k->memory, kube_memory_free());
+	if (k->live >= 0 && same(&r, &k->app[k->live].record)) {
+		status(k, "serving", &r);
 		return true;
+	}
 	if (same(&r, &k->failed) && kube_now() < k->retry_at)
 		return true;
 	if (k->live < 0)

@@ -51,6 +51,16 @@ app_json(const struct service *s)
 	    "state", s->app_state);
 }
 
+/* Bytes; null before they are known. */
+static json_t *
+memory_json(const struct service *s)
+{
+	if (s->memory == 0)
+		return json_null();
+	return json_pack("{s:I, s:I}", "total", (json_int_t)s->memory, "free",
+	    (json_int_t)s->spare);
+}
+
 /* What the world may know anyway: it is all on the chain. */
 static json_t *
 status_json(const struct service *s)
@@ -67,11 +77,12 @@ status_json(const struct service *s)
 	    rd_copy(&r, commit, 32) != DSTACK_OK ||
 	    rd_copy(&r, node, 20) != DSTACK_OK)
 		return json_pack(
-		    "{s:s, s:o}", "state", "joining", "app", app_json(s));
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:I}", "state",
+		    "{s:s, s:o, s:o}", "state", "joining", "app", app_json(s),
+		    "memory", memory_json(s));
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "state",
 	    "onboarded", "epoch", (json_int_t)epoch, "xPub", hex_json(xpub, 20),
 	    "seedCommit", hex_json(commit, 32), "node", hex_json(node, 20),
-	    "app", app_json(s), "heartbeat", (json_int_t)s->last_beat);
+	    "app", app_json(s), "memory", memory_json(s), "heartbeat", (json_int_t)s->last_beat);
 }
 
 static void

@@ -38,6 +38,9 @@ struct service {
 	struct event_base *base;
 	struct service_app app[SERVICE_SLOTS];
 	char app_state[128]; /* kubernethes' words */
+	/* Bytes of this VM, and those that a new version of the app may have
+	   beside what runs; 0 and 0: kubernethes has not said. */
+	uint64_t memory, spare;
 	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
 	struct service_plane *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */

@@ -65,6 +65,34 @@ rc=0
 [ "$(find $dir -name 'app-*.tar' | grep -vc app-example.tar)" -eq 0 ]
 echo "ok an archive cut short is refused with one line and copied nowhere"
 
+# a node that says that it has little: its record with another control plane
+cat >"$d/small.mjs" <<'E'
+import http from 'node:http'
+const s = http.createServer((q, a) => a.end(JSON.stringify({ memory: { total: 1 << 28, free: 1 << 16 } })))
+s.listen(0, '127.0.0.1', () => console.log(s.address().port))
+E
+node "$d/small.mjs" >"$d/small" &
+small=$!
+n=0
+until [ -s "$d/small" ]; do
+	n=$((n + 1))
+	[ $n -lt 100 ] || { echo "no small node"; exit 1; }
+	sleep 0.1
+done
+record=$dir/node0/node.json
+[ "$(curl -s "$(jq -r .control $record)/status" | jq '.memory.free > 0 and .memory.total > .memory.free')" = true ]
+"$bin" status --dir $dir | grep -q '  memory .* MB, of which a new version may have'
+cp $record "$d/node.json"
+jq --arg c "http://127.0.0.1:$(cat "$d/small")" '.control = $c' "$d/node.json" >$record
+rc=0
+"$bin" app push "$d/new.tar" --dir $dir 2>"$d/no" || rc=$?
+cp "$d/node.json" $record
+kill $small && wait $small || true
+[ $rc -eq 1 ] && [ "$(wc -l <"$d/no")" -eq 1 ]
+grep -q 'has 0 MB of memory free beside what runs; refused before it is copied' "$d/no"
+[ "$(find $dir -name 'app-*.tar' | grep -vc app-example.tar)" -eq 0 ]
+echo "ok a version that a node has no memory for is refused before it is copied"
+
 # every answer from now on is one of the two versions
 while :; do
 	for p in "$p0" "$p1"; do

@@ -37,7 +37,7 @@ shown_clock(clockid_t id, struct timespec *t)
 uint64_t
 shown_memory(void)
 {
-	return shown == NULL || shown->memory == 0 ? 1ull << 30
+	return shown == NULL || shown->memory == 0 ? 100u << 20
 						   : shown->memory;
 }
 
@@ -215,8 +215,14 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 		assert_int_equal(rd_u8(&q->body, &slot), DSTACK_OK);
 		note("[gone %d]", slot);
 	} else {
+		uint64_t total = 0;
+		uint64_t spare = 0;
 		assert_int_equal(
 		    rd_text(&q->body, text, sizeof(text)), DSTACK_OK);
+		assert_int_equal(rd_u64be(&q->body, &total), DSTACK_OK);
+		assert_int_equal(rd_u64be(&q->body, &spare), DSTACK_OK);
+		assert_int_equal(rd_end(&q->body), DSTACK_OK);
+		assert_true(total > spare);
 		note("[%s]", text);
 	}
 }

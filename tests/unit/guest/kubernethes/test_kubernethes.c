@@ -81,14 +81,14 @@ an_image_that_does_not_fit_leaves_the_old_one_serving(void **state)
 		skip();
 	/* the archive alone is too much: one piece of it, and it is refused */
 	shown->memory = (24 << 20) + 4096;
-	publish(2, "two", true);
-	until("[refused, old one serves: battery version 2]");
+	publish(5, "two", true);
+	until("[refused, old one serves: battery version 5]");
 	assert_int_equal(archive_taken, 1);
 	/* it fits, and what it unpacks to does not */
 	shown->memory = (25 << 20) + 65536;
-	publish_as(3, "three", true, 8 << 20);
+	publish_as(6, "three", true, 8 << 20);
 	assert_true(archive.len < 1 << 20);
-	until("[refused, old one serves: battery version 3]");
+	until("[refused, old one serves: battery version 6]");
 	assert_null(strstr(events, "[app]"));
 	assert_null(strstr(events, "[listen]"));
 	assert_true(answers_at(0));
