@@ -21,6 +21,7 @@
 #include "guest/kubernethes/unpacker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
