@@ -76,6 +76,7 @@ of_quote(struct args *a, char fmspc[static 13], struct why *why)
 	bool garbled = false;
 	enum dstack_status st =
 	    quote_read_quote(a->quote, &quote, &len, &garbled, why);
+	/* Told as what it is: text in none of the known forms. */
 	if (st == DSTACK_OK && garbled)
 		st = why_set(why, DSTACK_E_FORMAT, "%s: " QUOTE_GARBLED, a->quote);
 
@@ -111,6 +112,10 @@ cmd_quote_collateral(const struct usage *u, int argc, char **argv)
 	if (st == DSTACK_OK)
 		st = collateral_new(&o, &c, &why);
 	if (st == DSTACK_OK) {
+		/*
+		 * The same cache as a node's, so the same rules: nothing older
+		 * than what was had, nothing that has ended.
+		 */
 		(void)collateral_renew(c); /* what the cache has, if it is due */
 		st = collateral_get(c, a.tee, a.fmspc, a.ca, &out, &why);
 	}

@@ -59,6 +59,7 @@ static void
 split(struct parts *p, int document, int sig, const char *member)
 {
 	struct dcap_bytes text;
+	/* A signature in a file of its own is the one that is meant. */
 	if (p->b[sig].n != 0 ||
 	    dcap_split_signed(p->b[document].p, p->b[document].n, member,
 	    &text, p->sig[sig]) != DSTACK_OK)

@@ -225,6 +225,7 @@ print(const json_t *o, bool json)
 	const char *name;
 	json_t *v;
 	json_object_foreach((json_t *)(uintptr_t)o, name, v) {
+		/* Empty fields are for programs. */
 		if (json_is_string(v) && json_string_length(v) == 0)
 			continue;
 		printf("%s:", name);
@@ -324,6 +325,10 @@ read_collateral(const char *path, struct inputs *in, struct why *why)
 		st = dcap_collateral_load(
 		    text, len, &in->c, &in->code, &in->why);
 	}
+	/*
+	 * Exit codes are for scripts: 1 says no, 2 says that it could not be
+	 * judged.
+	 */
 	if (st == DSTACK_OK || in->code != DCAP_REFUSED)
 		return DSTACK_OK; /* a refusal is a verdict */
 	*why = in->why;
@@ -382,6 +387,10 @@ verify(const struct usage *u, const struct args *a)
 		v.code = DCAP_MALFORMED_QUOTE;
 		(void)why_set(&v.why, DSTACK_E_REJECTED, QUOTE_GARBLED);
 	}
+	/*
+	 * "Genuine" under another root than Intel's must not read like the real
+	 * thing.
+	 */
 	bool intel = memcmp(in.root, dcap_intel_root, 64) == 0;
 	AUTO_JSON json_t *o = json_object();
 	(void)json_object_set_new(o, "ok", json_boolean(v.code == DCAP_OK));

@@ -14,6 +14,10 @@ enum dstack_status
 boot_cmdline_check(const char *cmdline, struct why *why)
 {
 	/* keys with the prefix that this image knows: none so far */
+	/*
+	 * Each changes what runs as pid 1 or what it does; measured or not, an
+	 * image that was built without them is not booted with them.
+	 */
 	static const char *const bad[] = { "dstack.", "init=", "rdinit=",
 		"rd.", "systemd.", "module_blacklist=" };
 	const char *p = cmdline;
@@ -56,6 +60,7 @@ boot_cpu(bool rdseed, struct why *why)
 	if (__get_cpuid(1, &a, &b, &c, &d) != 1 || (c & bit_RDRND) == 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the CPU has no RDRAND: no keys are made on it");
+	/* On hardware both; an emulated CPU (sim flavour) has RDRAND alone. */
 	if (rdseed && (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 1 ||
 	    (b & bit_RDSEED) == 0))
 		return why_set(why, DSTACK_E_REJECTED,

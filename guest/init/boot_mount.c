@@ -32,6 +32,7 @@ boot_mounts(struct why *why)
 		unsigned long flags;
 		mode_t mode; /* not 0: made first */
 	} m[] = {
+		/* No role sees another's process. */
 		{ "proc", "/proc", "hidepid=invisible",
 		    MS_NOSUID | MS_NODEV | MS_NOEXEC, 0 },
 		{ "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, 0 },
@@ -58,6 +59,7 @@ boot_mounts(struct why *why)
 	if (mkdir("/run/empty", 0555) != 0 && errno != EEXIST)
 		return why_set(why, DSTACK_E_SYS, "/run/empty: %s",
 		    strerror(errno));
+	/* Last: from here on nothing can be put beside the measured files. */
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV, NULL) !=
 	    0)
 		return why_set(why, DSTACK_E_SYS, "root read-only: %s",
@@ -81,6 +83,10 @@ write_all(const char *const (*s)[2], size_t count)
 	}
 }
 
+/*
+ * What the kernel does not know is passed over: every line takes something
+ * away, and none is needed to run.
+ */
 void
 boot_sysctls(void)
 {

@@ -24,6 +24,7 @@ wait_link(int nl, const char *name, struct why *why)
 	enum dstack_status st;
 	int index;
 
+	/* The driver probes beside us; mostly the device is there at once. */
 	for (int t = 0;; t += STEP_MS) {
 		st = nl_link_index(nl, name, &index, why);
 		if (st == DSTACK_OK || t >= NIC_WAIT_MS)

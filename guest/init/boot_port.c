@@ -134,6 +134,7 @@ answer(int link, struct link_frame *f, uint8_t *rest, size_t cap,
 	if (st != DSTACK_OK)
 		return st;
 	st = link_rest(head, &n);
+	/* The length word is judged before a byte of the rest is read. */
 	if (st != DSTACK_OK || n > cap)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "netcfg: the host's answer is no frame or over %u bytes",
@@ -151,6 +152,10 @@ answer(int link, struct link_frame *f, uint8_t *rest, size_t cap,
 enum dstack_status
 boot_netcfg(int link, char *text, size_t cap, size_t *len, struct why *why)
 {
+	/*
+	 * Before hostlink exists: init does this one exchange itself, with the
+	 * same frames.
+	 */
 	static const char path[] = "/file/netcfg/0/4096";
 	uint8_t rest[NETCFG_MAX + 64];
 	struct link_frame f;
@@ -172,6 +177,10 @@ boot_netcfg(int link, char *text, size_t cap, size_t *len, struct why *why)
 	struct rd r = rd_over(f.body, f.len);
 	st = rd_u64be(&r, &size);
 	*len = rd_left(&r);
+	/*
+	 * The whole file in one answer, or none: half a netcfg could be another
+	 * one.
+	 */
 	if (st != DSTACK_OK || size != *len || *len == 0 || *len >= cap)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "netcfg: %zu bytes of a file of %llu; at most %zu", *len,
@@ -181,6 +190,7 @@ boot_netcfg(int link, char *text, size_t cap, size_t *len, struct why *why)
 	return st;
 }
 
+/* Sealed, so that every role reads the bytes whose hash was checked. */
 enum dstack_status
 boot_seal(const void *p, size_t n, int *memfd, struct why *why)
 {

@@ -17,6 +17,7 @@
 #define LEAST_GIVEN (16ull << 20) /* an app cannot live on less */
 #define PATH_LEN 160
 
+/* A quarter, but enough for the roles whatever is free. */
 static uint64_t
 left_over(uint64_t free)
 {
@@ -37,6 +38,7 @@ cgroup_available(const char *meminfo)
 	unsigned long long kib = 0;
 	const char *p = strstr(meminfo, "\nMemAvailable:");
 
+	/* The kernel's own file; a zero makes the least, not the most. */
 	if (p == NULL || sscanf(p, "\nMemAvailable: %llu kB", &kib) != 1 ||
 	    kib > UINT64_MAX / 1024)
 		return 0;
@@ -106,6 +108,7 @@ cgroup_first_to_go(enum cgroup_rank rank)
 	return put("/proc/self", "oom_score_adj", text);
 }
 
+/* Everything in the group at once, also what forks. */
 void
 cgroup_kill(const char *root)
 {

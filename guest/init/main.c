@@ -74,6 +74,10 @@ main(int argc, char **argv)
 		return 2;
 	}
 	log_name(role_name(r));
+	/*
+	 * Blinds secp256k1 in every role that signs; drawn before the sandbox,
+	 * as are jansson's hash seeds below.
+	 */
 	uint8_t seed[32];
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed) ||
 	    crypto_init(seed) != DSTACK_OK) {

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kernel modules of the image, in groups by when they are needed; an image
+ * whose kernel has all of it built in has none, and then nothing here does
+ * anything. The order file is the image's own, so it is measured; it is read as
+ * text all the same, within a bound. Roles wait for the mark of a group, not
+ * for a time.
+ */
 #include "guest/init/modules.h"
 
 #include <errno.h>
@@ -31,6 +38,7 @@ load(const char *file, size_t len, struct why *why)
 	if (fd < 0)
 		return why_set(why, DSTACK_E_MISSING, "module %s: %s", path,
 		    strerror(errno));
+	/* Built in, or loaded by another: as good. */
 	if (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)
 		return why_set(why, DSTACK_E_SYS, "module %s: %s", path,
 		    strerror(errno));

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Links, addresses and routes by rtnetlink (rtnetlink(7)), as far as init and
+ * kubernethes need them: no shell, no ip(8), no library. One request at a time
+ * on a socket of its own; the kernel's answer is waited for, and its errno is
+ * the reason. Names come from our own code.
+ */
 #include "guest/init/netlink.h"
 
 #include <errno.h>
@@ -119,12 +125,17 @@ nl_open(int *nl, struct why *why)
 	if (fd < 0)
 		return why_set(why, DSTACK_E_SYS, "netlink socket: %s",
 		    strerror(errno));
+	/*
+	 * The kernel answers at once; a bound all the same, since init waits
+	 * here.
+	 */
 	const struct timeval tv = { .tv_sec = 5 };
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	*nl = take_fd(&fd);
 	return DSTACK_OK;
 }
 
+/* A socket belongs to the namespace it was made in: enter, open, come back. */
 enum dstack_status
 nl_open_in(int ns, int *nl, struct why *why)
 {
@@ -207,6 +218,7 @@ nl_link_del(int nl, const char *name, struct why *why)
 	msg_start(&m, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
 	msg_name(&m, name);
 	int err = talk(nl, &m, NULL);
+	/* Gone is what was wanted. */
 	return result(err == ENODEV ? 0 : err, "delete", name, why);
 }
 

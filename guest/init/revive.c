@@ -49,6 +49,7 @@ revive_later(struct watch *w, enum role r, const struct why *why)
 {
 	pid_t pid = w->child[r].pid;
 
+	/* Nothing to lose yet, or the secret itself is gone. */
 	if (!w->holds || r == ROLE_KEYD)
 		return false;
 	/* one that gave up ends by itself; one that talks nonsense may not */

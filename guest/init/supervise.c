@@ -131,6 +131,10 @@ read_edge(struct watch *w, enum role r, bool *gone, struct why *why)
 		w->child[r].ready = true;
 		return DSTACK_OK;
 	case PACKET_PHASE:
+		/*
+		 * An allowlist: what the host may learn is fixed, whatever a
+		 * role says.
+		 */
 		if (watch_phase_known(buf + 1))
 			watch_phase(buf + 1);
 		if (r == ROLE_REPLICATOOR && strcmp(buf + 1, "onboarded") == 0)

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ACPI tables of the machine that a node would run, without running a node:
+ * QEMU is started with the node's shape, the firmware reads the tables (and
+ * QEMU fills them in as it asks), and when our own little kernel reports that
+ * it was started, they are read out of fw_cfg by qtest, QEMU's test protocol on
+ * standard input. TCG is enough and no TDX is needed, since tables depend on
+ * the machine alone (docs/measurement.md). The VM sees no disk and no network
+ * of the host, has one deadline, and is killed at the end.
+ */
 #include "host/vm/acpi.h"
 
 #include <errno.h>
@@ -61,6 +70,10 @@ arguments(const struct vm_config *c, struct vm_args *a)
 	vm_arg(a, "-chardev");
 	vm_arg(a, "socket,id=con,fd=%d", SERIAL_FD);
 	vm_arg(a, "-netdev");
+	/*
+	 * A network device that leads nowhere: the device is in the tables, its
+	 * wire is not.
+	 */
 	vm_arg(a, "hubport,id=net,hubid=0");
 	vm_arg(a, "-blockdev");
 	vm_arg(a, "null-co,node-name=disk,size=1048576,read-zeroes=on");
@@ -125,6 +138,7 @@ child(const char *qemu, char **argv, int in, int out, int kern, int serial)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(null, 2) == 2 &&
+	    /* Away from the two numbers first, which either may have. */
 	    dup2(serial, 20) == 20 && dup2(kern, KERNEL_FD) == KERNEL_FD &&
 	    dup2(20, SERIAL_FD) == SERIAL_FD && close(20) == 0)
 		(void)execv(qemu, argv);
@@ -178,6 +192,7 @@ await_mark(const struct session *s)
 	while (have < sizeof(MARK) - 1) {
 		if (!next(s, s->serial, &c))
 			return DSTACK_E_SYS;
+		/* The firmware writes to the same port before. */
 		have = c == MARK[have] ? have + 1 : c == MARK[0] ? 1 : 0;
 	}
 	return DSTACK_OK;
@@ -247,6 +262,7 @@ item(struct session *s, uint32_t key, size_t n, struct wr *out)
 	if (st == DSTACK_OK)
 		st = ask(s, command);
 	const char *text = (const char *)s->line.buf;
+	/* "OK 0x" and the bytes in hex. */
 	if (st != DSTACK_OK || strlen(text) != 5 + 2 * n)
 		return DSTACK_E_SYS;
 	AUTO_FREE uint8_t *raw = malloc(n);

@@ -86,6 +86,7 @@ port(struct vm_args *a, const char *id, const char *name, unsigned nr,
 	AUTO_FREE char *e = escaped(sock);
 	if (e == NULL)
 		return DSTACK_E_NOMEM;
+	/* QEMU would cut it, and connect elsewhere. */
 	if (strlen(sock) >= VM_SUN_PATH)
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s: path too long for a socket; use a shorter one", sock);
@@ -142,6 +143,10 @@ image(struct vm_args *a, const struct vm_config *c, struct why *why)
 	st = vm_read_small(path, cmdline, sizeof(cmdline), &len, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * What is measured is this text, to the byte: a newline would be one
+	 * more.
+	 */
 	if (strchr(cmdline, '\n') != NULL || len == 0)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "%s: not one line without LF; run build_vm.sh", path);

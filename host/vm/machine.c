@@ -82,6 +82,7 @@ quote_service(const char *text, char *out, size_t cap, struct why *why)
 	unsigned cid = 2, port = 4050;
 	char end = 0;
 
+	/* It is put into JSON: what would need an escape is refused. */
 	if (text != NULL && text[0] == '/' && strlen(text) < VM_SUN_PATH &&
 	    strpbrk(text, "\"\\\n") == NULL) {
 		(void)snprintf(out, cap,
@@ -116,6 +117,10 @@ tdx_object(struct vm_args *a, const struct vm_config *c, struct why *why)
 	st = vm_read_small(c->netcfg, text, sizeof(text), &len, why);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * The bytes that the guest will get from the shared folder: it
+	 * compares.
+	 */
 	if (EVP_Digest(text, len, hash, NULL, EVP_sha384(), NULL) != 1)
 		return DSTACK_E_NOMEM;
 	(void)EVP_EncodeBlock((unsigned char *)b64, hash, sizeof(hash));
@@ -153,6 +158,10 @@ vm_machine(struct vm_args *a, const struct vm_config *c, struct why *why)
 		    "confidential-guest-support=tdx," TDX_SHAPE,
 		    vm_tdx_machine(c));
 		vm_arg(a, "-cpu");
+		/*
+		 * A performance counter would be an attribute that the policy
+		 * refuses.
+		 */
 		vm_arg(a, "host,pmu=off");
 		return tdx_object(a, c, why);
 	case VM_ACCEL_KVM:

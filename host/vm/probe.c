@@ -103,6 +103,7 @@ timed(const char *qemu, struct opts *o, int deadline_ms, int *status,
 	while (pidfd >= 0 && (ready = poll(&p, 1, deadline_ms)) < 0 &&
 	    errno == EINTR)
 		;
+	/* A hung guest ends with its QEMU. */
 	if (pid > 0 && ready <= 0)
 		(void)kill(pid, SIGKILL);
 	if (pid > 0)
@@ -157,6 +158,9 @@ vm_probe_with(const char *qemu, const char *device, const char *kernel,
 	return false;
 }
 
+/*
+ * Once a process: the answer does not change, and costs seconds where it is no.
+ */
 void
 vm_probe_kvm(const char *kernel, bool *usable, struct why *reason)
 {

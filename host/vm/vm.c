@@ -174,6 +174,10 @@ runs(const struct vm *v)
 		if (p[1].revents != 0) {
 			ssize_t n = read(q, text + have, sizeof(text) - have);
 			have += n > 0 ? (size_t)n : 0;
+			/*
+			 * The answer to query-status; the greeting comes before
+			 * and says nothing of it.
+			 */
 			if (memmem(text, have, "\"running\"", 9) != NULL)
 				return true;
 			if (n <= 0)
@@ -234,6 +238,7 @@ vm_start(const struct vm_config *config, bool detach, struct vm *vm,
 	(void)unlink(v.qmp);
 	(void)unlink(v.stop);
 	(void)unlink(v.events);
+	/* Whoever waits for a phase must not see the last run's. */
 	(void)unlink(v.console);
 	st = vm_argv(&c, &argv, why);
 	if (st != DSTACK_OK)
@@ -287,6 +292,7 @@ vm_events(const struct vm *vm)
 	return vm->pid > 0 && to_socket(vm->events, &fd) ? fd : -1;
 }
 
+/* Whether the guest heeds it is seen by its end alone. */
 bool
 vm_ask_stop(const struct vm *vm)
 {
