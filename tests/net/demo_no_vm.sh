@@ -35,7 +35,8 @@ echo "ok everything that was started has ended"
 "$bin" demo --no-vm --nodes 1 --timeout 240 --dir $dir >$out
 grep -q 'the network ends now, and --keep would keep it' $out
 if grep -q 'Ctrl-C' $out; then exit 1; fi
-echo "ok a network that ends says so"
+grep -q 'no other node gave a sign of life' $dir/node0/node.log
+echo "ok a network that ends says so, and its last node that the secret ends with it"
 
 # again, kept
 "$bin" demo --no-vm --nodes 2 --json --keep --timeout 240 --dir $dir >$out 2>build/demo-net.err &
