@@ -2,14 +2,16 @@
 /*
  * hostlink: owns the stream to the host and passes the roles' requests on,
  * each role only to its own paths. One request at a time for each role,
- * several at a time on the link, told apart by id. Holds no key, opens no
- * file; what the host answers is handed on as it is.
+ * several at a time on the link, told apart by id. Ids begin anywhere: one
+ * that starts anew finds on the same port what its predecessor asked for.
+ * Holds no key, opens no file; what the host answers is handed on as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -314,7 +316,10 @@ hostlink_main(void)
 	struct why why;
 	for (size_t i = 0; i < ASKERS; i++)
 		h.a[i].fd = FD_EDGE + (int)askers[i];
-	h.next_id = 1;
+	/* without randomness it is 1, which is right at a machine's start */
+	if (getrandom(&h.next_id, sizeof(h.next_id), 0) !=
+	    (ssize_t)sizeof(h.next_id))
+		h.next_id = 1;
 	h.out = wr_new(0);
 	int fl = fcntl(FD_LINK, F_GETFL);
 	struct stat sb;

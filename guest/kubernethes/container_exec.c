@@ -144,6 +144,23 @@ container_namespaces(int *user, int *net, struct why *why)
 }
 
 /*
+ * The other slots' trees go from the new mount namespace. The app lives in a
+ * copy of it until its end, and whatever is mounted there stays in memory as
+ * long: the version that this one replaces, whole.
+ */
+static void
+let_go_of_others(const struct container *c)
+{
+	struct container other;
+
+	for (unsigned i = 0; i < CONTAINER_SLOTS; i++) {
+		container_init(&other, i);
+		if (i != c->slot)
+			container_uncover(&other);
+	}
+}
+
+/*
  * A mount namespace for the runtime whose root it can pivot away from. The
  * image's root is the initramfs, which pivot_root(2) does not take; a bind
  * of it that is moved over it is a mount like any other.
@@ -153,9 +170,12 @@ own_root(const struct container *c)
 {
 	char at[64];
 	(void)snprintf(at, sizeof(at), "%s/newroot", c->dir);
-	return unshare(CLONE_NEWNS) == 0 &&
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	    mount("/", at, NULL, MS_BIND | MS_REC, NULL) == 0 &&
+	/* private first: what is unmounted below must stay with the guest */
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		return false;
+	let_go_of_others(c);
+	return mount("/", at, NULL, MS_BIND | MS_REC, NULL) == 0 &&
 	    chdir(at) == 0 && mount(at, "/", NULL, MS_MOVE, NULL) == 0 &&
 	    chroot(".") == 0 && chdir("/") == 0;
 }

@@ -51,6 +51,8 @@ child(const struct container *c, const struct oci_image *img,
 
 	memset(&v, 0, sizeof(v));
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* the kernel names whom it ends: not the role */
+	(void)prctl(PR_SET_NAME, "unpacker");
 	for (int r = 0; r < ROLE_COUNT; r++)
 		if (role_may_ask(ROLE_KUBERNETHES, (enum role)r) ||
 		    role_may_ask((enum role)r, ROLE_KUBERNETHES))

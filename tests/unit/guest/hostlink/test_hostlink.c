@@ -174,10 +174,34 @@ a_frame_that_cannot_be_ends_the_role(void **state)
 	finish(&b);
 }
 
+/*
+ * One that starts anew on the same port may find answers there that the one
+ * before it asked for: they are nobody's.
+ */
+static void
+an_answer_for_the_one_before_is_nobodys(void **state)
+{
+	(void)state;
+	struct bed before, b;
+	AUTO_WR struct wr w = wr_new(0);
+	begin(&before);
+	uint32_t old = asks(&before, ROLE_VERIFIER);
+	finish(&before);
+	begin(&b);
+	uint32_t id = asks(&b, ROLE_KUBERNETHES);
+	assert_int_not_equal(id, old);
+	link_put_answer(&w, old, 200, "old", 3);
+	link_put_answer(&w, id, 200, "4444", 4);
+	gives(&b, &w);
+	receives(&b, ROLE_KUBERNETHES, 4, '4');
+	finish(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_for_the_one_before_is_nobodys),
 		cmocka_unit_test(
 		    each_answer_goes_to_whom_asked_however_it_comes),
 		cmocka_unit_test(a_frame_that_cannot_be_ends_the_role),

@@ -17,6 +17,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -272,6 +274,59 @@ two_slots_run_side_by_side_and_apart(void **state)
 }
 
 /*
+ * A replaced version's tree is memory, which is given back while its
+ * successor runs: nothing of the successor holds it. The kernel says when a
+ * file system itself is gone, and not only one mount of it.
+ */
+static void
+a_dropped_tree_is_gone_while_the_next_runs(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	struct container c[2];
+	AUTO_OCI struct oci_image *img = NULL;
+	AUTO_WR struct wr ar = wr_new(0);
+	AUTO_OCI struct oci_image *img2 = NULL;
+	AUTO_WR struct wr ar2 = wr_new(0);
+	static const char cfg[] = "{\"Cmd\":[\"/battery\",\"a\",\"80\"]}";
+	char path[64];
+	struct inotify_event e = { .mask = 0 };
+	if (!can)
+		skip();
+	container_init(&c[0], 0);
+	container_init(&c[1], 1);
+	make(&c[0], &img, &ar, cfg, &why);
+	make(&c[1], &img2, &ar2, cfg, &why);
+	int fd[4];
+	for (int i = 0; i < 2; i++)
+		if (container_listen(&c[i], &fd[2 * i], &fd[2 * i + 1],
+			&why) != DSTACK_OK ||
+		    container_start(&c[i], oci_config(i == 0 ? img : img2),
+			NULL, true, 1 << 28, &why) != DSTACK_OK)
+			fail_msg("%s", why.text);
+	int in = inotify_init1(IN_CLOEXEC);
+	static const char *const held[] = { "root", "host" };
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), CONTAINER_BASE "/0/%s",
+		    held[i]);
+		assert_true(inotify_add_watch(in, path, IN_CREATE) > 0);
+	}
+	for (int i = 0; i < 2; i++)
+		close(fd[i]); /* its socket for the app is a file of the tree's */
+	container_drop(&c[0]);
+	for (int gone = 0; gone < 2; gone += (e.mask & IN_UNMOUNT) != 0) {
+		struct pollfd p = { .fd = in, .events = POLLIN };
+		if (poll(&p, 1, 5000) != 1)
+			fail_msg("%d of 2 are still held", 2 - gone);
+		assert_true(read(in, &e, sizeof(e)) > 0);
+	}
+	close(in);
+	int status = 0;
+	assert_false(container_ended(&c[1], &status));
+	container_drop(&c[1]);
+}
+
+/*
  * Root of a container is what Docker's is, inside: it hands files over,
  * becomes another user, changes its root. Nothing of it reaches the guest.
  */
@@ -364,6 +419,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_app_gets_what_its_image_says_and_no_more),
 		cmocka_unit_test(two_slots_run_side_by_side_and_apart),
+		cmocka_unit_test(a_dropped_tree_is_gone_while_the_next_runs),
 		cmocka_unit_test(
 		    root_inside_does_what_dockers_does_and_nothing_outside),
 		cmocka_unit_test(an_image_that_cannot_run_says_so),
