@@ -44,6 +44,7 @@ pins_read(struct pin *pins, size_t *n, struct why *why)
 		if (*n == PINS_MAX ||
 		    sscanf(line, "%63s %40s %c", p->archive, p->key, &end) !=
 			2 ||
+		    /* Whole fingerprints: shorter ids can be forged. */
 		    strspn(p->key, "0123456789ABCDEF") != 40)
 			st = why_set(why, DSTACK_E_REJECTED,
 			    KEYS_PATH ": not ARCHIVE FINGERPRINT: %.60s", line);
@@ -106,6 +107,10 @@ signer(const char *status, const struct lock_index *x, const struct pin *pins,
 	bool bad = false;
 	while (fgets(line, sizeof(line), f) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
+		/*
+		 * One wrong signature spoils the file, though another may be
+		 * right.
+		 */
 		bad = bad || strncmp(line, "[GNUPG:] BADSIG ", 16) == 0;
 		if (strncmp(line, "[GNUPG:] VALIDSIG ", 18) != 0)
 			continue;

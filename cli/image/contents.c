@@ -94,6 +94,10 @@ tree_hash(char out[static 65], struct why *why)
 	return st;
 }
 
+/*
+ * Lock file and sources of the tree that the auditor stands in: an image of
+ * another commit is told as that, before anything is compared.
+ */
 static void
 check_inputs(struct audit *a, const json_t *manifest)
 {
@@ -145,6 +149,10 @@ part(const char *dir, const json_t *o, const char *name, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * Hashes of the files as they are: the manifest is a claim, and this is what it
+ * is held against.
+ */
 static void
 check_parts(struct audit *a, const char *dir, const json_t *manifest)
 {
@@ -268,6 +276,7 @@ entry(void *arg, const struct cpio_entry *e)
 	json_array_foreach (c->files, i, o) {
 		if (i >= AUDIT_FILES_MAX || strcmp(text(o, "path"), e->path) != 0)
 			continue;
+		/* The kernel takes the last, a reader the first. */
 		if (c->seen[i])
 			return why_set(&c->why, DSTACK_E_REJECTED,
 			    "%s is in the initramfs twice", e->path);

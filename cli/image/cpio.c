@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An initramfs as the kernel unpacks it
+ * (Documentation/driver-api/early-userspace/buffer-format.rst), read by an
+ * auditor who wants to have seen every byte. The kernel is lenient: it takes
+ * garbage between archives, names that climb, hardlinks, and skips what it does
+ * not know. So anything that it would read in another way than this program, or
+ * that a builder of ours never writes, is refused: padding that is not zero,
+ * absolute names, links with a count, data behind a name that is no file.
+ * Several archives, and several Zstandard frames (RFC 8878), may follow each
+ * other, and each is told where it ends by its own headers, not by searching.
+ */
 #include "cli/image/cpio.h"
 
 #include <stdbool.h>
@@ -58,6 +69,7 @@ entry(struct rd *r, size_t start, struct cpio_entry *e, bool *last)
 	for (size_t i = 0; i < FIELDS; i++)
 		if (!hex8(p + 6 + 8 * i, &f[i]))
 			return DSTACK_E_FORMAT;
+	/* With its NUL: one character at least. */
 	if (f[NAMESIZE] < 2 || f[NAMESIZE] >= CPIO_PATH_MAX)
 		return DSTACK_E_LIMIT;
 	st = rd_take(r, f[NAMESIZE], &p);
@@ -132,6 +144,10 @@ zstd_frame(const void *buf, size_t len, size_t *frame)
 		st = rd_u8(&r, &d);
 	if (st != DSTACK_OK)
 		return st;
+	/*
+	 * No skippable frames, and the reserved bit is zero: the kernel stops
+	 * at both.
+	 */
 	if (magic != 0xFD2FB528u || (d & 0x08) != 0)
 		return DSTACK_E_FORMAT;
 	bool single = (d & 0x20) != 0;
@@ -144,6 +160,7 @@ zstd_frame(const void *buf, size_t len, size_t *frame)
 			break;
 		uint32_t h = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16;
 		uint32_t type = h >> 1 & 3;
+		/* Reserved. */
 		if (type == 3)
 			return DSTACK_E_FORMAT;
 		st = rd_skip(&r, type == 1 ? 1 : h >> 3);

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Debian packages (deb(5)): an ar archive with two tars, read by libarchive in
+ * memory. Nothing is ever unpacked to disk; members are found by name and given
+ * to the caller one by one, bounded in size, since a package is a stranger's
+ * until its hash is the locked one.
+ */
 #include "cli/image/deb.h"
 
 #include <archive.h>
@@ -16,6 +22,10 @@ archive_slurp(struct archive *a, size_t max, char **out, size_t *len,
 	size_t n = 0, cap = 0;
 
 	for (;;) {
+		/*
+		 * One byte stays for a NUL, so that what is text may be read as
+		 * text.
+		 */
 		if (cap - n < 2) {
 			size_t more = cap == 0 ? 65536 : cap * 2;
 			char *p = more > max + 65536 ? NULL
@@ -129,6 +139,7 @@ want(void *arg, struct archive *a, struct archive_entry *e)
 
 	if (name == NULL)
 		return DSTACK_OK;
+	/* dpkg writes names so; other tools leave it out. */
 	name += strncmp(name, "./", 2) == 0 ? 2 : 0;
 	if (strcmp(name, w->path) != 0)
 		return DSTACK_OK;

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Debian's control files: Packages, Release and copyright, as deb822(5) has
+ * them. What is read here was signed (chain.c has gpgv write it out first), but
+ * a mirror's mistake is a mistake all the same: a field that comes twice in a
+ * paragraph, or a hash that is none, is refused, not chosen between. Texts are
+ * borrowed, never copied or changed.
+ */
 #include "cli/image/debian.h"
 
 #include <string.h>
@@ -90,6 +97,7 @@ debian_next(struct debian_index *in, struct debian_package *out)
 				break;
 			continue;
 		}
+		/* A continuation: of no field that counts here. */
 		if (any && blank(line.p[0]))
 			continue;
 		if (!split(line, &name, &value))
@@ -162,6 +170,10 @@ debian_release_sum(const char *text, size_t n, const char *path,
 		if (!inside || !word(&line, &hash) || !word(&line, &len) ||
 		    !word(&line, &name) || !debian_is(name, path))
 			continue;
+		/*
+		 * One path twice: two hashes, of which an enemy would have
+		 * chosen one.
+		 */
 		if (found || hash.n != 64 || !number(len, size))
 			return DSTACK_E_FORMAT;
 		memcpy(sha256, hash.p, 64);
