@@ -85,6 +85,7 @@ parse(const struct usage *u, int argc, char **argv, struct options *o)
 	while ((c = usage_next(u, argc, argv, names)) != -1) {
 		switch (c) {
 		case 'd':
+			usage_url(u, "--directory", optarg);
 			o->acme.directory = optarg;
 			break;
 		case 'c':

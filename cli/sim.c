@@ -44,6 +44,13 @@ set_more(const struct usage *u, const char **set, size_t *n)
 	/* which fields there are, and how long, teed_set says */
 	if (strchr(optarg, '=') == NULL)
 		usage_wrong(u, "--set takes FIELD=HEX, not '%.80s'", optarg);
+	/* tried on a machine that is thrown away */
+	static struct teed scratch;
+	static const struct sim_measurements nothing;
+	struct why why = { "" };
+	teed_init(&scratch, "", &nothing);
+	if (teed_set(&scratch, optarg, &why) != DSTACK_OK)
+		usage_wrong(u, "--set: %.200s", why.text);
 	if (*n == TEED_MAX_SET)
 		usage_wrong(u, "--set: more than %d of them", TEED_MAX_SET);
 	set[(*n)++] = optarg;
@@ -221,6 +228,8 @@ sim_quote_service(const struct usage *u, int argc, char **argv)
 	usage_words(u, argc, argv, 0, 0, "");
 	struct why why = { "" };
 	enum dstack_status st = service_run(address, &why);
+	if (st == DSTACK_E_FORMAT) /* judged first of all there */
+		usage_wrong(u, "--listen: %.150s", why.text);
 	return st == DSTACK_OK ? EXIT_YES
 			       : cmd_fail("sim quote-service", st, &why);
 }

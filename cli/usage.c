@@ -306,6 +306,19 @@ usage_hex(const struct usage *u, const char *what, const char *text,
 		    2 * n, text);
 }
 
+void
+usage_url(const struct usage *u, const char *what, const char *text)
+{
+	size_t n = strncmp(text, "http://", 7) == 0 ? 7
+	    : strncmp(text, "https://", 8) == 0     ? 8
+						    : 0;
+
+	/* curl would take a bare name and guess the rest */
+	if (n == 0 || text[n] == '\0' || text[n] == '/' || text[n] == ':')
+		usage_wrong(u, "%s takes http://HOST or https://HOST, not "
+		    WORD, what, text);
+}
+
 unsigned
 usage_choice(const struct usage *u, const char *what, const char *text,
     const char *const *words)

@@ -51,6 +51,8 @@ uint64_t usage_number(const struct usage *u, const char *what,
 /* n bytes as 2n hex digits, "0x" before them or not. */
 void usage_hex(const struct usage *u, const char *what, const char *text,
     void *out, size_t n);
+/* "http://HOST..." or "https://HOST...": what is asked for over the network. */
+void usage_url(const struct usage *u, const char *what, const char *text);
 /* The index of text in words, which end with NULL. */
 unsigned usage_choice(const struct usage *u, const char *what,
     const char *text, const char *const *words);

@@ -50,12 +50,7 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	char contract[43];
 	AUTO_WR struct wr text = wr_new(NETCFG_MAX);
 
-	/* what else a name may not have, netcfg_write says */
-	size_t len = strlen(a->domain);
-	if (len > NETCFG_DOMAIN_MAX)
-		return why_set(why, DSTACK_E_FORMAT,
-		    "--domain: over %d bytes", NETCFG_DOMAIN_MAX);
-	memcpy(n.tls_domain, a->domain, len + 1);
+	(void)snprintf(n.tls_domain, sizeof(n.tls_domain), "%s", a->domain);
 	enum dstack_status st = gov_read(g, &v, why);
 	if (st != DSTACK_OK)
 		return st;

@@ -13,6 +13,8 @@
 
 #include "cli/demo/network.h"
 #include "cli/usage.h"
+#include "protocol/layout.h"
+#include "protocol/netcfg.h"
 
 #define EVERY "config rpc contract key-file json"
 #define EPOCH_FLOORS "epoch tcb min-eval min-root-crl min-pck-crl"
@@ -179,10 +181,13 @@ policy_option(const struct usage *u, struct state_policy *p, int c)
 	case O_EVAL: p->min_tcb_eval = u32(u, "--min-eval", 0); return true;
 	case O_ROOT: p->min_root_crl = u32(u, "--min-root-crl", 0); return true;
 	case O_PCK: p->min_pck_crl = u32(u, "--min-pck-crl", 0); return true;
-	case O_EXPIRY: p->request_expiry = u32(u, "--expiry", 0); return true;
+	case O_EXPIRY: /* EXPIRY_MAX of contracts/KeyManager.sol */
+		p->request_expiry = (uint32_t)usage_number(
+		    u, "--expiry", optarg, 1, 7200);
+		return true;
 	case O_CAP:
 		p->requests_per_block = (uint16_t)usage_number(
-		    u, "--per-block", optarg, 0, UINT16_MAX);
+		    u, "--per-block", optarg, 1, UINT16_MAX);
 		return true;
 	case O_PLATFORMS:
 		p->platform_mode =
@@ -208,7 +213,10 @@ option(const struct usage *u, struct contract_args *a, int c)
 		return;
 	switch (c) {
 	case O_CONFIG: a->config = optarg; break;
-	case O_RPC: a->rpc = optarg; break;
+	case O_RPC:
+		usage_url(u, "--rpc", optarg);
+		a->rpc = optarg;
+		break;
 	case O_CONTRACT:
 		a->has_contract = true;
 		usage_hex(u, "--contract", optarg, a->contract, 20);
@@ -234,7 +242,12 @@ option(const struct usage *u, struct contract_args *a, int c)
 		a->epoch =
 		    usage_number(u, "--epoch", optarg, 0, UINT64_MAX - 1);
 		break;
-	case O_NAME: a->name = optarg; break;
+	case O_NAME:
+		if (strlen(optarg) > KM_APP_NAME_MAX)
+			usage_wrong(u, "--name takes at most %d bytes",
+			    KM_APP_NAME_MAX);
+		a->name = optarg;
+		break;
 	case O_DIGEST: /* as docker prints it, too */
 		usage_hex(u, "--digest",
 		    optarg + (strncmp(optarg, "sha256:", 7) == 0 ? 7 : 0),
@@ -249,12 +262,20 @@ option(const struct usage *u, struct contract_args *a, int c)
 		a->not_before =
 		    usage_number(u, "--not-before", optarg, 0, UINT64_MAX);
 		break;
-	case O_DOMAIN: a->domain = optarg; break;
+	case O_DOMAIN:
+		if (!netcfg_domain_ok(optarg, strlen(optarg)))
+			usage_wrong(u, "--domain takes a host name in small "
+			    "letters, not '%.80s'", optarg);
+		a->domain = optarg;
+		break;
 	case O_OUT: a->out = optarg; break;
 	case O_CONFIRMATIONS:
 		a->confirmations = u32(u, "--confirmations", 0);
 		break;
-	case O_HEARTBEAT: a->heartbeat = u32(u, "--heartbeat", 0); break;
+	case O_HEARTBEAT:
+		a->heartbeat = usage_number(u, "--heartbeat", optarg,
+		    NETCFG_HEARTBEAT_MIN, NETCFG_HEARTBEAT_MAX);
+		break;
 	case O_LOG_APP:
 		(void)usage_choice(u, "--log-app", optarg, yes_no);
 		a->log_app = optarg;

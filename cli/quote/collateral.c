@@ -50,7 +50,10 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 			    ? DCAP_TEE_TDX
 			    : DCAP_TEE_SGX;
 			break;
-		case 'l': a->url = optarg; break;
+		case 'l':
+			usage_url(u, "--url", optarg);
+			a->url = optarg;
+			break;
 		case 'u':
 			a->early =
 			    usage_choice(u, "--update", optarg, updates) == 1;

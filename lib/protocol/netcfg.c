@@ -114,8 +114,8 @@ hex(struct rd *r, const char *key, uint8_t *out, size_t n, struct why *why)
  * hyphens, no empty label, no dot at the end. It goes into certificates and
  * keys, so two spellings would be two networks.
  */
-static bool
-domain_ok(const char *p, size_t n)
+bool
+netcfg_domain_ok(const char *p, size_t n)
 {
 	if (n == 0 || n > NETCFG_DOMAIN_MAX)
 		return false;
@@ -133,8 +133,6 @@ domain_ok(const char *p, size_t n)
 }
 
 #define MAX_CHAIN_ID ((UINT64_C(1) << 53) - 1) /* a JSON integer */
-#define MIN_HEARTBEAT 5
-#define MAX_HEARTBEAT (90u * 24 * 3600)
 
 enum dstack_status
 netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
@@ -178,11 +176,11 @@ netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
 		return st;
 	if ((st = line(&r, "tls-domain", &l, why)) != DSTACK_OK)
 		return st;
-	if (!domain_ok(l.value, l.len))
+	if (!netcfg_domain_ok(l.value, l.len))
 		return bad(&l, "a lower case host name", why);
 	memcpy(c.tls_domain, l.value, l.len);
 	st = number(
-	    &r, "heartbeat", MIN_HEARTBEAT, MAX_HEARTBEAT, &c.heartbeat, why);
+	    &r, "heartbeat", NETCFG_HEARTBEAT_MIN, NETCFG_HEARTBEAT_MAX, &c.heartbeat, why);
 	if (st != DSTACK_OK)
 		return st;
 	if ((st = line(&r, "ct", &l, why)) != DSTACK_OK)

@@ -33,6 +33,11 @@ struct netcfg {
 	bool log_app;
 };
 
+#define NETCFG_HEARTBEAT_MIN 5 /* seconds */
+#define NETCFG_HEARTBEAT_MAX (90u * 24 * 3600)
+
+/* A name that may stand as tls-domain: RFC 1123, in small letters. */
+bool netcfg_domain_ok(const char *p, size_t n);
 /* why names the line that is wrong. DSTACK_E_FORMAT, DSTACK_E_LIMIT. */
 DSTACK_CHECKED enum dstack_status netcfg_parse(
     const void *text, size_t len, struct netcfg *out, struct why *why);

@@ -234,7 +234,7 @@ wrong "--bootstrapper is missing" contract open-epoch
 wrong "--tcb takes UpToDate," contract open-epoch --bootstrapper "$addr" --tcb UpToDate,uptodate
 wrong "--tcb takes UpToDate," contract open-epoch --bootstrapper "$addr" --tcb UpToDate,
 wrong "--platforms takes allow, deny or open, not 'all'" contract open-epoch --bootstrapper "$addr" --platforms all
-wrong "--per-block takes a number from 0 to 65535, not '65536'" contract open-epoch --per-block 65536
+wrong "--per-block takes a number from 1 to 65535, not '65536'" contract open-epoch --per-block 65536
 wrong "--epoch takes a number, not '-1'" contract open-epoch --epoch -1
 wrong "HASH is missing" contract allow-tuple
 wrong "HASH takes 64 hex digits, not 'zz'" contract allow-tuple zz
@@ -291,6 +291,20 @@ wrong "'x' is one word too many" sim root x
 wrong "--report-data takes 128 hex digits, not 'x'" sim quote --report-data x
 wrong "'x' is one word too many" sim quote x
 wrong "'x' is one word too many" sim quote-service x
+wrong "--set: 'bogus=00': no such field" sim quote --set bogus=00
+wrong "--set: 'mrtd=00': no such field of a quote, or not its length" sim tee --set mrtd=00
+wrong "--listen: 'x' is not ADDRESS:PORT" sim quote-service --listen x
+wrong "--directory takes http://HOST or https://HOST, not 'foo'" cert request --directory foo
+wrong "--rpc takes http://HOST or https://HOST, not 'foo'" contract show --contract "$addr" --rpc foo
+wrong "--rpc takes http://HOST or https://HOST, not 'http://'" contract show --contract "$addr" --rpc http://
+wrong "--rpc takes http://HOST or https://HOST, not '127.0.0.1:8545'" contract pause --rpc 127.0.0.1:8545
+wrong "--url takes http://HOST or https://HOST, not 'foo'" quote collateral --fmspc 00806f050000 --url foo
+wrong "--domain takes a host name in small letters, not 'a b'" contract netcfg --domain 'a b'
+wrong "--domain takes a host name in small letters, not 'App.example'" contract netcfg --domain App.example
+wrong "--heartbeat takes a number from 5 to 7776000, not '4'" contract netcfg --domain a.b --heartbeat 4
+wrong "--name takes at most 127 bytes" contract propose --digest "$hash" --name "$hash$hash"
+wrong "--expiry takes a number from 1 to 7200, not '0'" contract open-epoch --bootstrapper "$addr" --expiry 0
+wrong "--per-block takes a number from 1 to 65535, not '0'" contract open-epoch --bootstrapper "$addr" --per-block 0
 # what a terminal would obey, and what would make two lines of one
 wrong "no option '--a?b'" status "$(printf -- '--a\nb')"
 wrong "no option '--?[2J'" status "$(printf -- '--\033[2J')"
