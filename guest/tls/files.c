@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * The front's files on the host volume, in turns: as soon as the chain's time
+ * is known the certificate is asked for and judged; until they are there, the
+ * request and its attestation are handed out; then all over again, soon while
+ * there is no certificate and every ten seconds after.
+ *
+ * Requests to the host go out one at a time and their answers come through
+ * the event loop, so that a host that is slow, or means to be, does not hold
+ * up a single client. What the host sends can be anything: a file that is
+ * refused changes nothing, and a refusal of the host's is said once.
+ */
+/*
  * The front's files on the host volume. Requests to the host go out one at a
  * time and their answers come through the event loop, so that a host that is
  * slow, or means to be, does not hold up a single client.
  */
-#include "guest/tls/tls.h"
+#include "guest/tls/files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +29,7 @@
 #include "crypto/hash.h"
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
+#include "guest/tls/cert.h"
 
 #define KEYD_TLS_ATTEST 19
 #define HOSTLINK_CALL 1
@@ -29,7 +41,7 @@
 
 /* hostlink CALL: path and body; the answer comes to on_answer. */
 static bool
-ask(struct front *f, enum tls_ask what, const char *path, const struct wr *body)
+ask(struct tls_files *f, enum tls_ask what, const char *path, const struct wr *body)
 {
 	AUTO_WR struct wr q = wr_new(IPC_MAX);
 
@@ -52,7 +64,7 @@ ask(struct front *f, enum tls_ask what, const char *path, const struct wr *body)
  * chain's time goes on.
  */
 static void
-judge(struct front *f, const uint8_t *p, size_t n)
+judge(struct tls_files *f, const uint8_t *p, size_t n)
 {
 	struct why why = { "" };
 	uint8_t seen[32];
@@ -78,13 +90,15 @@ judge(struct front *f, const uint8_t *p, size_t n)
 	if (st != DSTACK_OK) {
 		if (!again)
 			log_line("%s%s", why.text,
-			    f->ctx != NULL ? "; the one before stays" : "");
+			    f->serving ? "; the one before stays" : "");
 		return;
 	}
-	bool used = tls_use(f, &chain);
+	bool used = f->use(f->arg, &chain);
 	server_chain_free(&chain);
-	if (used)
+	if (used) {
 		f->leaf_again = 0;
+		f->serving = true;
+	}
 	log_line(used ? "certificate for %s accepted"
 		      : "OpenSSL refused certificate.pem for %s",
 	    f->domain);
@@ -96,7 +110,7 @@ judge(struct front *f, const uint8_t *p, size_t n)
  * `unstoppable_tls`. Both are for everybody to see.
  */
 static bool
-ask_request(struct front *f)
+ask_request(struct tls_files *f)
 {
 	AUTO_WR struct wr csr = wr_new(0);
 
@@ -105,7 +119,7 @@ ask_request(struct front *f)
 }
 
 static bool
-ask_attestation(struct front *f)
+ask_attestation(struct tls_files *f)
 {
 	uint8_t point[65];
 	struct why why = { "" };
@@ -136,7 +150,7 @@ ask_attestation(struct front *f)
 
 /* The host's refusal is said once; it may be full, and have room later. */
 static void
-refused(struct front *f, const char *name, const uint8_t *p, size_t n)
+refused(struct tls_files *f, const char *name, const uint8_t *p, size_t n)
 {
 	char text[sizeof(f->refusal)];
 
@@ -149,9 +163,9 @@ refused(struct front *f, const char *name, const uint8_t *p, size_t n)
 }
 
 static void
-wait_a_little(struct front *f)
+wait_a_little(struct tls_files *f)
 {
-	int ms = f->ctx != NULL && f->published ? RENEW_POLL_MS
+	int ms = f->serving && f->published ? RENEW_POLL_MS
 						: FIRST_POLL_MS;
 	const struct timeval next = { ms / 1000, (ms % 1000) * 1000 };
 
@@ -160,7 +174,7 @@ wait_a_little(struct front *f)
 
 /* status 0: the host, or the link to it, is away. */
 static void
-answered(struct front *f, unsigned status, const uint8_t *p, size_t n)
+answered(struct tls_files *f, unsigned status, const uint8_t *p, size_t n)
 {
 	bool more = false;
 
@@ -193,7 +207,7 @@ answered(struct front *f, unsigned status, const uint8_t *p, size_t n)
 static void
 on_answer(evutil_socket_t fd, short what, void *arg)
 {
-	struct front *f = arg;
+	struct tls_files *f = arg;
 	AUTO_FREE uint8_t *buf = malloc(IPC_MAX);
 	uint8_t st = 0;
 	uint16_t status = 0;
@@ -224,7 +238,7 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 static void
 on_poll(evutil_socket_t fd, short what, void *arg)
 {
-	struct front *f = arg;
+	struct tls_files *f = arg;
 	bool asked = false;
 
 	(void)fd;
@@ -240,7 +254,7 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 }
 
 enum dstack_status
-tls_files_start(struct front *f, struct why *why)
+tls_files_start(struct tls_files *f, struct why *why)
 {
 	f->answer = event_new(f->base, HOST, EV_READ, on_answer, f);
 	f->poll = evtimer_new(f->base, on_poll, f);

@@ -3,15 +3,35 @@
  * Role unstoppable-tls: TLS front on the public port. The key comes from the
  * network's secret, so every node has the same one; the certificate comes
  * from the host volume and is believed only where it is for that key and our
+ * name (files.c). Bytes go to exactly one app; no HTTP is parsed (THREATS T31,
+ * T47).
+ *
+ * A connection: it is let in if there is a certificate, an app and a place;
+ * the handshake has its time; then ALPN tells who the client wants. One that
+ * asks whom it speaks to gets the network's signature and is closed. Any other
+ * is connected to the app, and from then on bytes are moved, each direction
+ * with a bound, until one side ends; the other side then gets the rest.
+ *
+ * What can go wrong: clients that say nothing (they make room for others),
+ * clients that end their half (the app's answer still goes out), an app that
+ * breaks off (no close_notify, so that a client can tell a cut answer from a
+ * whole one). None of it ends the role; only kubernethes or hostlink going
+ * away does.
+ */
+/*
+ * Role unstoppable-tls: TLS front on the public port. The key comes from the
+ * network's secret, so every node has the same one; the certificate comes
+ * from the host volume and is believed only where it is for that key and our
  * name. Bytes go to exactly one app; no HTTP is parsed (THREATS T31, T47).
  */
-#include "guest/tls/tls.h"
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -25,9 +45,12 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/rd.h"
+#include "base/wr.h"
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
 #include "guest/init/sandbox.h"
+#include "guest/tls/cert.h"
+#include "guest/tls/files.h"
 #include "protocol/statements.h"
 
 #define KEYD_TLS_KEY 15
@@ -43,6 +66,21 @@
 #define HANDSHAKE_SECONDS 15
 #define IDLE_SECONDS 300
 #define LAST_SECONDS 60           /* for an answer to one who sends no more */
+
+/* The role: who is connected, what is served with, and to which app. */
+struct front {
+	struct event_base *base;
+	struct event *accept;
+	SSL_CTX *ctx; /* NULL until a certificate was accepted */
+	EVP_PKEY *key;
+	char domain[256];
+	struct sockaddr_in backend; /* sin_port 0: none */
+	bool said_serving;
+	/* who the app has been silent to longest, first */
+	TAILQ_HEAD(link_list, link) links;
+	unsigned connections;
+	struct tls_files files;
+};
 
 struct link {
 	TAILQ_ENTRY(link) next;
@@ -407,9 +445,11 @@ make_ctx(struct front *f, const struct server_chain *chain)
 	return ctx;
 }
 
-bool
-tls_use(struct front *f, const struct server_chain *chain)
+/* Serve with this chain from now on; connections keep what they have. */
+static bool
+use_chain(void *arg, const struct server_chain *chain)
 {
+	struct front *f = arg;
 	SSL_CTX *ctx = make_ctx(f, chain);
 
 	if (ctx == NULL)
@@ -446,8 +486,8 @@ set_time(struct front *f, struct rd *r)
 	uint64_t now;
 	if (rd_u64be(r, &now) != DSTACK_OK || rd_end(r) != DSTACK_OK)
 		return false;
-	if (now > f->now) /* proven time never goes back */
-		f->now = now;
+	if (now > f->files.now) /* proven time never goes back */
+		f->files.now = now;
 	return true;
 }
 
@@ -504,6 +544,17 @@ read_domain(struct front *f, struct why *why)
 }
 
 static enum dstack_status
+look_after_files(struct front *f, struct why *why)
+{
+	f->files.base = f->base;
+	f->files.key = f->key;
+	f->files.domain = f->domain;
+	f->files.use = use_chain;
+	f->files.arg = f;
+	return tls_files_start(&f->files, why);
+}
+
+static enum dstack_status
 serve(struct front *f, struct why *why)
 {
 	TAILQ_INIT(&f->links);
@@ -516,9 +567,10 @@ serve(struct front *f, struct why *why)
 	    EV_READ | EV_PERSIST, on_kubernethes, f);
 	f->accept = event_new(
 	    f->base, FD_PUBLIC, EV_READ | EV_PERSIST, on_accept, f);
-	if (kube == NULL || f->accept == NULL || event_add(kube, NULL) != 0 || event_add(f->accept, NULL) != 0)
+	if (kube == NULL || f->accept == NULL ||
+	    event_add(kube, NULL) != 0 || event_add(f->accept, NULL) != 0)
 		return DSTACK_E_NOMEM;
-	enum dstack_status st = tls_files_start(f, why);
+	enum dstack_status st = look_after_files(f, why);
 	if (st != DSTACK_OK)
 		return st;
 	ipc_ready();

@@ -249,10 +249,10 @@ scalars_outside_the_group_are_refused(void **state)
 
 static unsigned taken;
 
-bool
-tls_use(struct front *f, const struct server_chain *chain)
+static bool
+take(void *arg, const struct server_chain *chain)
 {
-	(void)f;
+	(void)arg;
 	assert_true(chain->n > 0);
 	taken++;
 	return true;
@@ -269,7 +269,7 @@ a_certificate_of_tomorrow_is_taken_when_its_day_has_come(void **state)
 	size_t n = make_pem(&m, (char *)file + 8, sizeof(file) - 8);
 	file[6] = (uint8_t)(n >> 8);
 	file[7] = (uint8_t)n;
-	struct front f = { .key = ours, .domain = DOMAIN, .now = NOW };
+	struct tls_files f = { .key = ours, .domain = DOMAIN, .use = take, .now = NOW };
 	judge_file(&f, file, 8 + n);
 	judge_file(&f, file, 8 + n);
 	assert_int_equal(taken, 0);

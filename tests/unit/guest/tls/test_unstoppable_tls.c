@@ -85,7 +85,7 @@ app(int l, bool breaks)
 static void
 front(int l, const struct sockaddr_in *backend, int host)
 {
-	struct front f = { .backend = *backend, .now = 1, .domain = "a.test" };
+	struct front f = { .backend = *backend, .domain = "a.test", .files.now = 1 };
 	struct why why = { "" };
 	(void)signal(SIGPIPE, SIG_IGN);
 	f.ctx = self_signed(&f.key);
@@ -93,7 +93,7 @@ front(int l, const struct sockaddr_in *backend, int host)
 	f.base = event_base_new();
 	if (host >= 0 &&
 	    (dup2(host, FD_EDGE + ROLE_HOSTLINK) < 0 ||
-	        tls_files_start(&f, &why) != DSTACK_OK))
+	        look_after_files(&f, &why) != DSTACK_OK))
 		_exit(1);
 	f.accept =
 	    event_new(f.base, l, EV_READ | EV_PERSIST, on_accept, &f);
