@@ -6,7 +6,9 @@
 #include "guest/kubernethes/container.h"
 #include "protocol/state.h"
 
-#define GS_APP_GONE 2 /* of guest-service */
+/* Of guest-service. */
+#define GS_APP_LISTEN 1
+#define GS_APP_GONE 2
 #define APP_LOG_LINE 512
 #ifndef APP_STOP_MS
 #define APP_STOP_MS 10000   /* between stop signal and SIGKILL */

@@ -135,7 +135,7 @@ keep(int *fd, uint64_t size, struct kube_archive *out, struct why *why)
 enum dstack_status
 kube_fetch(int edge, const uint8_t digest[static 32], const struct kube_memory *m,
     int64_t until,
-    void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
+    bool (*go_on)(void *ctx), void *ctx, struct kube_archive *out,
     struct why *why)
 {
 	char hex[17];
@@ -154,10 +154,9 @@ kube_fetch(int edge, const uint8_t digest[static 32], const struct kube_memory *
 			    strerror(errno));
 		do {
 			st = piece(edge, names[i], fd, m, &at, &size, why);
-			idle(ctx);
-			if (kube_ending())
+			if (!go_on(ctx))
 				return why_set(why, DSTACK_E_BUSY,
-				    "the node is to stop");
+				    "given up for what comes");
 			if (st == DSTACK_OK && kube_now() >= until)
 				return why_set(why, DSTACK_E_MISSING,
 				    "host_volume/%s: the host is too slow to "

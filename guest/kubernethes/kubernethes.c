@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kubernethes: runs what the contract names. The record is read from proven
- * storage, the archive is checked against its digest, and a new version
- * starts in the other slot while the old one serves; only when it answers
- * does the TLS front turn to it (THREATS T11, T21, T25, T38, T44).
+ * kubernethes: runs what the contract names (THREATS T11, T21, T25, T38, T44).
+ *
+ * Every two seconds the app's record is read from proven storage. Is it the
+ * one that serves, there is nothing to do. Is it another one, an attempt
+ * begins: its archive is fetched and judged (stage.c), it is started in the
+ * other slot while the old one serves (start.c), and only when it answers the
+ * TLS front turns to it; the old one has a moment to finish, and goes.
+ *
+ * An attempt that fails leaves what serves as it is, and is made again: at
+ * growing intervals at first, then after a rest. During an attempt the record
+ * is read as before; one that is newer ends it. Nothing below a version that
+ * this boot or the volume has seen is ever run. What ends an app that serves
+ * is the contract's word, or a view of the chain that has grown too old.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,24 +37,20 @@
 #include "guest/base/role.h"
 #include "guest/init/sandbox.h"
 #include "guest/tee/tee.h"
-#include "guest/kubernethes/unpacker.h"
+#include "guest/kubernethes/start.h"
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
 #ifndef POLL_SERVING_MS    /* its test has other paces */
 #define POLL_SERVING_MS 2000
 #endif
 #define VOLUME_STEP_MS 50
-#define READY_MS 180000    /* for a new app to answer, on a slow machine */
-#define READY_STEP_MS 50
 #ifndef DRAIN_MS
 #define DRAIN_MS 5000      /* for an old app to answer what it was asked */
 #endif
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
-#define FILL_MS 60000      /* for the host's files, before an app starts */
 
-#define GS_APP_LISTEN 1
 #define GS_STATUS 3
 
 struct kube {
@@ -56,9 +61,11 @@ struct kube {
 	uint64_t highest; /* version seen; nothing below it runs */
 	struct kube_memory memory;
 	struct kube_stage staged;
-	/* The record that failed last, and when to try it again. */
-	struct state_app failed;
-	int64_t retry_at, retry_after;
+	struct kube_refused refused; /* the version that failed last */
+	/* What launch is at; over: it is no longer what is wanted. */
+	struct state_app attempt;
+	bool over;
+	int64_t look_at;
 	bool waiting;      /* for the volume: the chain need not be read */
 	uint64_t extended; /* version that RTMR3 has */
 	char said[320];    /* last trouble, so that each is told once */
@@ -73,14 +80,6 @@ say(struct kube *k, const char *text)
 		return;
 	(void)snprintf(k->said, sizeof(k->said), "%s", text);
 	log_line("%s", text);
-}
-
-static bool
-same(const struct state_app *a, const struct state_app *b)
-{
-	return a->version == b->version &&
-	    memcmp(a->digest, b->digest, 32) == 0 &&
-	    memcmp(a->app_id, b->app_id, 32) == 0;
 }
 
 /* Worth telling? What is free moves all the time. */
@@ -125,96 +124,61 @@ idle(void *ctx)
 	}
 }
 
-/* --- one version of the app --- */
+/* --- what the chain says --- */
 
-static enum dstack_status
-listen_for(struct app *a, struct why *why)
-{
-	AUTO_CLOSE int tcp = -1;
-	AUTO_CLOSE int local = -1;
-	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	enum dstack_status st = container_listen(&a->box, &tcp, &local, why);
-	if (st != DSTACK_OK)
-		return st;
-	const int fds[2] = { tcp, local };
-	wr_put(&q, a->record.app_id, 32);
-	wr_text(&q, a->record.name);
-	wr_put(&q, a->record.digest, 32);
-	wr_u64be(&q, a->record.version);
-	st = ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_LISTEN, &q, fds, 2,
-	    NULL, why);
-	return st == DSTACK_OK ? st
-			       : why_wrap(why, st, "guest-service: app plane");
-}
+enum said {
+	SAID_APP,     /* which app is to run */
+	SAID_NONE,    /* that none is; or what is known is too old */
+	SAID_NOTHING, /* that cannot be told now */
+	SAID_END,     /* what ends this VM */
+};
 
-/* Tree and folders of a staged image in a slot. */
-static enum dstack_status
-lay_out(struct kube *k, struct app *a, struct why *why)
+/* The newest proven record. why: for all but SAID_APP. */
+static enum said
+look(struct kube *k, struct state_app *r, struct why *why)
 {
-	char host[64];
-	enum dstack_status st =
-	    container_make(&a->box, k->memory.total / 4 * 3, why);
-	if (st == DSTACK_OK)
-		st = container_bound(&a->box, k->memory.first, why);
-	if (st != DSTACK_OK)
-		return st;
-	st = unpack_apart(&a->box, k->staged.image, &k->staged.archive,
-	    k->memory.first, idle, k, why);
-	/* The config is kept for restarts; the archive is eaten up. */
-	if (st == DSTACK_OK)
-		a->image = take_ptr(&k->staged.image);
-	kube_unstage(&k->staged);
-	if (st != DSTACK_OK)
-		return st;
-	(void)snprintf(host, sizeof(host), "%s/host", a->box.dir);
-	a->host = open(host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (a->host < 0)
-		return why_set(why, DSTACK_E_SYS, "%s: %s", host,
-		    strerror(errno));
-	kube_shared_fill(
-	    FD_EDGE + ROLE_HOSTLINK, a->host, kube_now() + FILL_MS);
-	a->watch = kube_shared_watch(host);
-	return DSTACK_OK;
-}
-
-static enum dstack_status
-run(struct kube *k, struct app *a, struct why *why)
-{
-	enum dstack_status st = container_start(&a->box, oci_config(a->image),
-	    PATH_VOLUME, k->chain.cfg.log_app, k->memory.first, why);
-	a->started = kube_now();
-	return st;
-}
-
-/* Until the app answers on its port. */
-static enum dstack_status
-wait_ready(struct kube *k, struct app *a, struct why *why)
-{
-	int64_t end = kube_now() + READY_MS;
-	int code = 0;
-	while (!container_answers(&a->box, READY_STEP_MS)) {
-		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
-		idle(k);
-		/* A refused connect comes back at once: wait by the process. */
-		(void)poll(&p, 1, READY_STEP_MS);
-		if (container_ended(&a->box, &code)) {
-			idle(k);
-			return why_set(why, DSTACK_E_REJECTED,
-			    "app ended before it listened on port %u (%s %d)",
-			    a->box.port, WIFSIGNALED(code) ? "signal" : "exit",
-			    WIFSIGNALED(code) ? WTERMSIG(code)
-					      : WEXITSTATUS(code));
-		}
-		if (kube_ending())
-			return why_set(why, DSTACK_E_BUSY,
-			    "the node is to stop");
-		if (kube_now() > end)
-			return why_set(why, DSTACK_E_REJECTED,
-			    "app does not listen on port %u (EXPOSE names it) "
-			    "after %d s", a->box.port, READY_MS / 1000);
+	enum dstack_status st = chain_app(&k->chain, r, NULL, why);
+	if (st == DSTACK_E_REJECTED)
+		return SAID_END;
+	int64_t now = kube_boot_seconds();
+	if (st == DSTACK_OK || st == DSTACK_E_BUSY)
+		kube_view_block(&k->view, k->chain.head.number, now);
+	if (kube_view_old(&k->view, k->chain.cfg.heartbeat, now)) {
+		(void)why_set(why, DSTACK_E_BUSY,
+		    "no new block for four heartbeats");
+		return SAID_NONE;
 	}
-	return DSTACK_OK;
+	if (st == DSTACK_E_BUSY)
+		return SAID_NONE;
+	return st == DSTACK_OK ? SAID_APP : SAID_NOTHING;
 }
+
+/*
+ * Between the steps of an attempt: is it still what is wanted? The chain is
+ * read as often as while an app serves, so that a version that hangs does not
+ * stand in the way of the one that mends it.
+ */
+static bool
+go_on(void *ctx)
+{
+	struct kube *k = ctx;
+	struct state_app r;
+	struct why why = { "" };
+	idle(k);
+	if (kube_ending())
+		return false;
+	if (k->over || kube_now() < k->look_at)
+		return !k->over;
+	enum said said = look(k, &r, &why);
+	k->look_at = kube_now() + POLL_SERVING_MS;
+	/* an older one is an old view's word, and does not end a newer one */
+	k->over = said == SAID_NONE || said == SAID_END ||
+	    (said == SAID_APP && !kube_same(&r, &k->attempt) &&
+		r.version >= k->attempt.version);
+	return !k->over;
+}
+
+/* --- one version of the app --- */
 
 /* No version below one that this boot or the volume has seen (T21). */
 static enum dstack_status
@@ -232,9 +196,12 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 {
 	int slot = k->live == 0 ? 1 : 0;
 	struct app *a = &k->app[slot];
+	k->attempt = *r;
+	k->over = false;
+	k->look_at = kube_now() + POLL_SERVING_MS;
 	enum dstack_status st = not_older(k, r, why);
 	if (st == DSTACK_OK)
-		st = kube_stage(&k->staged, &k->memory, r->digest, idle, k,
+		st = kube_stage(&k->staged, &k->memory, r->digest, go_on, k,
 		    why);
 	if (st == DSTACK_OK)
 		st = kube_volume_use(&k->highest, why);
@@ -249,15 +216,15 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	k->highest = r->version;
 	a->record = *r;
 	a->backoff = BACKOFF_FIRST_MS;
-	st = lay_out(k, a, why);
+	st = start_lay_out(a, &k->staged, &k->memory, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = kube_extend(&k->extended, r, why);
 	if (st == DSTACK_OK)
-		st = listen_for(a, why);
+		st = start_plane(a, why);
 	if (st == DSTACK_OK)
-		st = run(k, a, why);
+		st = start_run(a, k->chain.cfg.log_app, &k->memory, why);
 	if (st == DSTACK_OK)
-		st = wait_ready(k, a, why);
+		st = start_wait(a, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = kube_volume_version(r->version, why);
 	if (st == DSTACK_OK)
@@ -323,18 +290,12 @@ failure(struct kube *k, const struct state_app *r, enum dstack_status st,
 		say(k, why->text);
 		return;
 	}
-	k->retry_after = same(&k->failed, r) && k->retry_after != 0
-	    ? k->retry_after * 2
-	    : BACKOFF_FIRST_MS;
-	/* An archive that is not there yet may come at any time. */
-	int64_t most = st == DSTACK_E_MISSING ? 2000 : BACKOFF_MAX_MS;
-	if (k->retry_after > most)
-		k->retry_after = most;
-	k->failed = *r;
-	k->retry_at = kube_now() + k->retry_after;
+	kube_refused(&k->refused, r, st == DSTACK_E_MISSING);
 	(void)snprintf(text, sizeof(text), "%.60s version %" PRIu64
-	    " does not run%s: %.150s", r->name, r->version,
-	    k->live >= 0 ? ", the old one keeps serving" : "", why->text);
+	    " does not run%s%s: %.150s", r->name, r->version,
+	    k->live >= 0 ? ", the old one keeps serving" : "",
+	    k->refused.rests ? "; it rests for an hour or till host_volume changes" : "",
+	    why->text);
 	say(k, text);
 	status(k, k->live >= 0 ? "refused, old one serves:" : "not running:", r);
 }
@@ -345,36 +306,27 @@ tick(struct kube *k, struct why *why)
 {
 	struct state_app r;
 	k->waiting = false;
-	enum dstack_status st = chain_app(&k->chain, &r, NULL, why);
-	if (st == DSTACK_E_REJECTED)
+	enum said said = look(k, &r, why);
+	if (said == SAID_END)
 		return false;
-	int64_t now = kube_boot_seconds();
-	if (st == DSTACK_OK || st == DSTACK_E_BUSY)
-		kube_view_block(&k->view, k->chain.head.number, now);
-	if (kube_view_old(&k->view, k->chain.cfg.heartbeat, now)) {
-		stop_all(k, "no new block for four heartbeats");
-		return true;
-	}
-	if (st == DSTACK_E_BUSY) {
+	if (said == SAID_NONE)
 		stop_all(k, why->text);
-		return true;
-	}
-	if (st != DSTACK_OK) {
+	else if (said == SAID_NOTHING)
 		say(k, why->text);
+	if (said != SAID_APP)
 		return true;
-	}
 	if (k->live >= 0)
 		kube_view_time(&k->view, k->chain.head.timestamp);
 	kube_memory_look(&k->memory, kube_memory_free());
-	if (k->live >= 0 && same(&r, &k->app[k->live].record)) {
+	if (k->live >= 0 && kube_same(&r, &k->app[k->live].record)) {
 		status(k, "serving", &r);
 		return true;
 	}
-	if (same(&r, &k->failed) && kube_now() < k->retry_at)
+	if (!kube_again(&k->refused, &r))
 		return true;
 	if (k->live < 0)
 		status(k, "starting", &r);
-	st = launch(k, &r, why);
+	enum dstack_status st = launch(k, &r, why);
 	if (st != DSTACK_OK) {
 		failure(k, &r, st, why);
 		return true;
@@ -383,8 +335,7 @@ tick(struct kube *k, struct why *why)
 	hex_encode(r.digest, 32, hex);
 	log_line("serving %s version %" PRIu64 " 0x%s", r.name, r.version, hex);
 	k->said[0] = '\0';
-	k->failed = (struct state_app){ 0 };
-	k->retry_after = 0;
+	k->refused = (struct kube_refused){ 0 };
 	status(k, "serving", &r);
 	return true;
 }
@@ -414,7 +365,8 @@ keep_running(struct kube *k)
 	if (a->restart_at == 0 || now < a->restart_at)
 		return;
 	a->restart_at = 0;
-	if (run(k, a, &why) != DSTACK_OK) {
+	if (start_run(a, k->chain.cfg.log_app, &k->memory, &why) !=
+	    DSTACK_OK) {
 		log_line("%s", why.text);
 		a->restart_at = now + a->backoff;
 	}

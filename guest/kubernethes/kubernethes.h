@@ -77,15 +77,15 @@ void kube_archive_let_go(void *ctx, size_t from, size_t to);
  * The archive of the image with that digest from the host's folder:
  * app-<first 16 hex digits>.tar, else app-example.tar. It is read once, into
  * memory of which m has enough to spare, before kube_now() is until (a host
- * that is slow on purpose must not keep the role from the chain); idle is
- * called between its pieces.
+ * that is slow on purpose must not keep the role from the chain). go_on is called
+ * between its pieces; what it says no to ends with DSTACK_E_BUSY.
  * DSTACK_E_MISSING: neither is there; DSTACK_E_LIMIT: no memory for it, told
  * before more than one piece is taken; DSTACK_E_REJECTED: it changed while it
  * was read.
  */
 DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
     const uint8_t digest[static 32], const struct kube_memory *m, int64_t until,
-    void (*idle)(void *ctx), void *ctx, struct kube_archive *out,
+    bool (*go_on)(void *ctx), void *ctx, struct kube_archive *out,
     struct why *why);
 
 /* --- stage.c --- */
@@ -104,7 +104,25 @@ void kube_unstage(struct kube_stage *s);
  */
 DSTACK_CHECKED enum dstack_status kube_stage(struct kube_stage *s,
     struct kube_memory *m, const uint8_t digest[static 32],
-    void (*idle)(void *ctx), void *ctx, struct why *why);
+    bool (*go_on)(void *ctx), void *ctx, struct why *why);
+
+/* --- refused.c --- */
+
+struct kube_refused {
+	struct state_app record;
+	int64_t first;     /* when it failed first, kube_now(); 0: not yet */
+	int64_t at, after; /* when to try again; the interval before it */
+	bool rests;
+	uint64_t folder;   /* of kube_shared_look as it began to rest */
+	int64_t look_at;
+};
+/* The same app, version and image? */
+bool kube_same(const struct state_app *a, const struct state_app *b);
+/* It failed. missing: as its archive is not there. */
+void kube_refused(
+    struct kube_refused *f, const struct state_app *r, bool missing);
+/* May that record be tried now? One that has not failed may. */
+bool kube_again(struct kube_refused *f, const struct state_app *r);
 
 /* --- volume.c --- */
 
@@ -162,6 +180,11 @@ int kube_shared_watch(const char *path);
  * when kube_now() is until is passed over. False: none left.
  */
 bool kube_shared_events(int watch, int dir, int edge, int64_t until);
+/*
+ * A number for what the host has in its folder, names and sizes; another one
+ * where that has changed. 0: the host does not say.
+ */
+uint64_t kube_shared_look(int edge);
 /* May the app write the host's file of that name? */
 bool kube_shared_name(const char *name);
 

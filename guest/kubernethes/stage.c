@@ -44,7 +44,7 @@ judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
 
 enum dstack_status
 kube_stage(struct kube_stage *s, struct kube_memory *m,
-    const uint8_t digest[static 32], void (*idle)(void *ctx), void *ctx,
+    const uint8_t digest[static 32], bool (*go_on)(void *ctx), void *ctx,
     struct why *why)
 {
 	if (s->image != NULL && memcmp(s->digest, digest, 32) == 0)
@@ -55,7 +55,7 @@ kube_stage(struct kube_stage *s, struct kube_memory *m,
 		m->first = free;
 	kube_memory_look(m, free);
 	enum dstack_status st = kube_fetch(FD_EDGE + ROLE_HOSTLINK, digest, m,
-	    kube_now() + FETCH_MS, idle, ctx, &s->archive, why);
+	    kube_now() + FETCH_MS, go_on, ctx, &s->archive, why);
 	if (st == DSTACK_OK)
 		st = judge(s, m, digest, why);
 	if (st != DSTACK_OK) {

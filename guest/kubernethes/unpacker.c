@@ -103,10 +103,11 @@ follow_memory(const struct container *c, uint64_t free)
 
 enum dstack_status
 unpack_apart(const struct container *c, const struct oci_image *img,
-    struct kube_archive *archive, uint64_t free, void (*idle)(void *ctx),
+    struct kube_archive *archive, uint64_t free, bool (*go_on)(void *ctx),
     void *ctx, struct why *why)
 {
 	struct verdict v;
+	bool on = true;
 	int p[2], status = 0;
 
 	follow_memory(c, free);
@@ -128,17 +129,17 @@ unpack_apart(const struct container *c, const struct oci_image *img,
 			break;
 		follow_memory(c, free);
 		if (i % IDLE_STEPS == 0)
-			idle(ctx);
-		if (kube_ending())
+			on = go_on(ctx);
+		if (!on)
 			(void)kill(pid, SIGKILL);
 	}
 	ssize_t n = read(in, &v, sizeof(v));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (n != (ssize_t)sizeof(v))
-		return kube_ending() ? why_set(why, DSTACK_E_BUSY,
-					   "the node is to stop")
-				     : ended(status, why);
+		return on ? ended(status, why)
+			  : why_set(why, DSTACK_E_BUSY,
+				"given up for what comes");
 	if (v.st != DSTACK_OK && why != NULL)
 		*why = v.why;
 	return v.st;

@@ -248,6 +248,12 @@ main(int argc, char **argv)
 	int one = 1;
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_port = htons(argc > 2 ? 80 : 8080) };
+	const char *mode = argc > 1 ? argv[1] : "";
+	if (strcmp(mode, "never") == 0)
+		for (;;)
+			pause();
+	if (strcmp(mode, "local") == 0)
+		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	int l = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	tell("bind", bind(l, (struct sockaddr *)&a, sizeof(a)));

@@ -207,6 +207,117 @@ an_app_that_ends_is_started_again(void **state)
 }
 
 static void
+a_newer_version_ends_an_attempt_that_does_not_answer(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	int64_t start = kube_now();
+	publish(5, "never", true);
+	until("[listen]");
+	publish(6, "six", true);
+	until("[serving battery version 6]");
+	before("[gone 1]", "[backend 10.1:80]");
+	assert_true(answers_at(1));
+	assert_true(kube_now() - start < 90000); /* READY_MS is twice that */
+	shown->ahead += DRAIN_MS / 1000;
+	until("[gone 0]");
+}
+
+static void
+an_app_on_the_loopback_only_is_refused_within_seconds(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish(7, "local", true);
+	until("[listen]");
+	int64_t start = kube_now();
+	until("[refused, old one serves: battery version 7]");
+	assert_true(kube_now() - start < 30000);
+	assert_true(answers_at(1));
+}
+
+static void
+a_refused_version_has_three_minutes_and_then_rests(void **state)
+{
+	(void)state;
+	if (shown == NULL)
+		skip();
+	static struct kube k;
+	const struct state_app r = { .version = 7 };
+	const struct why why = { "it does not" };
+	time_t ahead = shown->ahead;
+	unsigned tries = 0;
+	k.live = -1;
+	int64_t start = kube_now();
+	for (; !k.refused.rests && tries < 100; tries++) {
+		failure(&k, &r, DSTACK_E_REJECTED, &why);
+		assert_false(kube_again(&k.refused, &r));
+		shown->ahead += (k.refused.at - kube_now()) / 1000 + 1;
+		if (!k.refused.rests)
+			assert_true(kube_again(&k.refused, &r));
+	}
+	assert_true(tries >= 8 && tries <= 14);
+	assert_non_null(strstr(k.said, "; it rests for an hour or till "
+				       "host_volume changes: it does not"));
+	assert_true(kube_now() - start > 3600000);
+	assert_true(kube_again(&k.refused, &r)); /* the hour is over: as if it were new */
+	assert_false(k.refused.rests);
+	assert_int_equal(k.refused.first, 0);
+	failure(&k, &r, DSTACK_E_REJECTED, &why);
+	assert_int_equal(k.refused.after, 500);
+	/* one that is not there yet never rests */
+	for (int i = 0; i < 200; i++) {
+		failure(&k, &r, DSTACK_E_MISSING, &why);
+		shown->ahead += 3;
+		assert_true(kube_again(&k.refused, &r));
+	}
+	shown->ahead = ahead;
+}
+
+static void
+where_an_app_listens_is_told_from_the_kernels_table(void **state)
+{
+	(void)state;
+	static const char head[] = "  sl  local_address rem_address   st "
+				   "tx_queue rx_queue tr tm->when retrnsmt\n";
+	static const struct {
+		const char *line;
+		struct listens is;
+	} c[] = {
+		{ "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 0\n",
+		    { .open = true } },
+		{ "   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 0\n",
+		    { .local = true } },
+		{ "   0: 0100007F:0050 00000000:0000 01 00000000:00000000 0\n",
+		    { .open = false } },
+		{ "   9: 00000000:1F90 00000000:0000 0A 00000000:00000000 0\n",
+		    { .other = 8080 } },
+		{ "   0: 00000000000000000000000000000000:0050 "
+		  "00000000000000000000000000000000:0000 0A 0\n",
+		    { .open = true } },
+		{ "   0: 00000000000000000000000001000000:0050 "
+		  "00000000000000000000000000000000:0000 0A 0\n",
+		    { .local = true } },
+		{ "   0: 0000000000000000FFFF00000100007F:0050 "
+		  "00000000000000000000000000000000:0000 0A 0\n",
+		    { .local = true } },
+		{ "   0: 0000\n", { .open = false } },
+		{ "", { .open = false } },
+	};
+	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		char text[512];
+		struct listens l = { .open = false };
+		snprintf(text, sizeof(text), "%s%s", head, c[i].line);
+		listen_read(text, 80, &l);
+		assert_int_equal(l.open, c[i].is.open);
+		assert_int_equal(l.local, c[i].is.local);
+		assert_int_equal(l.other, c[i].is.other);
+	}
+}
+
+static void
 no_app_named_means_none_runs(void **state)
 {
 	(void)state;
@@ -215,8 +326,8 @@ no_app_named_means_none_runs(void **state)
 	events[0] = '\0';
 	shown->st = DSTACK_E_BUSY;
 	until("[the chain says so]");
-	before("[backend 0.0:0]", "[gone 0]");
-	assert_false(answers_at(0));
+	before("[backend 0.0:0]", "[gone 1]");
+	assert_false(answers_at(1));
 	kill(role_pid, SIGKILL);
 	waitpid(role_pid, NULL, 0);
 }
@@ -268,7 +379,7 @@ nothing_is_run_on_a_view_that_is_held_back(void **state)
 	assert_true(tick(&k, &why));
 	assert_string_equal(k.said, "no new block for four heartbeats");
 	assert_int_equal(k.highest, 0);
-	assert_int_equal(k.retry_at, 0); /* it was not even tried */
+	assert_int_equal(k.refused.at, 0); /* it was not even tried */
 }
 
 static void
@@ -294,10 +405,11 @@ an_app_that_writes_without_end_does_not_hold_the_role(void **state)
 	rmdir(path);
 }
 
-static void
+static bool
 ignore(void *ctx)
 {
 	(void)ctx;
+	return true;
 }
 
 /*
@@ -416,6 +528,10 @@ main(void)
 		cmocka_unit_test(
 		    a_host_that_is_slow_on_purpose_does_not_hold_the_role),
 		cmocka_unit_test(nor_with_the_files_that_it_shares_with_the_app),
+		cmocka_unit_test(
+		    a_refused_version_has_three_minutes_and_then_rests),
+		cmocka_unit_test(
+		    where_an_app_listens_is_told_from_the_kernels_table),
 		cmocka_unit_test(memory_is_judged_by_the_sum),
 		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
 		cmocka_unit_test(
@@ -428,6 +544,10 @@ main(void)
 		cmocka_unit_test(promise_19_a_new_version_serves_before_the_old_one_goes),
 		cmocka_unit_test(an_older_version_is_not_taken_again),
 		cmocka_unit_test(an_app_that_ends_is_started_again),
+		cmocka_unit_test(
+		    a_newer_version_ends_an_attempt_that_does_not_answer),
+		cmocka_unit_test(
+		    an_app_on_the_loopback_only_is_refused_within_seconds),
 		cmocka_unit_test(no_app_named_means_none_runs),
 	};
 	return cmocka_run_group_tests(tests, prepare, cleanup);

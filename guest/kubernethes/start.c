@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A staged image becomes an app that answers, step by step.
+ *
+ * Its slot gets a tmpfs, the tree is unpacked into it by a bounded process,
+ * and the host's files are copied beside it. guest-service listens for the
+ * app, then its first process is started, and then it has three minutes to
+ * take a connection on the port that the image EXPOSEs. An app that ends, or
+ * that listens on the loopback only, will not: it is refused at once. One that
+ * listens elsewhere may still come round, so that is only said.
+ */
+#include "guest/kubernethes/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/wr.h"
+#include "guest/base/ipc.h"
+#include "guest/base/paths.h"
+#include "guest/base/role.h"
+#include "guest/kubernethes/unpacker.h"
+
+#define STEP_MS 50
+#define FILL_MS 60000    /* for the host's files, before an app starts */
+#define LOOK_MS 1000     /* between looks at where it listens */
+#define LOCAL_LOOKS 3    /* some move on from there when they are ready */
+#define ELSEWHERE_MS 8000
+
+
+enum dstack_status
+start_lay_out(struct app *a, struct kube_stage *s, const struct kube_memory *m,
+    bool (*go_on)(void *ctx), void *ctx, struct why *why)
+{
+	char host[64];
+	enum dstack_status st =
+	    container_make(&a->box, m->total / 4 * 3, why);
+	if (st == DSTACK_OK)
+		st = container_bound(&a->box, m->first, why);
+	if (st == DSTACK_OK)
+		st = unpack_apart(&a->box, s->image, &s->archive, m->first,
+		    go_on, ctx, why);
+	/* The config is kept for restarts; the archive is eaten up. */
+	if (st == DSTACK_OK)
+		a->image = take_ptr(&s->image);
+	kube_unstage(s);
+	if (st != DSTACK_OK)
+		return st;
+	(void)snprintf(host, sizeof(host), "%s/host", a->box.dir);
+	a->host = open(host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (a->host < 0)
+		return why_set(why, DSTACK_E_SYS, "%s: %s", host,
+		    strerror(errno));
+	kube_shared_fill(
+	    FD_EDGE + ROLE_HOSTLINK, a->host, kube_now() + FILL_MS);
+	a->watch = kube_shared_watch(host);
+	return DSTACK_OK;
+}
+
+enum dstack_status
+start_plane(const struct app *a, struct why *why)
+{
+	AUTO_CLOSE int tcp = -1;
+	AUTO_CLOSE int local = -1;
+	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	enum dstack_status st = container_listen(&a->box, &tcp, &local, why);
+	if (st != DSTACK_OK)
+		return st;
+	const int fds[2] = { tcp, local };
+	wr_put(&q, a->record.app_id, 32);
+	wr_text(&q, a->record.name);
+	wr_put(&q, a->record.digest, 32);
+	wr_u64be(&q, a->record.version);
+	st = ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_LISTEN, &q, fds, 2,
+	    NULL, why);
+	return st == DSTACK_OK ? st
+			       : why_wrap(why, st, "guest-service: app plane");
+}
+
+enum dstack_status
+start_run(struct app *a, bool want_log, const struct kube_memory *m,
+    struct why *why)
+{
+	enum dstack_status st = container_start(&a->box, oci_config(a->image),
+	    PATH_VOLUME, want_log, m->first, why);
+	a->started = kube_now();
+	return st;
+}
+
+static enum dstack_status
+has_ended(const struct app *a, int code, struct why *why)
+{
+	return why_set(why, DSTACK_E_REJECTED,
+	    "app ended before it listened on port %u (%s %d)", a->box.port,
+	    WIFSIGNALED(code) ? "signal" : "exit",
+	    WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code));
+}
+
+/* Looks now and then; *local counts those that found the loopback alone. */
+static enum dstack_status
+look(const struct app *a, unsigned *local, bool *told, struct why *why)
+{
+	struct listens l;
+	listen_look(a->box.pid, a->box.port, &l);
+	*local = l.local && !l.open ? *local + 1 : 0;
+	if (*local >= LOCAL_LOOKS)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "app listens on 127.0.0.1 port %u only, where no one gets "
+		    "to; let it listen on 0.0.0.0", a->box.port);
+	if (!*told && !l.local && !l.open && l.other != 0 &&
+	    kube_now() - a->started >= ELSEWHERE_MS) {
+		*told = true;
+		log_line("app listens on port %u, its image EXPOSEs %u; it is "
+			 "waited for", l.other, a->box.port);
+	}
+	return DSTACK_OK;
+}
+
+enum dstack_status
+start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
+{
+	int64_t end = kube_now() + READY_MS;
+	int64_t next = kube_now() + LOOK_MS;
+	unsigned local = 0;
+	bool told = false;
+	int code = 0;
+	while (!container_answers(&a->box, STEP_MS)) {
+		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
+		bool on = go_on(ctx);
+		/* A refused connect comes back at once: wait by the process. */
+		(void)poll(&p, 1, STEP_MS);
+		if (container_ended(&a->box, &code)) {
+			(void)go_on(ctx); /* its last words */
+			return has_ended(a, code, why);
+		}
+		if (!on)
+			return why_set(why, DSTACK_E_BUSY,
+			    "given up for what comes");
+		if (kube_now() > end)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "app does not listen on port %u (EXPOSE names it) "
+			    "after %d s", a->box.port, READY_MS / 1000);
+		if (kube_now() < next)
+			continue;
+		next = kube_now() + LOOK_MS;
+		enum dstack_status st = look(a, &local, &told, why);
+		if (st != DSTACK_OK)
+			return st;
+	}
+	return DSTACK_OK;
+}

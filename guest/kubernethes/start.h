@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps by which a staged image becomes an app that answers. */
+#ifndef GUEST_START_H
+#define GUEST_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "guest/kubernethes/app.h"
+#include "guest/kubernethes/kubernethes.h"
+
+#define READY_MS 180000 /* for a new app to answer, on a slow machine */
+
+/*
+ * Tree and folders of a staged image in a's slot. The stage is empty after it,
+ * also after a refusal. go_on: as of kube_fetch.
+ */
+DSTACK_CHECKED enum dstack_status start_lay_out(struct app *a,
+    struct kube_stage *s, const struct kube_memory *m,
+    bool (*go_on)(void *ctx), void *ctx, struct why *why);
+/* guest-service listens for it before it runs, so that it can ask at once. */
+DSTACK_CHECKED enum dstack_status start_plane(
+    const struct app *a, struct why *why);
+/* Its first process; again, where that has ended. */
+DSTACK_CHECKED enum dstack_status start_run(struct app *a, bool want_log,
+    const struct kube_memory *m, struct why *why);
+/*
+ * Until the app answers on its port. DSTACK_E_REJECTED: it ended, or does not
+ * answer within READY_MS, or listens where nobody gets to, which is told as
+ * soon as it is seen; DSTACK_E_BUSY: go_on says no.
+ */
+DSTACK_CHECKED enum dstack_status start_wait(struct app *a,
+    bool (*go_on)(void *ctx), void *ctx, struct why *why);
+
+/* --- listen.c --- */
+
+/* What is listened to in a network, as far as it matters for one port. */
+struct listens {
+	bool open;      /* the port, where others get to */
+	bool local;     /* the port, on the loopback */
+	uint16_t other; /* the first other port; 0: none */
+};
+/* Adds what a table of the form of /proc/net/tcp or tcp6 says. */
+void listen_read(const char *table, uint16_t port, struct listens *l);
+/* In the network that the process is in. */
+void listen_look(pid_t pid, uint16_t port, struct listens *l);
+
+#endif
