@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack app: make and look into the archives that guests run. */
+/*
+ * dstack app: make archives that guests run, and look into them.
+ *
+ * build takes a folder as it lies there: files, folders and symlinks, in the
+ * order of their names' bytes, so that two machines make the same archive of
+ * the same tree. Names are bytes and are not judged; owners and times are not
+ * taken over, as they differ from machine to machine. Sockets, FIFOs and
+ * devices are refused. inspect reads an archive as a node does (archive.c)
+ * and says what a node will make of it. push and rollback are in push.c.
+ */
 #include "cli/cmd.h"
 
 #include <dirent.h>

@@ -40,6 +40,8 @@ archive_open(const char *path, const uint8_t *want, struct archive *out,
 	if (p == MAP_FAILED)
 		return why_set(why, DSTACK_E_SYS, "%.150s: %s", path,
 		    strerror(errno));
+	/* The digests bind the config and the layers; the walk finds what no
+	   digest can tell, such as a path that leads out of the image. */
 	out->map = p;
 	out->len = (size_t)s.st_size;
 	enum dstack_status st = oci_open(
@@ -77,6 +79,7 @@ archive_give(const struct archive *a, const char *dir, struct why *why)
 	char part[PATH_LEN + 8];
 
 	own_name(oci_digest(a->img), dir, path);
+	/* a node may look at any moment, and then must see all of it or none */
 	(void)snprintf(part, sizeof(part), "%s.part", path);
 	AUTO_CLOSE int fd = open(part,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -97,6 +100,7 @@ archive_there(
 	char hex[65];
 	AUTO_ARCHIVE struct archive a = { .map = NULL };
 
+	/* in the order in which nodes look */
 	own_name(digest, dir, path);
 	if (archive_open(path, digest, &a, NULL) == DSTACK_OK)
 		return DSTACK_OK;

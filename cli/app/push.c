@@ -101,6 +101,8 @@ from_configs(struct push *p, struct why *why)
 {
 	enum dstack_status st = DSTACK_OK;
 
+	/* The first node's host.env names contract, chain and key; the others'
+	   must be of the same network, or the archive would go astray. */
 	for (unsigned i = 0; i < p->configs && st == DSTACK_OK; i++) {
 		AUTO_CONFIG struct host_config c = { .chain_id = 0 };
 		st = config_load(p->config[i], &c, why);
@@ -137,6 +139,7 @@ find(struct push *p, struct why *why)
 	uint64_t id = 0;
 	enum dstack_status st = DSTACK_E_MISSING;
 
+	/* a demo that runs here, unless told otherwise; else the host.env */
 	if (p->configs == 0)
 		st = network_running(dir, &net, why);
 	if (st == DSTACK_OK) {
@@ -204,6 +207,7 @@ propose(struct push *p, const uint8_t digest[static 32], const char *name,
 	struct state_app now;
 	uint8_t id[32];
 
+	/* an app keeps its id, and with it its keys, whatever its name becomes */
 	if (latest->version != 0)
 		memcpy(id, latest->app_id, 32);
 	else
@@ -268,6 +272,8 @@ push(struct push *p, struct why *why)
 		st = archive_give(&a, p->volume[i], why);
 	if (st != DSTACK_OK)
 		return st;
+	/* Pushed twice: the copies are good for a node that had none, and the
+	   contract is asked for nothing. */
 	if (latest.version != 0 && !latest.stopped &&
 	    memcmp(latest.digest, oci_digest(a.img), 32) == 0) {
 		tell(p, &latest, false);
@@ -293,6 +299,7 @@ rollback(struct push *p, struct why *why)
 	if (st == DSTACK_OK && previous.version == 0)
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "no version has run before this one");
+	/* Without its archive on every host, going back would stop the app. */
 	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK; i++)
 		st = archive_there(p->volume[i], previous.digest, why);
 	return st == DSTACK_OK

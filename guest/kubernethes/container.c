@@ -1,4 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One container, from nothing to gone.
+ *
+ * container_make: what an earlier one left in the slot is taken away, then
+ * come a tmpfs for the tree, a user and a network namespace that live as long
+ * as their descriptors, and a link between the guest and that network.
+ * container_bound: the group that tree and processes will be charged to.
+ * container_start, which may be called again when the app has ended: the
+ * runtime's config is written beside the tree, the runtime sets the first
+ * process up, hands it over and is gone; this role becomes its parent (a
+ * subreaper), has its pid, and waits by a pidfd. container_drop: all of it
+ * goes, the tree with the last mount of it.
+ *
+ * What can go wrong is the kernel's or the runtime's: then the slot is dropped
+ * as a whole, and nothing of a half-made container stays. The app itself is
+ * foreign: what it may do is bounded by what oci_spec.c writes.
+ */
 #include "guest/kubernethes/container.h"
 
 #include <arpa/inet.h>

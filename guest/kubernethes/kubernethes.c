@@ -167,6 +167,7 @@ go_on(void *ctx)
 	idle(k);
 	if (kube_ending())
 		return false;
+	/* each look is a proof to check: not at every piece of an archive */
 	if (k->over || kube_now() < k->look_at)
 		return !k->over;
 	enum said said = look(k, &r, &why);
@@ -213,6 +214,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		container_ask(&a->box);
 		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
 	}
+	/* from here on nothing older, also if this one fails: the chain has
+	   been seen to name it, and only an old view would name another */
 	k->highest = r->version;
 	a->record = *r;
 	a->backoff = BACKOFF_FIRST_MS;
@@ -318,6 +321,7 @@ tick(struct kube *k, struct why *why)
 	if (k->live >= 0)
 		kube_view_time(&k->view, k->chain.head.timestamp);
 	kube_memory_look(&k->memory, kube_memory_free());
+	/* told to whoever asks for status, so that push can compare */
 	if (k->live >= 0 && kube_same(&r, &k->app[k->live].record)) {
 		status(k, "serving", &r);
 		return true;

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime's config (OCI runtime-spec 1.1) for an image's.
+ *
+ * From the image come the command, the environment, the folder to start in
+ * and the user; a name of a user or a group is looked up in the image's own
+ * /etc, as in a container of Docker's. All else is this project's: namespaces,
+ * mounts, capabilities, masked paths, bounds, and the list of calls
+ * (oci_seccomp.c). Nothing that an image says adds to those. What is wrong
+ * with the image (no command, an unknown user) is refused here with its line.
+ */
 #include "guest/kubernethes/oci_spec.h"
 
 #include <fcntl.h>

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What kubernethes tells the tee and the TLS front. */
+/*
+ * What kubernethes tells the tee and the TLS front.
+ *
+ * The tee first: RTMR3 is extended by app and version before a byte of the
+ * app runs, so that no quote can hide what ran. That cannot be undone, hence
+ * once a version, also when the start fails and is tried again. The TLS front
+ * last: when the app answers, requests are turned to its slot, and to nobody
+ * when no app may serve.
+ */
 #include "guest/kubernethes/kubernethes.h"
 
 #include "base/wr.h"

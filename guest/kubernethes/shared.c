@@ -4,6 +4,10 @@
  * in before the app starts; a file that the app closes is copied out. Files
  * cross whole, by plain names, never as links, so that neither side can make
  * the other read or write something else.
+ *
+ * Neither side is trusted with the role's time: the host may be slow on
+ * purpose, the app may write without end, and each is given a deadline and a
+ * bounded part. What does not fit in it is passed over and said.
  */
 #include "guest/kubernethes/kubernethes.h"
 
@@ -67,6 +71,7 @@ copy_in(int edge, int dir, const char *name, uint64_t size, int64_t until)
 			return false;
 		struct rd r = rd_over(in.buf, in.len);
 		const uint8_t *p = NULL;
+		/* another size than the list's: it was changed meanwhile */
 		if (rd_u64be(&r, &said) != DSTACK_OK || said != size)
 			return false;
 		size_t n = rd_left(&r);
@@ -148,6 +153,7 @@ copy_out(int dir, const char *name, int edge)
 	AUTO_WR struct wr in = wr_new(0);
 	if (!kube_shared_name(name))
 		return;
+	/* the app may have put a link or a FIFO in its place by now */
 	AUTO_CLOSE int fd = openat(dir, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode))

@@ -2,7 +2,9 @@
 /*
  * How old this node's view of the chain may be. A host that holds new blocks
  * back cannot keep an app running that the contract has stopped or replaced
- * for longer than this (THREATS T20).
+ * for longer than this (THREATS T20). Time is what this VM's own clock counts
+ * since it started, as the host sets the other one; and only a higher block
+ * than any before counts as news.
  */
 #include "guest/kubernethes/kubernethes.h"
 

@@ -3,6 +3,11 @@
  * The opened volume: app/ is the app's /mnt/encrypted_data, system/ holds
  * the highest version that has run, so that a node that boots with an older
  * state of the chain shown to it does not go back (THREATS T21).
+ *
+ * The record is written whole beside the old one and renamed, and only when a
+ * version has answered: a version that never ran must not lock out the one
+ * before it. One that cannot be read is a refusal and not a zero, since zero
+ * would let every older version in.
  */
 #include "guest/kubernethes/kubernethes.h"
 

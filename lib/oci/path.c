@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path of an archive in the one form that everything behind it relies on:
+ * relative, its components joined by one slash, none of them empty, "." or
+ * "..". A leading slash goes, as with every tar. ".." is refused rather than
+ * resolved: what it means would depend on links that are judged later, and no
+ * tool that makes images writes it. The result may be the empty path, which
+ * is the root of the image itself.
+ */
 #include "oci/oci.h"
 
 #include <string.h>

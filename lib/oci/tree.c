@@ -405,8 +405,7 @@ removed(struct tree *t, const struct node *n, struct why *why)
 static bool
 same_link(const struct node *old, const struct oci_entry *e)
 {
-	return old != NULL && e->kind == OCI_SYMLINK &&
-	    old->inode->kind == LINK_LIKE &&
+	return e->kind == OCI_SYMLINK && old->inode->kind == LINK_LIKE &&
 	    strcmp(old->inode->target, e->target) == 0;
 }
 
@@ -422,13 +421,18 @@ put_named(struct tree *t, struct oci_entry *e, enum kind kind,
 		st = shared(t, e, n, &inode, target, why);
 	if (st != DSTACK_OK)
 		return st;
-	unsigned said = same_link(n, e) ? n->said : t->layer;
+	/* a layer that says a link once more does not make it its own */
+	unsigned said = t->layer;
+	if (n != NULL && same_link(n, e))
+		said = n->said;
+	/* of a device, and of a link to one, there is a name here and no file */
 	bool made = kind != DEVICE &&
 	    (inode == NULL || inode->kind != DEVICE);
-	if (n != NULL && !made && n->inode->kind != DEVICE)
+	if (!made && n != NULL && n->inode->kind != DEVICE)
 		st = removed(t, n, why);
 	if (st != DSTACK_OK)
 		return st;
+	/* a folder over a folder keeps what is in it; all else replaces */
 	if (n != NULL && kind == DIR_LIKE && n->inode->kind == DIR_LIKE) {
 		touch(t, n);
 	} else {
