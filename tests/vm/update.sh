@@ -44,8 +44,8 @@ three=$(make_version three 260)
 rc=0
 "$bin" app push "$net/v.tar" --dir "$net" >/dev/null 2>"$net/no" || rc=$?
 sed 's/^/# /' "$net/no"
-check "push refuses 260 MB before they are copied" "$(yes_if grep -q \
-	'beside what runs; refused before it is copied' "$net/no")"
+check "push refuses 260 MB before they are copied" "$(yes_if test \
+	"$rc $(grep -c 'beside what runs; refused before it is copied' "$net/no")" = '1 1')"
 give "$three"
 refused() {
 	grep -q 'has 261 MB, this VM has .* MB of memory free beside what runs' \
