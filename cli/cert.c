@@ -127,6 +127,7 @@ on_signal(int sig)
 	atomic_store(&ended, true);
 }
 
+/* An order ends within a second of Ctrl-C, and is taken up by the next run. */
 static void
 catch_signals(void)
 {
@@ -275,6 +276,7 @@ install(const struct options *o, const char *file)
 	return EXIT_YES;
 }
 
+/* Stays until it is told to end, and takes Pebble with it. */
 static int
 local_ca(const struct options *o)
 {

@@ -157,6 +157,7 @@ judge_name(const struct check *c, SSL *ssl, struct why *why)
 	    "the certificate is not for %s: it names %s", c->name, is);
 }
 
+/* The first of the name's addresses that takes us; bounded by WAIT_S each. */
 static enum dstack_status
 dial(const struct check *c, int *out, struct why *why)
 {
@@ -189,6 +190,7 @@ dial(const struct check *c, int *out, struct why *why)
 			       c->host, c->port, strerror(err));
 }
 
+/* Hash of the certificate's key: part of what the network signs. */
 static enum dstack_status
 leaf_key(SSL *ssl, uint8_t out[static 32])
 {
@@ -220,6 +222,7 @@ converse(struct check *c, SSL *ssl, struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s does not speak " TLS_BIND_ALPN
 		    ": it is no dstack node, or an old one", c->name);
+	/* fresh, so that an answer to somebody else is none to us */
 	if (getrandom(c->bind.nonce, 32, 0) != 32)
 		return why_set(why, DSTACK_E_SYS, "getrandom: %s",
 		    strerror(errno));
@@ -231,6 +234,7 @@ converse(struct check *c, SSL *ssl, struct why *why)
 		    "the TLS session has no certificate or no exporter");
 	if (SSL_write(ssl, c->bind.nonce, 32) != 32)
 		return why_set(why, DSTACK_E_MISSING, "%s hung up", c->name);
+	/* the answer may come in pieces; its length is fixed */
 	while (at < sizeof(answer)) {
 		int k = SSL_read(
 		    ssl, answer + at, (int)(sizeof(answer) - at));
@@ -250,6 +254,7 @@ converse(struct check *c, SSL *ssl, struct why *why)
 	return DSTACK_OK;
 }
 
+/* TLS 1.3 alone: older exporters do not bind the whole handshake. */
 static enum dstack_status
 session(struct check *c, struct why *why)
 {
@@ -292,6 +297,7 @@ session(struct check *c, struct why *why)
 		        : "it hung up");
 	if (st == DSTACK_OK)
 		(void)judge_name(c, ssl, &c->name_why);
+	/* who signed it is told beside, not judged: see the top */
 	if (st == DSTACK_OK && SSL_get_verify_result(ssl) != X509_V_OK)
 		(void)snprintf(c->pki, sizeof(c->pki), "%s",
 		    X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
@@ -301,6 +307,7 @@ session(struct check *c, struct why *why)
 	return st;
 }
 
+/* The good answer, for people or as one JSON object. */
 static void
 tell(const struct check *c, const struct gov_view *v)
 {
@@ -400,6 +407,7 @@ judge(const struct check *c, const struct gov_view *v,
 	return DSTACK_OK;
 }
 
+/* A network that runs here needs no flags: its record has them. */
 static void
 of_demo(struct check *c)
 {

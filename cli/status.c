@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack status: what a kept network, or one node, is at. */
+/*
+ * dstack status: what a kept network, or one node, is at. Each fact comes from
+ * the place that knows it: the node's own status file (phase, what it waits
+ * for, why it failed), its guest's control plane, its HTTPS port, its host
+ * volume, and the contract by the RPC. All of it is gathered into one JSON
+ * object first, which is printed as it is or for people.
+ *
+ * What can go wrong is that one of them does not answer: that part is left
+ * out, the rest is shown, and only a contract that cannot be read makes the
+ * exit status 3.
+ */
 #include "cli/cmd.h"
 
 #include <inttypes.h>
@@ -156,6 +166,7 @@ node_json(const char *state, const char *host_volume, const char *config,
 	payer(o, state, config, rpc);
 	if (s.failed[0] != '\0')
 		(void)json_object_set_new(o, "failed", json_string(s.failed));
+	/* what is below is asked of a node that runs */
 	if (!s.alive)
 		return o;
 	if (s.trouble[0] != '\0') { /* it stands still: nobody answers */
@@ -260,6 +271,7 @@ of_config(const char *path, json_t *o, struct why *why)
 	return st;
 }
 
+/* A member as text; "-" where it is none, for people to read. */
 static const char *
 str(const json_t *o, const char *key)
 {
@@ -268,6 +280,7 @@ str(const json_t *o, const char *key)
 	return s != NULL ? s : "-";
 }
 
+/* Several lines a node, the first one enough for who has many. */
 static void
 print_node(const json_t *n)
 {

@@ -2,6 +2,13 @@
 /*
  * dstack demo: a whole network on this machine, of real parts: a chain, its
  * contract, the relay, an ACME CA and N nodes with guests.
+ *
+ * The parts are set up first (setup.c). Node 0 is started alone, for it makes
+ * the secret; the others follow when it has. Their status files are looked at
+ * ten times a second and each new phase is told, as an event or a line, until
+ * all of them serve. A node that ends before that ends the demo with its last
+ * words; after it, the network goes on without that node. Whichever way the
+ * demo ends, everything it started ends with it.
  */
 #include "cli/demo/demo.h"
 
@@ -56,6 +63,7 @@ t_ms(const struct demo *d, uint64_t at)
 	return (unsigned)(at > d->start_ms ? at - d->start_ms : 0);
 }
 
+/* One JSON object a line, out at once: somebody reads along. */
 static void
 event(json_t *o)
 {
@@ -239,6 +247,7 @@ tell_ready(const struct demo *d)
 	(void)fflush(stdout);
 }
 
+/* Until Ctrl-C; nodes may end and are told of. */
 static enum dstack_status
 stay(struct demo *d, struct why *why)
 {
@@ -344,6 +353,7 @@ cmd_demo(int argc, char **argv)
 	options(argc, argv, &d, &timeout_s);
 	if (isatty(STDOUT_FILENO) && !d.json)
 		d.keep = true;
+	/* two networks in one folder would take each other's files */
 	if (network_load(d.dir, &running, NULL) == DSTACK_OK &&
 	    running.alive) {
 		(void)why_set(&why, DSTACK_E_BUSY,
@@ -351,6 +361,7 @@ cmd_demo(int argc, char **argv)
 		    d.dir, running.pid);
 		return cmd_fail("demo", DSTACK_E_BUSY, &why);
 	}
+	/* from here on a signal ends what was started, in order */
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGHUP, &sa, NULL);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DIR/network.json is written when the network's chain is there and goes when
+ * it ends. A record that is left after a crash is told by its process id: the
+ * process is gone, and the network with it.
+ */
 #include "cli/demo/network.h"
 
 #include <errno.h>

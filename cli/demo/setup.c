@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A network on this machine: chain, contract, relay, CA, nodes' folders. */
+/*
+ * A network on this machine, made in the order in which its parts need each
+ * other: folder, app, chain, owner's key with gas, contract, relay, the nodes'
+ * folders (host.env, netcfg, app), the policy that lists their measurements,
+ * and last the CA. Whatever fails is one line, and demo_teardown takes down what
+ * was there by then, nodes first, since they ask all the others until they
+ * end.
+ *
+ * Every key is made for this run and given gas by the development chain;
+ * nothing here is worth anything to anybody.
+ */
 #include "cli/demo/demo.h"
 
 #include <errno.h>
@@ -40,6 +50,7 @@ remove_one(const char *path, const struct stat *sb, int type, struct FTW *f)
 }
 
 /* A node's folder starts empty: its disk was for another network's secret. */
+/* Emptied: keys and volumes of an earlier run belong to a chain that is gone. */
 static enum dstack_status
 fresh_dir(const char *path, struct why *why)
 {
@@ -83,12 +94,14 @@ free_ports(uint16_t want, unsigned n, uint16_t *out, struct why *why)
 	return st;
 }
 
+/* As wanted if it is free, else a higher one. */
 static enum dstack_status
 free_port(uint16_t want, uint16_t *out, struct why *why)
 {
 	return free_ports(want, 1, out, why);
 }
 
+/* A scalar that is one: the chance of another is nil, and it is looked at. */
 static enum dstack_status
 random_key(struct secret32 *key, struct why *why)
 {
@@ -182,6 +195,7 @@ app_digest(struct demo *d, struct why *why)
 }
 
 /* For dstack app push and dstack contract; gone with the network. */
+/* For dstack contract while the network runs; 0600 as any key. */
 static enum dstack_status
 write_owner(const struct demo *d, struct why *why)
 {
@@ -197,6 +211,7 @@ write_owner(const struct demo *d, struct why *why)
 }
 
 /* A hard link is enough: guests check what they read. Else a copy. */
+/* Each node has the archive itself: nobody hands apps on. */
 static enum dstack_status
 give_app(struct demo *d, const char *to, struct why *why)
 {
@@ -287,6 +302,7 @@ make_node(struct demo *d, unsigned i, const struct wr *netcfg, struct why *why)
 	return st;
 }
 
+/* One text for all nodes: it is measured, so it has to be the same bytes. */
 static enum dstack_status
 make_netcfg(struct demo *d, struct wr *w, struct why *why)
 {
@@ -450,6 +466,7 @@ certs(void *arg)
 			(void)snprintf(csr, sizeof(csr), "%s/request.csr", hv);
 			(void)snprintf(
 			    pem, sizeof(pem), "%s/certificate.pem", hv);
+			/* the guest asks by leaving a request */
 			if (stat(csr, &sb) != 0 || stat(pem, &sb) == 0)
 				continue;
 			if (acme_issue(&a, NULL, &why) != DSTACK_OK && !told) {

@@ -41,6 +41,7 @@ struct run {
 	struct order_memory order;
 };
 
+/* The one kind of challenge we answer; NULL: the CA offers others alone. */
 static const json_t *
 http01_of(const json_t *authorization)
 {
@@ -122,6 +123,7 @@ prove(struct run *r, const char *authorization)
 	}
 }
 
+/* One name was asked for, so one authorization is all there can be. */
 static enum dstack_status
 prove_all(struct run *r, const json_t *order)
 {
@@ -172,6 +174,7 @@ finalize(struct run *r, const json_t *order, unsigned turn)
 	    a.status, text);
 }
 
+/* The chain is there: take it, and only if it is what was asked for. */
 static enum dstack_status
 fetch(struct run *r, const json_t *order)
 {
@@ -207,6 +210,7 @@ fetch(struct run *r, const json_t *order)
 	return st;
 }
 
+/* From whatever state the order is in to its end (7.1.6). */
 static enum dstack_status
 step_through(struct run *r)
 {
@@ -244,6 +248,7 @@ step_through(struct run *r)
 	}
 }
 
+/* Its URL is written down before anything else is done with it. */
 static enum dstack_status
 new_order(struct run *r)
 {
@@ -319,6 +324,7 @@ acme_issue(const struct acme_config *cfg, unsigned *again_s, struct why *why)
 	r.ca.why = why;
 	r.ca.deadline = ca_now() +
 	    (cfg->timeout_ms != 0 ? (int64_t)cfg->timeout_ms : ORDER_MS);
+	/* without a request there is nothing to trouble the CA with */
 	enum dstack_status st = wanted_read(cfg->csr, &r.want, why);
 	if (st == DSTACK_OK)
 		st = jws_account_key(cfg->account_key, &r.ca.key, why);

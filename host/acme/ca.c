@@ -69,6 +69,7 @@ header_value(const struct wr *headers, const char *name, char *out, size_t cap)
 				out[end - at] = '\0';
 			}
 		}
+		/* of several with one name the last counts */
 		size_t step = line + (nl != NULL ? 1 : 0);
 		p += step;
 		left -= step;
@@ -165,6 +166,7 @@ exchange(struct ca *ca, const char *url, const char *method,
 	q.ca_file = ca->ca_file;
 	q.max = ANSWER_MAX;
 	q.stop = ca->stop;
+	/* seconds or a date: curl knows both, and http_do bounds it */
 	q.retry_after = &a->retry_after;
 	if (body != NULL) {
 		q.body = body->buf;
@@ -205,6 +207,7 @@ redirected(const struct ca_answer *a, char url[CA_URL_MAX])
 	return true;
 }
 
+/* GET is for directory and nonce; all else is a signed POST (6.3). */
 static enum dstack_status
 get(struct ca *ca, const char *from, struct ca_answer *a)
 {
@@ -223,6 +226,7 @@ get(struct ca *ca, const char *from, struct ca_answer *a)
 	    "ACME: %.120s leads round in redirects", from);
 }
 
+/* A nonce may have run out meanwhile: no fault of ours (6.5). */
 static bool
 bad_nonce(const struct ca_answer *a)
 {
@@ -289,6 +293,7 @@ enum dstack_status
 ca_post(struct ca *ca, const char *url, const char *payload,
     struct ca_answer *a)
 {
+	/* each turn signs anew: a nonce serves once */
 	char text[160], what[200];
 
 	for (unsigned turn = 0;; turn++) {
@@ -308,6 +313,7 @@ ca_post(struct ca *ca, const char *url, const char *payload,
 	}
 }
 
+/* Where to ask for what, and whether accounts must be bound. */
 static enum dstack_status
 read_directory(struct ca *ca, bool *bound)
 {
@@ -326,6 +332,7 @@ read_directory(struct ca *ca, bool *bound)
 		if (st != DSTACK_OK)
 			return st;
 	}
+	/* a login page answers 200 as well */
 	if (a.status != 200 || !json_is_object(a.json))
 		return why_set(ca->why, DSTACK_E_FORMAT,
 		    "%s answered %u and no ACME directory; is --directory "

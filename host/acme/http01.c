@@ -69,6 +69,7 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The place is free after this. */
 static void
 drop(struct caller *c)
 {
@@ -77,6 +78,7 @@ drop(struct caller *c)
 	memset(c, 0, sizeof(*c));
 }
 
+/* We have said all; the caller may still be sending. */
 static void
 leave(struct caller *c)
 {
@@ -163,6 +165,7 @@ deliver(struct http01 *h, struct caller *c)
 		    MSG_NOSIGNAL);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
+		/* it has gone: nobody to tell */
 		if (n < 0) {
 			drop(c);
 			return;
@@ -183,6 +186,7 @@ deliver(struct http01 *h, struct caller *c)
 static void
 hear(struct http01 *h, struct caller *c)
 {
+	/* never more than the bound: 431 is said by judge, not by wr */
 	char buf[4096];
 	size_t room = HEAD_MAX - c->in.len;
 	size_t want =
@@ -222,6 +226,7 @@ too_late(struct http01 *h, struct caller *c)
 	}
 }
 
+/* The oldest is the one whose deadline is nearest. */
 static void
 admit(struct http01 *h)
 {
@@ -286,6 +291,7 @@ serve(void *arg)
 	}
 }
 
+/* Privileged port or not is the caller's matter: the reason says which. */
 static enum dstack_status
 open_listener(const char *where, int *out, struct why *why)
 {

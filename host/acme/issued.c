@@ -89,6 +89,7 @@ only_name(const X509_REQ *req, char *out, size_t cap)
 	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 }
 
+/* All that is known of a request; false: one part of it is not there. */
 static bool
 fill(struct wanted *w, X509_REQ *req)
 {
@@ -163,6 +164,7 @@ issued_judge(const char *what, const void *text, size_t n,
 	enum dstack_status st =
 	    server_chain_judge(what, text, n, w->key, w->name, now, &c, why);
 
+	/* too long, or empty: no chain either way, and perhaps one later */
 	if (st == DSTACK_E_LIMIT)
 		st = DSTACK_E_FORMAT;
 	if (st != DSTACK_OK)
@@ -194,6 +196,7 @@ issued_write(const char *path, const struct wr *pem, struct why *why)
 
 	if (asprintf(&tmp, "%s.new", path) < 0)
 		return DSTACK_E_NOMEM;
+	/* on the disk before the name points at it, or a crash leaves nothing */
 	AUTO_CLOSE int fd = open(tmp,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0 || write(fd, pem->buf, pem->len) != (ssize_t)pem->len ||
@@ -219,6 +222,7 @@ issued_fresh(const char *path, const struct wanted *w)
 	    server_chain_judge(path, text.buf, text.len, w->key, w->name,
 	        (uint64_t)time(NULL), &c, NULL) != DSTACK_OK)
 		return false;
+	/* a third left is time for failures and for the CA's limits */
 	const ASN1_TIME *from = X509_get0_notBefore(c.cert[0]);
 	const ASN1_TIME *to = X509_get0_notAfter(c.cert[0]);
 	if (ASN1_TIME_diff(&life_d, &life_s, from, to) == 1 &&

@@ -165,6 +165,7 @@ sign_raw(EVP_PKEY *key, const struct kind *k, const void *p, size_t n,
 	return st;
 }
 
+/* Nothing that JSON would escape: these texts are the CA's. */
 static bool
 plain(const char *s)
 {
@@ -198,6 +199,7 @@ jws_sign(EVP_PKEY *key, const char *kid, const char *nonce, const char *url,
 	enum dstack_status st = wr_status(&head);
 	if (st != DSTACK_OK)
 		return st;
+	/* what is signed: both parts with a dot between (RFC 7515 5.1) */
 	jws_b64(&in, head.buf, head.len);
 	size_t split = in.len;
 	wr_u8(&in, '.');
@@ -216,6 +218,7 @@ jws_sign(EVP_PKEY *key, const char *kid, const char *nonce, const char *url,
 	return wr_status(w);
 }
 
+/* O_EXCL: a key that is there is never written over. */
 static enum dstack_status
 make_key(const char *path, EVP_PKEY **out, struct why *why)
 {
@@ -227,6 +230,7 @@ make_key(const char *path, EVP_PKEY **out, struct why *why)
 		    strerror(errno));
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	FILE *f = key != NULL ? fdopen(fd, "w") : NULL;
+	/* half a key would be refused for ever: it goes again */
 	bool ok = false;
 	if (f != NULL) {
 		(void)take_fd(&fd);

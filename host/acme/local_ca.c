@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In this order: the folder; a certificate for the ACME endpoint, made anew
+ * each time, so that nothing of an earlier run is trusted; the DNS server,
+ * which says 127.0.0.1 for every name; Pebble. Then the directory and the root
+ * are asked for until both answer, and the root is written down for clients.
+ * What can go wrong is mostly that a program is not installed or a port is
+ * taken: Pebble then ends at once, which is looked for while we wait.
+ */
 #include "host/acme/local_ca.h"
 
 #include <errno.h>
@@ -32,6 +40,7 @@ nap(void)
 	(void)nanosleep(&t, NULL);
 }
 
+/* A key or a certificate, in a file that nobody else ever had open. */
 static enum dstack_status
 write_pem(const char *path, EVP_PKEY *key, X509 *cert, struct why *why)
 {
@@ -71,6 +80,7 @@ endpoint_certificate(
 	enum dstack_status st = DSTACK_E_NOMEM;
 	if (key == NULL || x == NULL || RAND_bytes(serial, sizeof(serial)) != 1)
 		goto out;
+	/* a serial is positive (RFC 5280 4.1.2.2): the top bit goes below */
 	uint64_t sn = 1;
 	memcpy(&sn, serial, sizeof(sn));
 	X509_NAME *name = X509_get_subject_name(x);
@@ -94,6 +104,7 @@ out:
 	return st;
 }
 
+/* Its words go to a file: a terminal belongs to who started the network. */
 static enum dstack_status
 spawn(char *const argv[], char *const env[], const char *log, pid_t *pid,
     struct why *why)
@@ -135,6 +146,7 @@ start_processes(
 	(void)snprintf(config, sizeof(config), "%s/pebble.json", dir);
 	(void)snprintf(log, sizeof(log), "%s/pebble.log", dir);
 	(void)snprintf(dnslog, sizeof(dnslog), "%s/dns.log", dir);
+	/* the ports in a row: directory, roots, http-01, DNS control, DNS */
 	AUTO_CLOSE int fd =
 	    open(config, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 ||
@@ -155,6 +167,7 @@ start_processes(
 		(char[]){ "" }, NULL };
 	char *const argv[] = { (char[]){ PEBBLE }, (char[]){ "-config" }, config,
 		(char[]){ "-dnsserver" }, dnsaddr, NULL };
+	/* without it Pebble sleeps up to 15 s before each validation */
 	char *const env[] = { (char[]){ "PEBBLE_VA_NOSLEEP=1" }, NULL };
 	enum dstack_status st = spawn(dns_argv, env, dnslog, &ca->dns, why);
 	if (st == DSTACK_OK)
@@ -166,6 +179,10 @@ start_processes(
 	return st;
 }
 
+/*
+ * Pebble makes its root when it starts and hands it out on the management
+ * port alone, so that is what tells that it is up.
+ */
 static enum dstack_status
 await_root(struct local_ca *ca, uint16_t port, struct why *why)
 {
@@ -192,6 +209,7 @@ await_root(struct local_ca *ca, uint16_t port, struct why *why)
 				    "%s cannot be written", ca->root_file);
 			return DSTACK_OK;
 		}
+		/* a port that is taken ends it at once: no use in waiting */
 		int st;
 		if (waitpid(ca->pebble, &st, WNOHANG) == ca->pebble) {
 			ca->pebble = 0;
@@ -225,6 +243,7 @@ local_ca_start(
 	return st;
 }
 
+/* Asked to end, and made to after five seconds. */
 static void
 end(pid_t *pid)
 {

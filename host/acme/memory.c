@@ -49,6 +49,7 @@ memory_read(const char *account_key, const char *directory, const char *name,
 	    ? json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, NULL)
 	    : NULL;
 	const char *url = ca_text(o, "order");
+	/* for another CA, name or key it is no use */
 	json_int_t bad = json_integer_value(json_object_get(o, "unreadable"));
 	hex_of(spki, key);
 	if (strcmp(ca_text(o, "directory"), directory) == 0 &&
@@ -72,6 +73,7 @@ memory_write(const char *account_key, const char *directory, const char *name,
 
 	if (!path_of(account_key, path, sizeof(path)))
 		return;
+	/* by rename: a crash leaves the old record or the new one */
 	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
 	hex_of(spki, key);
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i}", "directory", directory,

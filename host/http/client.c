@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request: a handle of the thread's own (curl keeps its connections), every
+ * option set anew, then one blocking call. What comes back is judged in this
+ * order: larger than allowed, cut or not there, and only then the HTTP status,
+ * which is the caller's to judge. Bodies and header lines go into bounded
+ * buffers of our own; the caller gets them whole or not at all.
+ *
+ * Lines (server-sent gossip) come through a second handle, since the function
+ * that gets a line may make requests in the same thread. Silence is the only
+ * sign of a peer that is gone, so the last byte's time is kept.
+ */
 #include "host/http/client.h"
 
 #include <pthread.h>
@@ -32,6 +43,7 @@ global_init(void)
 	    pthread_key_create(&handle_key, handle_free) == 0;
 }
 
+/* Of this thread; NULL: libcurl does not start. */
 static CURL *
 handle(void)
 {
@@ -50,6 +62,7 @@ handle(void)
 	return c;
 }
 
+/* Over the bound: curl is told that less was taken, and gives up. */
 static size_t
 take_body(char *p, size_t size, size_t n, void *arg)
 {
@@ -75,6 +88,10 @@ http_origin(const char *url, char *out, size_t cap)
 	(void)snprintf(out, cap, "%.*s%.*s", (int)scheme, url, n, at);
 }
 
+/*
+ * "Expect:" alone takes curl's own away: many small servers never answer 100,
+ * and each body would wait a second for it.
+ */
 static struct curl_slist *
 header_list(const struct http_request *q)
 {
@@ -93,6 +110,7 @@ header_list(const struct http_request *q)
 	return list;
 }
 
+/* curl asks about once a second, also while nothing moves. */
 static int
 on_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
@@ -113,7 +131,9 @@ configure(CURL *c, const struct http_request *q, struct wr *body,
 						 : DEFAULT_TIMEOUT_MS);
 
 	(void)curl_easy_setopt(c, CURLOPT_URL, q->url);
+	/* threads: curl must not use SIGALRM for its timeouts */
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	/* a URL of the config must not become a file or an FTP server */
 	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout);
@@ -166,6 +186,7 @@ http_do(const struct http_request *q, unsigned *status, struct wr *out,
 	configure(c, q, &body, headers != NULL ? &lines : NULL, list);
 	CURLcode rc = curl_easy_perform(c);
 	curl_slist_free_all(list);
+	/* first: a body that was too large shows as a write error of curl's */
 	if (wr_status(&body) == DSTACK_E_LIMIT)
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s answered more than %zu bytes", origin, body.max);
@@ -180,6 +201,7 @@ http_do(const struct http_request *q, unsigned *status, struct wr *out,
 	if (q->retry_after != NULL) {
 		curl_off_t wait = 0;
 		(void)curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &wait);
+		/* bounded: a server may ask for a year */
 		*q->retry_after = wait <= 0 ? 0
 		    : wait > RETRY_AFTER_MAX ? RETRY_AFTER_MAX
 					     : (unsigned)wait;
@@ -212,6 +234,7 @@ seconds(void)
 	return t.tv_sec;
 }
 
+/* Bytes come in any pieces; a line is handed on when its end is there. */
 static size_t
 take_lines(char *p, size_t size, size_t n, void *arg)
 {
@@ -240,6 +263,7 @@ take_lines(char *p, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* Told to stop, or nothing heard for too long. */
 static int
 on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
@@ -275,6 +299,7 @@ http_lines(const char *url, size_t max, unsigned silent_s,
 	if (c == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "libcurl does not start");
 	configure(c, &q, &l.part, NULL, NULL);
+	/* a stream has no end to wait for: on_progress bounds the silence */
 	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_lines);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, &l);

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A form (application/x-www-form-urlencoded) as the JSON message it stands
+ * for, so that one parser judges both. The body is cut at its & signs, each
+ * field decoded in place and put where the message has it: beside the
+ * statement, or into it. What can go wrong: a percent sign that is none, a
+ * NUL, a name twice (which one would count?), a number that is none; each
+ * refuses the whole.
+ */
 #include "host/http/form.h"
 
 #include <stdlib.h>
@@ -11,6 +19,7 @@
 #define FIELDS_MAX 32u
 #define NAME_MAX_LEN 32u
 
+/* By its bytes, since clients send any content type. */
 bool
 form_is(const void *body, size_t len)
 {
@@ -24,6 +33,7 @@ form_is(const void *body, size_t len)
 	return len > 0 && *p != '{' && *p != '[' && memchr(p, '=', len) != NULL;
 }
 
+/* Of either case; -1: none. */
 static int
 digit(char c)
 {
@@ -82,6 +92,7 @@ value(const char *name, const char *v, size_t n)
 		return n > 0 && n < 19 && strspn(v, "0123456789") == n
 		    ? json_integer(strtoll(v, NULL, 10))
 		    : NULL;
+	/* UTF-8 is looked at by jansson: other bytes are no string */
 	return json_stringn(v, n);
 }
 
@@ -120,6 +131,7 @@ enum dstack_status
 form_json(const char *inner, const void *body, size_t len, struct wr *out,
     struct why *why)
 {
+	/* decoded in place, so it is ours; the NUL ends the last field */
 	AUTO_FREE char *copy = malloc(len + 1);
 	json_t *all = json_object();
 	json_t *statement = json_object();
@@ -131,6 +143,7 @@ form_json(const char *inner, const void *body, size_t len, struct wr *out,
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	}
 	memcpy(copy, body, len);
+	/* curl --data @file leaves the file's last newline on it */
 	while (len > 0 && (copy[len - 1] == '\n' || copy[len - 1] == '\r'))
 		len--;
 	copy[len] = '\0';

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection goes through its phases in one direction: READ_HEAD, READ_BODY,
+ * HANDLED (the handler has it), then ANSWERED or STREAMING, then it is freed.
+ *
+ * Judged in this order: is there room, in all and for this address; does the
+ * head end within its bound; does the parser take it; is the body's length one
+ * we take; has the body come. One deadline from the accept covers all of it,
+ * so a client that sends a byte at a time gains nothing by it. After the
+ * answer nothing is read but to be thrown away.
+ *
+ * What can go wrong in the middle: the client goes while a handler still holds
+ * the connection. It is then only detached (bev NULL), and freed when the
+ * handler answers.
+ */
 #include "host/http/server.h"
 
 #include <arpa/inet.h>
@@ -40,6 +54,7 @@ struct http_server {
 	LIST_HEAD(http_conn_list, http_conn) list;
 };
 
+/* Let the socket go; the struct stays for who still points at it. */
 static void
 detach(struct http_conn *c)
 {
@@ -51,6 +66,10 @@ detach(struct http_conn *c)
 	c->bev = NULL;
 }
 
+/*
+ * The end of a connection. The list and the count come first and the callback
+ * last, since it may free others or look at the count.
+ */
 static void
 conn_free(struct http_conn *c)
 {
@@ -83,6 +102,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	conn_lost(arg);
 }
 
+/* For people; programs read the number (RFC 9112 section 4). */
 static const char *
 reason_of(unsigned status)
 {
@@ -118,6 +138,7 @@ http_answer(struct http_conn *c, unsigned status, const char *type,
 		    1000
 	};
 
+	/* from here on the answer's own bound counts: bytes that do not move */
 	c->phase = ANSWERED;
 	if (c->deadline != NULL)
 		event_free(c->deadline);
@@ -159,6 +180,7 @@ http_stream(struct http_conn *c, const char *type, void (*room)(void *arg),
 		    1000
 	};
 
+	/* no bound on reading: a subscriber has nothing more to say */
 	c->phase = STREAMING;
 	c->room = room;
 	c->gone = gone;
@@ -192,6 +214,7 @@ http_stream_drop(struct http_conn *c)
 	conn_free(c);
 }
 
+/* Refused before a handler saw it; the phase is as if one had. */
 static void
 refuse(struct http_conn *c, unsigned status, const char *text)
 {
@@ -199,6 +222,7 @@ refuse(struct http_conn *c, unsigned status, const char *text)
 	http_answer_text(c, status, text);
 }
 
+/* The request is whole: its body is one piece with a NUL behind it. */
 static void
 hand_over(struct http_conn *c)
 {
@@ -216,6 +240,7 @@ hand_over(struct http_conn *c)
 	(void)evbuffer_remove(in, body, c->head.body_len);
 	body[c->head.body_len] = '\0';
 	req.body = body;
+	/* who it was, for log lines: after this the socket may be gone */
 	(void)inet_ntop(AF_INET, &c->from.sin_addr, ip, sizeof(ip));
 	(void)why_set(&req.client, DSTACK_OK, "%s:%u", ip,
 	    ntohs(c->from.sin_port));
@@ -240,6 +265,7 @@ read_head(struct http_conn *c, struct evbuffer *in, size_t n)
 									: no;
 }
 
+/* Each call goes as far as the bytes that are there allow. */
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
@@ -250,6 +276,7 @@ on_read(struct bufferevent *bev, void *arg)
 		struct evbuffer_ptr end =
 		    evbuffer_search(in, "\r\n\r\n", 4, NULL);
 		size_t have = evbuffer_get_length(in);
+		/* the bound counts with the empty line, however it arrives */
 		if (end.pos < 0 && have < HTTP_HEAD_MAX)
 			return;
 		if (end.pos < 0 || (size_t)end.pos + 4 > HTTP_HEAD_MAX) {
@@ -263,6 +290,7 @@ on_read(struct bufferevent *bev, void *arg)
 			return;
 		}
 		c->phase = READ_BODY;
+		/* what comes beyond the body stays in the kernel's buffer */
 		bufferevent_setwatermark(
 		    bev, EV_READ, 0, c->head.body_len + HTTP_HEAD_MAX);
 	}
@@ -275,6 +303,7 @@ on_read(struct bufferevent *bev, void *arg)
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
 }
 
+/* All of what was queued has left. */
 static void
 on_write(struct bufferevent *bev, void *arg)
 {
@@ -299,6 +328,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	conn_lost(arg);
 }
 
+/* Few enough to count one by one: limits.conns bounds the list. */
 static unsigned
 conns_of(const struct http_server *s, const struct sockaddr_in *from)
 {
@@ -325,6 +355,7 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 	(void)l;
 	if ((size_t)len == sizeof(from))
 		memcpy(&from, sa, sizeof(from));
+	/* refused without a word: an answer would cost what is short */
 	if (s->conns >= s->limits.conns ||
 	    conns_of(s, &from) >= s->limits.conns_per_ip) {
 		(void)close(fd);
@@ -373,6 +404,7 @@ http_server_new(struct event_base *base, const struct listen_addr *at,
 		return why_set(why, DSTACK_E_FORMAT, "%s is no IPv4 address",
 		    at->host);
 	}
+	/* REUSEADDR: a server that starts again finds its port at once */
 	s->listener = evconnlistener_new_bind(base, on_accept, s,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
 	    1024, (const struct sockaddr *)&sin, sizeof(sin));

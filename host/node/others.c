@@ -125,6 +125,7 @@ beaten(struct others *o, uint64_t from, struct seen *s)
 	        eth_json_quantity(from), "toBlock", "latest", "topics",
 	        eth_json_hex(topic, 32)));
 	bool ok = json_is_array(logs);
+	/* topic 1 is the address, in the last 20 bytes of its word */
 	json_array_foreach (logs, i, log) {
 		bool known = false;
 		if (eth_json_fixed(json_array_get(
@@ -173,6 +174,7 @@ count(struct others *o, uint64_t span)
 	json_decref(b);
 	/* a block takes a second at least, so this many hold the span */
 	uint64_t back = span < BLOCKS_MAX ? span : BLOCKS_MAX;
+	/* without its own address a node might count itself for another */
 	if (!ok || !have_own ||
 	    !beaten(o, head.number > back ? head.number - back : 0, &s))
 		return -1;
