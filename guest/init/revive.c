@@ -10,12 +10,12 @@
  * roles in front (hostlink, verifier, guest-service, TLS, kubernethes) start
  * together: what is between them is made anew as at boot, and the two that
  * stay and serve them, tee and keyd, are given their new ends over init's
- * edge. kubernethes is asked to end first, so that the app has its stop
+ * edge. When tee itself fails it starts with them, and init tells it that
+ * it goes on where another was. kubernethes is asked to end first, so that the app has its stop
  * signal; whatever it leaves is killed. The volume stays mounted. The roles
  * find out again what they knew: the app, the certificate, the chain.
  *
- * Not started anew: tee, whose order of events would not be believed a second
- * time (attestations stop, onboarding others goes on); volume, which refused
+ * Not started anew: volume, which refused
  * a disk for a reason that stays (no app); a role that fails again at once is
  * tried again, ever more slowly.
  */
@@ -29,12 +29,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
 #include "guest/base/ipc.h"
 #include "guest/init/stop.h"
+#include "guest/tee/tee.h"
 
 #define BIT(r) (1u << (r))
 #define FRONT                                                               \
@@ -57,7 +59,7 @@ revive_later(struct watch *w, enum role r, const struct why *why)
 		(void)kill(pid, SIGKILL);
 	bool told = (w->told & BIT(r)) != 0;
 	w->told |= BIT(r);
-	if ((FRONT & BIT(r)) == 0) {
+	if (((FRONT | BIT(ROLE_TEE)) & BIT(r)) == 0) {
 		if (!told)
 			log_line("%s; the node goes on without it", why->text);
 		return true;
@@ -126,8 +128,9 @@ tell_servers(struct watch *w, unsigned roles)
 		enum role s = servers[i];
 		for (int r = 1; r < ROLE_COUNT; r++) {
 			int fd = w->plan->edge[s][r];
+			/* one that starts now is born with its edges */
 			if ((roles & BIT(r)) == 0 || fd < 0 ||
-			    w->child[s].pid <= 0)
+			    (roles & BIT(s)) != 0 || w->child[s].pid <= 0)
 				continue;
 			if (ipc_new_edge(w->plan->edge[ROLE_INIT][s],
 				(enum role)r, fd) != DSTACK_OK)
@@ -135,6 +138,22 @@ tell_servers(struct watch *w, unsigned roles)
 				    role_name(s), strerror(errno));
 		}
 	}
+}
+
+/*
+ * The new tee's first packet, there before any other role of it runs: only a
+ * guest that has joined starts one anew, and it is the first event's absence
+ * that tells this one from a boot.
+ */
+static enum dstack_status
+tell_tee(struct watch *w, struct why *why)
+{
+	const uint8_t packet = TEE_RESUME;
+
+	if (send(w->plan->edge[ROLE_INIT][ROLE_TEE], &packet, 1,
+		MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return why_set(why, DSTACK_E_SYS, "tee: %s", strerror(errno));
+	return DSTACK_OK;
 }
 
 enum dstack_status
@@ -146,6 +165,8 @@ revive(struct watch *w, int sigfd, struct why *why)
 	/* one that has not done its duty yet has edges to the front */
 	if (!w->child[ROLE_VOLUME].ready && w->child[ROLE_VOLUME].pid > 0)
 		roles |= BIT(ROLE_VOLUME);
+	if ((w->down & BIT(ROLE_TEE)) != 0)
+		roles |= BIT(ROLE_TEE);
 	w->revive_at = 0;
 	w->ending = true; /* those that still run are to end */
 	if (!watch_end(w, sigfd, ROLE_KUBERNETHES, STOP_KUBE_MS))
@@ -166,6 +187,8 @@ revive(struct watch *w, int sigfd, struct why *why)
 	w->down = 0;
 	w->revived = watch_now();
 	st = plan_edges(w->plan, roles, why);
+	if (st == DSTACK_OK && (roles & BIT(ROLE_TEE)) != 0)
+		st = tell_tee(w, why);
 	for (int r = 1; r < ROLE_COUNT && st == DSTACK_OK; r++) {
 		if ((roles & BIT(r)) == 0)
 			continue;

@@ -112,7 +112,6 @@ plan_close(struct plan *p)
 	for (int a = 1; a < ROLE_COUNT; a++)
 		for (int b = 0; b < ROLE_COUNT; b++)
 			shut(&p->edge[a][b]);
-	shut(&p->tee);
 }
 
 /* A role's descriptor: to is free, since all of init's are above FD_HIGH. */

@@ -40,7 +40,7 @@ DSTACK_CHECKED enum dstack_status plan_edges(
     struct plan *p, unsigned roles, struct why *why);
 /*
  * Once they all run: close the roles' ends of the edges, so that each sees its
- * peer's end, and what no role is given a second time.
+ * peer's end.
  */
 void plan_close(struct plan *p);
 /* The descriptor moved above those that roles are born with; fd is closed. */

@@ -127,4 +127,6 @@ app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 		log_line("the app does not stop in %d s; it is ended",
 		    APP_STOP_MS / 1000);
 	gone(a);
+	log_line("%s version %llu has ended", a->record.name,
+	    (unsigned long long)a->record.version);
 }

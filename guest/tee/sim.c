@@ -112,6 +112,18 @@ exchange(const struct wr *w, struct wr *in, struct why *why)
 	return receive_all(in->buf, n, deadline, why);
 }
 
+/* What a tee role that ended here has asked for and not read. */
+static void
+drop_leftovers(void)
+{
+	struct pollfd p = { .fd = FD_TEE, .events = POLLIN };
+	uint8_t buf[4096];
+
+	while (poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0 &&
+	    read(FD_TEE, buf, sizeof(buf)) > 0)
+		;
+}
+
 /*
  * One request, its answer's payload into out. Where an answer did not come
  * whole, the next bytes may be what is left of it: the port is of no use then,
@@ -120,11 +132,14 @@ exchange(const struct wr *w, struct wr *in, struct why *why)
 static enum dstack_status
 ask(enum teeport_op op, const uint8_t *data, struct wr *out, struct why *why)
 {
-	static bool out_of_step;
+	static bool begun, out_of_step;
 	AUTO_WR struct wr w = wr_new(0);
 	AUTO_WR struct wr in = wr_new(0);
 	size_t n = 0;
 	const uint8_t *p = NULL;
+	if (!begun)
+		drop_leftovers();
+	begun = true;
 	if (out_of_step)
 		return gone(why, "an answer did not come whole; boot anew");
 	teeport_put_request(&w, op, data);

@@ -10,10 +10,24 @@
  * it after each event, so that anybody else's extension is seen. At start RTMR3
  * must be zero: something else ran before, otherwise.
  */
+/*
+ * The tee role owns the TEE's device. What comes in: requests of four roles,
+ * each a quote, an event for RTMR3 or a question. Which role may ask what is
+ * judged first, then the request's shape, then whether the boot has come so
+ * far: events go netcfg, join-ready, joined, and each is believed once. A
+ * quote for replication is given only between the last two, so a guest that
+ * runs an app can no longer ask for the network's secret with it.
+ *
+ * What can go wrong: something ran in this VM before the role did. RTMR3
+ * tells, and then the role gives nothing, and the boot ends. The one case in
+ * which that is in order is a tee role that ended in a guest which has
+ * joined; init, which measured everything since, then says to go on.
+ */
 #include "guest/tee/tee.h"
 
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "guest/init/sandbox.h"
@@ -47,11 +61,20 @@ tee_begin(struct tee_state *s, const struct tee_driver *driver,
 	enum dstack_status st = driver->report(&r, why);
 	if (st != DSTACK_OK)
 		return st;
-	if (!ct_is_zero(r.rtmr[3], 48))
-		return why_set(why, DSTACK_E_REJECTED, "RTMR3 is not zero: "
-		    "other software ran in this VM before; boot it anew");
+	s->phase = ct_is_zero(r.rtmr[3], 48) ? TEE_BOOT : TEE_USED;
+	memcpy(s->rtmr3, r.rtmr[3], 48);
 	memcpy(s->mrconfigid, r.mrconfigid, 48);
 	s->driver = driver;
+	return DSTACK_OK;
+}
+
+enum dstack_status
+tee_resume(struct tee_state *s, struct why *why)
+{
+	if (s->phase != TEE_USED)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "tee: asked to go on where nothing has been");
+	s->phase = TEE_JOINED;
 	return DSTACK_OK;
 }
 
@@ -148,6 +171,9 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 	 * Each event once, in order; going back needs a reboot, which clears
 	 * the register.
 	 */
+	if (s->phase == TEE_USED)
+		return refuse(why, "RTMR3 is not zero: other software ran in "
+		    "this VM before; boot it anew");
 	if (s->phase > e->needs)
 		return refuse(why, "this event has been; reboot");
 	if (s->phase < e->needs) {
@@ -256,6 +282,14 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 {
 	struct why why = { "" };
 	AUTO_WR struct wr out = wr_new(IPC_MAX - 1);
+	if (from == ROLE_INIT && q->op == TEE_RESUME) {
+		/* no answer: init waits for nobody while it starts roles */
+		if (tee_resume(ctx, &why) != DSTACK_OK) {
+			ipc_give_up(&why);
+			_exit(1);
+		}
+		return;
+	}
 	enum ipc_status no = tee_handle(ctx, from, q->op, &q->body, &out, &why);
 	enum dstack_status st = no == IPC_YES
 	    ? ipc_answer(fd, &out) : ipc_answer_no(fd, no, why.text);

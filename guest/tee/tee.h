@@ -23,6 +23,7 @@ enum tee_op {
 	TEE_EXTEND = 4,          /* text name, blob data -> RTMR3 48 */
 	TEE_REPORT = 5,          /* -> struct tee_report's fields in order */
 	TEE_INFO = 6,            /* -> text flavour */
+	TEE_RESUME = 7,          /* by tee_resume, without an answer */
 };
 
 #define TEE_MAX_APP_DATA (64u * 1024)
@@ -33,6 +34,7 @@ enum tee_op {
  * goes back: netcfg, join-ready, joined, then app and app-start at will.
  */
 enum tee_phase {
+	TEE_USED,   /* it is not: nothing is given, unless init says more */
 	TEE_BOOT,   /* RTMR3 is zero */
 	TEE_NETCFG,
 	TEE_READY,  /* join-ready: replication quotes are given, only here */
@@ -47,11 +49,21 @@ struct tee_state {
 };
 
 /*
- * Ask the device who it is. DSTACK_E_REJECTED: RTMR3 is not zero, so
- * something else has run in this VM before; other codes as in the driver.
+ * Ask the device who it is. Where RTMR3 is not zero something has run in this
+ * VM before and the phase is TEE_USED, in which every event is refused; codes
+ * as in the driver.
  */
 DSTACK_CHECKED enum dstack_status tee_begin(struct tee_state *s,
     const struct tee_driver *driver, struct why *why);
+
+/*
+ * This is not the first tee role of a guest that has joined: init says so,
+ * who saw the other one end. RTMR3 goes on from what it is, and the phase is
+ * TEE_JOINED, so that no replication quote is ever given again.
+ * DSTACK_E_REJECTED: not in phase TEE_USED.
+ */
+DSTACK_CHECKED enum dstack_status tee_resume(
+    struct tee_state *s, struct why *why);
 
 /*
  * Answer one request of role from. IPC_YES: out is the payload; else why is

@@ -266,8 +266,13 @@ make_ext4(const char *device, uint64_t sectors, struct why *why)
 	return st != DSTACK_OK ? st : copy_data(ram, out, why);
 }
 
+/*
+ * From the top, as far as they are there. Also before the first is made: a
+ * role that was ended in the middle leaves devices, with keys and the RAM
+ * block in them, whose names are then taken.
+ */
 static void
-take_down(void)
+clear_away(void)
 {
 	(void)dm_remove(NAME_CRYPT);
 	(void)dm_remove(NAME_INTEGRITY);
@@ -288,6 +293,7 @@ volume_disk_format(const char *disk, const struct volume_keys *keys,
 {
 	char join[DM_PATH_MAX], integrity[DM_PATH_MAX], crypt[DM_PATH_MAX];
 	memset(r->integrity_sb, 0, sizeof(r->integrity_sb));
+	clear_away();
 	enum dstack_status st = ram_block(true, r->integrity_sb, why);
 	if (st == DSTACK_OK)
 		st = make_join(disk, r->device_bytes, join, why);
@@ -298,7 +304,7 @@ volume_disk_format(const char *disk, const struct volume_keys *keys,
 		    integrity, &keys->xts, r->data_sectors, crypt, why);
 	if (st == DSTACK_OK)
 		st = make_ext4(crypt, r->data_sectors, why);
-	take_down();
+	clear_away();
 	/* as it is now, with every flag that the kernel has set */
 	if (st == DSTACK_OK)
 		st = ram_block(false, r->integrity_sb, why);
@@ -312,6 +318,9 @@ volume_disk_open(const char *disk, const struct volume_keys *keys,
 	char join[DM_PATH_MAX], integrity[DM_PATH_MAX], crypt[DM_PATH_MAX];
 	uint8_t sb[VOLUME_INTEGRITY_SB];
 	memcpy(sb, r->integrity_sb, sizeof(sb));
+	/* a role that was ended between mount and answer left both */
+	(void)umount2(dir, UMOUNT_NOFOLLOW);
+	clear_away();
 	enum dstack_status st = ram_block(true, sb, why);
 	if (st == DSTACK_OK)
 		st = make_join(disk, r->device_bytes, join, why);
@@ -328,6 +337,6 @@ volume_disk_open(const char *disk, const struct volume_keys *keys,
 		st = why_set(why, DSTACK_E_SYS, "mounting the volume: %s",
 		    strerror(errno));
 	if (st != DSTACK_OK)
-		take_down();
+		clear_away();
 	return st;
 }

@@ -270,9 +270,47 @@ a_vm_where_something_ran_before_is_refused(void **state)
 	(void)state;
 	struct tee_state s;
 	struct why why = { "" };
+	uint8_t d[37] = { 0 };
+	AUTO_WR struct wr out = wr_new(0);
 	begin(&s);
 	fake.rtmr[3][20] = 1;
-	assert_int_equal(tee_begin(&s, &driver, &why), DSTACK_E_REJECTED);
+	assert_int_equal(tee_begin(&s, &driver, &why), DSTACK_OK);
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_INIT, "join-ready", 0), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28), IPC_REFUSED);
+	assert_int_equal(
+	    event(&s, ROLE_KUBERNETHES, "app-start", 0), IPC_REFUSED);
+	assert_int_not_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER, d,
+	    32, &out), IPC_YES);
+	assert_int_not_equal(ask(&s, ROLE_GUEST_SERVICE, TEE_QUOTE_APP, d,
+	    36, &out), IPC_YES);
+}
+
+/* init started tee anew in a guest that has joined: apps go on, no more. */
+static void
+a_role_that_starts_anew_goes_on_where_the_other_was(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	struct why why = { "" };
+	uint8_t d[37] = { 0 };
+	AUTO_WR struct wr out = wr_new(0);
+	begin(&s);
+	/* not at a boot: who says so there would skip its events */
+	assert_int_equal(tee_resume(&s, &why), DSTACK_E_REJECTED);
+	fake.rtmr[3][20] = 1;
+	assert_int_equal(tee_begin(&s, &driver, &why), DSTACK_OK);
+	assert_int_equal(tee_resume(&s, &why), DSTACK_OK);
+	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app-start", 0), IPC_YES);
+	assert_int_equal(ask(&s, ROLE_GUEST_SERVICE, TEE_QUOTE_APP, d, 36,
+	    &out), IPC_YES);
+	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER, d, 32,
+	    &out), IPC_REFUSED);
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
+	assert_int_equal(tee_resume(&s, &why), DSTACK_E_REJECTED);
+	/* a role, init among them, cannot have it answered */
+	assert_int_equal(
+	    ask(&s, ROLE_KUBERNETHES, TEE_RESUME, d, 0, &out), IPC_REFUSED);
 }
 
 static void
@@ -435,6 +473,8 @@ main(void)
 		cmocka_unit_test(the_role_puts_the_purpose_into_report_data),
 		cmocka_unit_test(requests_of_another_length_are_refused),
 		cmocka_unit_test(a_vm_where_something_ran_before_is_refused),
+		cmocka_unit_test(
+		    a_role_that_starts_anew_goes_on_where_the_other_was),
 		cmocka_unit_test(
 		    a_device_that_extends_to_another_value_is_refused),
 		cmocka_unit_test(

@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/net/lib.sh
 need
-own_net "$PWD/tests/net/roles_die.sh"
+own_net "$PWD/tests/net/bad_roles.sh"
 base roles-net
 
 # role NAME: the process of $d's guest that has that name, in $role
@@ -26,7 +26,7 @@ make_node one
 start_node
 reaches serving
 until_true 60 serves "$https" || fail "no page" "$d/console.log"
-for r in unstoppable-tls guest-service kubernethes verifier hostlink; do
+for r in unstoppable-tls guest-service kubernethes verifier hostlink tee; do
 	role $r
 	old=$role
 	kill -9 "$old"
@@ -52,13 +52,6 @@ d=$one
 two_pid=$node_pid
 node_pid=$one_pid
 https=$(jq -r .https "$d/node.json" | sed 's/.*://')
-role tee
-kill -9 "$role"
-says "$d/console.log" "tee was killed by signal 9; the node goes on without it"
-serves "$https" || fail "it does not serve without tee" "$d/console.log"
-kill -0 "$node_pid"
-echo "ok without tee it serves on"
-
 role keyd
 kill -9 "$role"
 until_true 60 bash -c "! kill -0 $node_pid" || fail "it outlives keyd" "$d/node.log"
