@@ -111,6 +111,11 @@ slurp(int at, const char *name, void **out, size_t *n, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * One name of the folder as an entry of the archive. Of its mode only whether
+ * it can be run is kept: the rest is the umask's of whoever made the folder,
+ * and would make another digest. path is t's from here on, also on failure.
+ */
 static enum dstack_status
 one(struct tree *t, int dir, const char *name, char *path)
 {
@@ -121,7 +126,7 @@ one(struct tree *t, int dir, const char *name, char *path)
 	enum dstack_status st = DSTACK_OK;
 	if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) != 0)
 		st = sys(t->why, path);
-	else if (S_ISDIR(s.st_mode))
+	else if (S_ISDIR(s.st_mode)) /* whatever the umask was here */
 		f = (struct oci_file){ .path = path, .kind = OCI_DIR,
 			.mode = 0755 };
 	else if (S_ISREG(s.st_mode)) {
@@ -204,6 +209,7 @@ walk(struct tree *t, int dir, const char *prefix, int depth)
 	return st;
 }
 
+/* Whole or not at all: a node may look into the folder that it goes to. */
 static enum dstack_status
 write_file(const char *name, const struct wr *w, struct why *why)
 {
@@ -285,6 +291,11 @@ remarks(const struct oci_tree *t, json_t *out)
 				 "over", t->leftovers));
 }
 
+/*
+ * What inspect says of an archive: the digest that the contract is told, how
+ * it will be run, what memory a node needs for it, and where a node makes
+ * something else than the image has.
+ */
 static void
 print(const struct archive *a, bool as_json)
 {

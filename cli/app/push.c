@@ -75,6 +75,7 @@ options(const struct usage *u, int argc, char **argv, struct push *p)
 		usage_wrong(u, "--config or --dir, not both");
 }
 
+/* A kept demo has everything: nodes' folders, contract, and the owner's key. */
 static enum dstack_status
 from_network(struct push *p, const struct network_info *net, struct why *why)
 {
@@ -149,6 +150,7 @@ find(struct push *p, struct why *why)
 			p->config[p->configs++] = "host.env";
 		st = from_configs(p, why);
 	}
+	/* before a key is used: a shared endpoint may serve another chain */
 	if (st == DSTACK_OK)
 		st = rpc_chain_id(p->gov.rpc, &id, why);
 	if (st == DSTACK_OK && p->gov.chain_id != 0 && p->gov.chain_id != id)
@@ -199,6 +201,11 @@ tell(const struct push *p, const struct state_app *a, bool new)
 	    (unsigned long long)a->not_before);
 }
 
+/*
+ * The contract takes versions one by one, so it is asked for the one after the
+ * latest. What is told then is read from the chain again: the notice period
+ * that the contract has set, not what was asked for.
+ */
 static enum dstack_status
 propose(struct push *p, const uint8_t digest[static 32], const char *name,
     const struct state_app *latest, struct why *why)
@@ -328,7 +335,7 @@ app_push(const struct usage *u, int argc, char **argv)
 	if (st == DSTACK_OK)
 		return EXIT_YES;
 	(void)cmd_fail("app", st, &why);
-	/* a file that is no image is a "no" of ours */
+	/* an image that is none, or too large, is a "no"; else: not decided */
 	return st == DSTACK_E_FORMAT || st == DSTACK_E_LIMIT ? EXIT_NO
 							     : cmd_exit(st);
 }

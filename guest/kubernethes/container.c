@@ -187,6 +187,7 @@ container_uncover(const struct container *c)
 enum dstack_status
 container_make(struct container *c, uint64_t bytes, struct why *why)
 {
+	/* of an earlier container, or of a role that was ended over one */
 	container_drop(c);
 	container_uncover(c);
 	enum dstack_status st = make_dirs(c, bytes, why);
@@ -232,6 +233,8 @@ container_listen(
 	    listen(t, 64) != 0)
 		return sys(c, "listening at dstack-guest:80", why);
 	AUTO_CLOSE int u = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* in a folder of the slot that is mounted into the container; whoever
+	   runs in there may connect, whatever the image's USER is */
 	(void)unlink(un.sun_path);
 	if (u < 0 ||
 	    bind(u, (const struct sockaddr *)&un, sizeof(un)) != 0 ||

@@ -88,7 +88,11 @@ take(int sock, int *a, int *b)
 	return true;
 }
 
-/* In the child: make both, hand them over, end. */
+/*
+ * In the child: make both, hand them over, end. The user namespace has no ids
+ * until the parent has written the maps, which only the parent may do, so the
+ * child lives until then.
+ */
 static void
 make_namespaces(int sock)
 {
@@ -106,6 +110,7 @@ make_namespaces(int sock)
 	_exit(0);
 }
 
+/* A whole range, so that any USER of an image has an id of its own here. */
 static bool
 map_ids(pid_t pid, const char *which)
 {
@@ -215,6 +220,12 @@ limits(void)
 	(void)setrlimit(RLIMIT_CORE, &core);
 }
 
+/*
+ * In the child, on the way to the runtime. Descriptors first: the two that it
+ * joins go to known numbers, the output to 1 and 2, and every other one of
+ * this role is closed, the edges to other roles with them. Then bounds, group
+ * and mounts, so that nothing of the app ever runs outside of them.
+ */
 static void
 exec_runtime(const struct container *c, int out)
 {
@@ -279,6 +290,7 @@ container_runtime(const struct container *c, int out, int wait_ms,
 		return why_set(why, DSTACK_E_SYS, "container %u: fork: %s",
 		    c->slot, strerror(errno));
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	/* one that hangs must not hang the role; what it began is dropped */
 	if (poll(&p, 1, wait_ms) != 1)
 		(void)container_signal(fd, SIGKILL);
 	if (waitpid(pid, status, 0) != pid)

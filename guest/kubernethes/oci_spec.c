@@ -23,7 +23,11 @@
 
 #define MAX_ETC (1u << 20) /* bytes of /etc/passwd and /etc/group read */
 
-/* A file of the image's tree as text; "" if there is none. */
+/*
+ * A file of the image's tree as text; "" if there is none. A link to it is
+ * followed as the container would follow it; anything but a plain file of a
+ * size that fits is no such file.
+ */
 static char *
 etc_file(int root, const char *path)
 {
@@ -134,12 +138,14 @@ spec_user(int root, const char *user, struct spec_user *out, struct why *why)
 	struct spec_user u = { .home = "/" };
 	if (passwd == NULL || group == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "image: no memory");
+	/* USER[:GROUP], each a name or a number; none is root */
 	size_t ulen = strcspn(user, ":");
 	const char *g = user[ulen] == ':' ? user + ulen + 1 : "";
 	const char *who = ulen != 0 ? user : "0";
 	size_t wlen = ulen != 0 ? ulen : 1;
 	size_t len = 0;
 	const char *line = find(passwd, who, wlen, &len);
+	/* a number needs no line, and then has group 0, as Docker has it */
 	if (line == NULL && !number(who, wlen, &u.uid))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "image: USER %.60s is not in its /etc/passwd", user);
@@ -222,6 +228,11 @@ bind_of(json_t *list, const struct spec *s, const char *from, const char *to,
 	(void)json_array_append_new(list, mount_of(to, "bind", path, opts));
 }
 
+/*
+ * In this order, as a later one may lie in an earlier: the kernel's, then
+ * memory, then the names of this host, then what lasts. All are nosuid, and
+ * nodev but for /dev; where no app keeps programs they are noexec as well.
+ */
 static json_t *
 mounts(const struct spec *s)
 {
@@ -268,6 +279,12 @@ mounts(const struct spec *s)
 	return l;
 }
 
+/*
+ * Namespaces, ids, and the parts of /proc and /sys that speak of the guest.
+ * The user and the network namespace are there already, named by descriptor;
+ * ports below 1024 and ping are for everybody in the container, as it has its
+ * network for itself.
+ */
 static json_t *
 linux_part(const struct spec *s)
 {
@@ -335,6 +352,10 @@ capabilities(bool root)
 	return o;
 }
 
+/*
+ * ENTRYPOINT and then CMD; the image's environment, with the three variables
+ * that Docker adds where the image does not name them.
+ */
 static json_t *
 process(const struct spec *s)
 {

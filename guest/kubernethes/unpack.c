@@ -41,6 +41,7 @@ struct unpacker {
 	void *ctx;
 };
 
+/* The kernel keeps the way inside root, whatever is mounted or linked there. */
 static int
 open2(int root, const char *path, int flags, uint64_t resolve)
 {
@@ -63,7 +64,11 @@ unpack_open_in_root(int root, const char *path, int flags)
 	return open2(root, path, flags, RESOLVE_IN_ROOT);
 }
 
-/* All in a directory goes; dir is closed. */
+/*
+ * All in a directory goes; dir is closed. By descriptors and without links
+ * followed, as what is removed was written by an image or by an app; and no
+ * deeper than depth, which bounds the stack and the open descriptors.
+ */
 static enum dstack_status
 clear_dir(int dir, int depth)
 {
@@ -185,6 +190,7 @@ parent(struct unpacker *u, const struct oci_entry *e, const char **base,
 	if (u->dir >= 0 && strlen(u->parent) == n &&
 	    memcmp(u->parent, e->path, n) == 0)
 		return DSTACK_OK;
+	/* entries come folder by folder, so that this is seldom */
 	forget_parent(u);
 	u->parent = strndup(e->path, n);
 	if (u->parent == NULL)
@@ -200,6 +206,7 @@ finish(struct unpacker *u, const struct oci_entry *e, int fd, struct why *why)
 {
 	const struct timespec at = { e->mtime, e->nsec };
 	const struct timespec t[2] = { at, at };
+	/* the owner first: a change of it may take bits of the mode away */
 	if (fchown(fd, u->shift + e->uid, u->shift + e->gid) != 0 ||
 	    fchmod(fd, e->mode) != 0)
 		return sys(e, "owner", why);
@@ -249,6 +256,7 @@ make_link(struct unpacker *u, const struct oci_entry *e, const char *base,
 	struct stat s;
 	memcpy(dirname, e->target, n);
 	dirname[n] = '\0';
+	/* looked at before what it replaces goes: that could be the target */
 	AUTO_CLOSE int dir = unpack_open(u->root, dirname, O_PATH | O_DIRECTORY);
 	if (dir < 0 || fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    S_ISDIR(s.st_mode) || strcmp(e->path, e->target) == 0)

@@ -104,6 +104,7 @@ from_docker(struct search *s, size_t at)
 	return DSTACK_OK;
 }
 
+/* The file of an OCI descriptor, by its digest: its name says no more. */
 static bool
 find_digest(const struct blobs *b, json_t *descriptor, size_t *at)
 {
@@ -166,6 +167,7 @@ choose(struct search *s, struct oci_image *img, size_t *which, json_t **root)
 		size_t n = 0;
 		if (found && s->v[i].config == config)
 			continue; /* one image under two tags */
+		/* not readable as a document: then it is not the one wanted */
 		struct why skip;
 		if (blobs_read(s->b, s->v[i].config, OCI_MAX_JSON, &p, &n,
 			&skip) != DSTACK_OK)
@@ -197,6 +199,11 @@ choose(struct search *s, struct oci_image *img, size_t *which, json_t **root)
 	return DSTACK_OK;
 }
 
+/*
+ * Which file of the archive each layer of the config is. The manifest's list
+ * is in the config's order; a longer or shorter one would leave a layer out
+ * without a word. Whether the file has the right bytes comes next.
+ */
 static enum dstack_status
 bind_layers(struct oci_image *img, const struct candidate *c, struct why *why)
 {
@@ -221,6 +228,11 @@ bind_layers(struct oci_image *img, const struct candidate *c, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * A layer's bytes against its diff_id, which is of the uncompressed tar: how
+ * it was packed is the archive's affair. The walk relies on this having been
+ * done, and on the size that is learned here.
+ */
 static enum dstack_status
 check_layer(struct oci_image *img, size_t i, uint64_t max, struct why *why)
 {
@@ -263,6 +275,8 @@ load(struct oci_image *img, const uint8_t *want, uint64_t max,
 	size_t at = 0;
 	size_t which = 0;
 	enum dstack_status st = DSTACK_OK;
+	/* Newer Docker writes both; its manifest.json names what was saved,
+	   the index also what only belongs to it. */
 	if (blobs_find(s.b, "manifest.json", &at))
 		st = from_docker(&s, at);
 	else if (blobs_find(s.b, "index.json", &at))
@@ -279,7 +293,7 @@ load(struct oci_image *img, const uint8_t *want, uint64_t max,
 		st = bind_layers(img, &s.v[which], why);
 	for (size_t i = 0; st == DSTACK_OK && i < img->nlayers; i++) {
 		st = check_layer(img, i, max, why);
-		if (st == DSTACK_OK)
+		if (st == DSTACK_OK) /* the bound is on all of them together */
 			max -= img->layer[i].size;
 	}
 	return st;

@@ -32,6 +32,7 @@ struct walk {
 	struct oci_tree sums;
 };
 
+/* The inner tar reads what comes out of the decompressor, block by block. */
 static la_ssize_t
 from_stream(struct archive *tar, void *ctx, const void **p)
 {
@@ -44,6 +45,10 @@ from_stream(struct archive *tar, void *ctx, const void **p)
 	return (la_ssize_t)n;
 }
 
+/*
+ * A file's bytes, in order and all of them. A gap would be a sparse file, whose
+ * size nothing in the archive bounds.
+ */
 static enum dstack_status
 copy_data(struct walk *w, struct archive *a, const struct oci_entry *e)
 {
@@ -136,6 +141,11 @@ shown(char out[static 64], const char *path)
 	out[i] = '\0';
 }
 
+/*
+ * The container has 65,536 ids; what lies above them cannot be anybody's in
+ * it, and an image should not fail for it. It is counted, so that inspect can
+ * say so.
+ */
 static uint32_t
 id(struct walk *w, la_int64_t v, const struct oci_entry *e)
 {
@@ -171,6 +181,7 @@ ids(struct walk *w, struct archive_entry *ae, struct oci_entry *e)
 	return DSTACK_OK;
 }
 
+/* Not made, as no container may use it; but its name hides what was there. */
 static enum dstack_status
 device(struct walk *w, const char *path)
 {
@@ -179,6 +190,11 @@ device(struct walk *w, const char *path)
 	return told(w, tree_device(w->tree, path, w->why));
 }
 
+/*
+ * One entry of a tar: name, whiteout, owner, then what it is. The order
+ * matters: a whiteout has no owner worth judging, and nothing of an entry is
+ * put to the tree before all that can be wrong with its head was looked at.
+ */
 static enum dstack_status
 one(struct walk *w, struct archive *a, struct archive_entry *ae)
 {
@@ -202,6 +218,7 @@ one(struct walk *w, struct archive *a, struct archive_entry *ae)
 	}
 	if (strncmp(base, ".wh.", 4) == 0)
 		return whiteout(w, path, base);
+	/* below a name that no tree can have */
 	if (strstr(path, "/.wh.") != NULL || strncmp(path, ".wh.", 4) == 0)
 		return why_set(w->why, DSTACK_E_REJECTED,
 		    "layer %zu: %.120s: below a whiteout", w->layer, path);
