@@ -208,8 +208,12 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		st = kube_volume_use(&k->highest, why);
 	if (st == DSTACK_OK)
 		st = not_older(k, r, why);
-	if (st != DSTACK_OK)
+	if (st != DSTACK_OK) {
+		/* kept for the volume that will be there, not for a refusal */
+		if (st != DSTACK_E_BUSY)
+			kube_unstage(&k->staged);
 		return st;
+	}
 	if (a->retire_at != 0) {
 		container_ask(&a->box);
 		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
@@ -279,6 +283,7 @@ stop_all(struct kube *k, const char *text)
 		if (i == k->live || k->app[i].retire_at != 0)
 			app_stop(&k->app[i], until, idle, k);
 	k->live = -1;
+	kube_unstage(&k->staged); /* what was to come is not wanted either */
 	say(k, text);
 	status(k, text, NULL);
 }

@@ -130,6 +130,43 @@ memory_is_judged_by_the_sum(void **state)
 	assert_int_equal(m.spare, 0);
 }
 
+/* Blocks of 512 bytes that a memfd of 4 MiB has. */
+static int64_t
+blocks(int fd)
+{
+	struct stat s;
+	assert_int_equal(fstat(fd, &s), 0);
+	assert_int_equal(s.st_size, 4 << 20);
+	return s.st_blocks;
+}
+
+static void
+an_archive_is_let_go_of_layer_by_layer(void **state)
+{
+	(void)state;
+	struct kube_archive a = { .len = 4 << 20,
+		.fd = memfd_create("archive", MFD_CLOEXEC) };
+	assert_true(a.fd >= 0);
+	for (size_t i = 0; i < a.len; i += 4096)
+		assert_int_equal(pwrite(a.fd, "x", 1, (off_t)i), 1);
+	assert_int_equal(ftruncate(a.fd, (off_t)a.len), 0);
+	a.p = mmap(NULL, a.len, PROT_READ, MAP_SHARED, a.fd, 0);
+	assert_ptr_not_equal(a.p, MAP_FAILED);
+	int64_t whole = blocks(a.fd);
+	assert_true(whole >= 4 << 11);
+	/* the upper half first: layers lie in any order */
+	kube_archive_let_go(&a, 2 << 20, (2 << 20) + 1000);
+	assert_int_equal(blocks(a.fd), whole); /* too little to be worth it */
+	kube_archive_let_go(&a, 2 << 20, 3 << 20);
+	kube_archive_let_go(&a, 2 << 20, 4 << 20);
+	assert_true(blocks(a.fd) <= whole / 2);
+	assert_int_equal(((const char *)a.p)[0], 'x');
+	kube_archive_let_go(&a, 0, 2 << 20);
+	assert_int_equal(blocks(a.fd), 0);
+	kube_archive_drop(&a);
+	assert_null(a.p);
+}
+
 static void
 promise_19_a_new_version_serves_before_the_old_one_goes(void **state)
 {
@@ -532,6 +569,7 @@ main(void)
 		    a_refused_version_has_three_minutes_and_then_rests),
 		cmocka_unit_test(
 		    where_an_app_listens_is_told_from_the_kernels_table),
+		cmocka_unit_test(an_archive_is_let_go_of_layer_by_layer),
 		cmocka_unit_test(memory_is_judged_by_the_sum),
 		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
 		cmocka_unit_test(
