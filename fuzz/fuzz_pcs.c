@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An answer of a PCS: header lines, a NUL, the body. First byte: which of the
+ * An answer of a PCS: header lines (and, as a URL, PCCS_URL), a NUL, the body. First byte: which of the
  * four. And a cache file that somebody else wrote.
  */
 #include <stdlib.h>
@@ -34,6 +34,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		json_decref(part);
 	} else if (strchr(why.text, '\n') != NULL) {
 		abort();
+	}
+	char base[PCS_URL_MAX];
+	why.text[0] = '\0';
+	if (strnlen(lines, k) == k && k < n) {
+		lines[k] = '\0';
+		if (pcs_url_check(lines, &why) == DSTACK_OK) {
+			pcs_base(lines, base);
+			if (strstr(base, "/certification/v") != NULL)
+				abort();
+		}
 	}
 	AUTO_ENTRY struct collateral_entry e = { .doc = NULL };
 	if (collateral_entry_read(data, n, "http://a", dcap_intel_root, &e,

@@ -12,7 +12,7 @@
 #include "host/collateral/collateral.h"
 
 struct args {
-	const char *quote, *fmspc, *ca, *cache, *root, *url;
+	const char *quote, *fmspc, *ca, *cache, *root, *url, *pccs_ca;
 	enum dcap_tee tee;
 	bool early;
 };
@@ -28,6 +28,7 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		{ "update", required_argument, NULL, 'u' },
 		{ "cache", required_argument, NULL, 'd' },
 		{ "root", required_argument, NULL, 'r' },
+		{ "pccs-ca", required_argument, NULL, 'C' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static const char *const cas[] = { "platform", "processor", NULL };
@@ -59,6 +60,7 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 			    usage_choice(u, "--update", optarg, updates) == 1;
 			break;
 		case 'd': a->cache = optarg; break;
+		case 'C': a->pccs_ca = optarg; break;
 		default: a->root = optarg; break;
 		}
 	}
@@ -109,6 +111,8 @@ cmd_quote_collateral(const struct usage *u, int argc, char **argv)
 	if (st == DSTACK_OK && a.quote != NULL)
 		st = of_quote(&a, fmspc, &why);
 	const struct collateral_options o = { .url = a.url,
+		.ca_file = a.pccs_ca,
+		.quiet = true,
 		.early = a.early,
 		.cache_dir = a.cache,
 		.root_key = root };

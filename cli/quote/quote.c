@@ -27,7 +27,7 @@ static const struct usage uses[] = {
 	[COLLATERAL] = { "quote collateral", 
 	    "dstack quote collateral QUOTE|--fmspc HEX [--ca platform|processor]\n"
 	    "           [--tee tdx|sgx] [--url URL] [--update standard|early]\n"
-	    "           [--cache DIR] [--root FILE]\n"
+	    "           [--cache DIR] [--root FILE] [--pccs-ca FILE]\n"
 	    "  The JSON document for quote verify --collateral, from Intel's service or\n"
 	    "  the PCS or PCCS at URL. QUOTE says which; else FMSPC, CA and TEE do.",
 	    NULL, NULL },

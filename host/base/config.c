@@ -76,6 +76,8 @@ static const struct field fields[] = {
 	    "an address, 0x and 40 hex digits" },
 	{ "PCCS_URL", KIND_URL, AT(pccs_url), false, NULL,
 	    "a PCS or PCCS of API version 4" },
+	{ "PCCS_CA", KIND_TEXT, AT(pccs_ca), false, NULL,
+	    "a file of certificates (PEM)" },
 	{ "PCCS_UPDATE", KIND_UPDATE, AT(pccs_early), false, "standard",
 	    "standard or early" },
 	{ "HOST_VOLUME", KIND_TEXT, AT(host_volume), false, "host_volume",

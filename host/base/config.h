@@ -40,6 +40,7 @@ struct host_config {
 	struct listen_addr host_service; /* HOST_SERVICE, loopback alone */
 	struct listen_addr https;        /* HTTPS_LISTEN */
 	char pccs_url[CONFIG_TEXT];      /* PCCS_URL; "": none */
+	char pccs_ca[CONFIG_TEXT];       /* PCCS_CA; "": none */
 	bool pccs_early;                 /* PCCS_UPDATE=early (or standard) */
 	char host_volume[CONFIG_TEXT];   /* HOST_VOLUME */
 	char state[CONFIG_TEXT];         /* STATE_DIR */

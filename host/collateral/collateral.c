@@ -129,7 +129,8 @@ plan(const struct collateral *c, struct slot *s, int64_t now)
 }
 
 static void
-plan_retry(const struct collateral *c, struct slot *s, int64_t now)
+plan_retry(
+    const struct collateral *c, struct slot *s, unsigned wait_s, int64_t now)
 {
 	int64_t pause = c->o.retry_ms;
 
@@ -138,6 +139,12 @@ plan_retry(const struct collateral *c, struct slot *s, int64_t now)
 	if (pause > c->o.retry_max_ms)
 		pause = c->o.retry_max_ms;
 	s->due_ms = now + jitter(pause);
+	/* not before the service said, though it may not say never */
+	const int64_t asked = (int64_t)wait_s * 1000 < HOUR_MS
+	    ? (int64_t)wait_s * 1000
+	    : HOUR_MS;
+	if (s->due_ms < now + asked)
+		s->due_ms = now + asked;
 }
 
 /* A pause longer than any that is planned: the clock was turned back. */
@@ -148,6 +155,8 @@ due(const struct collateral *c, const struct slot *s, int64_t now)
 
 	if (most < (int64_t)c->o.retry_max_ms)
 		most = (int64_t)c->o.retry_max_ms;
+	if (most < HOUR_MS)
+		most = HOUR_MS;
 	return s->due_ms <= now || s->due_ms - now > most;
 }
 
@@ -291,10 +300,13 @@ snapshot(struct collateral *c, const struct pcs_key *key,
 /* Ask the service; now is what it makes of what was there (or was not). */
 static enum dstack_status
 ask(struct collateral *c, const struct collateral_entry *old, bool have,
-    struct collateral_entry *now, struct why *note, struct why *why)
+    struct collateral_entry *now, unsigned *wait_s, struct why *note,
+    struct why *why)
 {
 	const struct pcs_source src = { .url = c->base,
+		.ca_file = pcs_given(c->o.ca_file),
 		.timeout_ms = c->o.timeout_ms,
+		.wait_s = wait_s,
 		.stop = &c->stop };
 	int64_t t = now_ms(c);
 	enum dstack_status st = pcs_fetch(
@@ -339,7 +351,9 @@ refresh(struct collateral *c, const struct pcs_key *key)
 	struct why why = { "" };
 	struct why note = { "" };
 	bool have = snapshot(c, key, &old);
-	enum dstack_status st = ask(c, &old, have, &now, &note, &why);
+	unsigned wait_s = 0;
+	enum dstack_status st =
+	    ask(c, &old, have, &now, &wait_s, &note, &why);
 
 	if (st == DSTACK_OK)
 		store(c, &now);
@@ -355,13 +369,13 @@ refresh(struct collateral *c, const struct pcs_key *key)
 		why = note;
 	} else {
 		s->fails++;
-		plan_retry(c, s, t);
+		plan_retry(c, s, wait_s, t);
 	}
 	bool news = why.text[0] != '\0' && !atomic_load(&c->stop) &&
 	    strcmp(why.text, s->why.text) != 0;
 	s->why = why;
 	(void)pthread_mutex_unlock(&c->lock);
-	if (news)
+	if (news && !c->o.quiet)
 		say_of(key, why.text);
 }
 
@@ -519,9 +533,13 @@ enum dstack_status
 collateral_new(const struct collateral_options *o, struct collateral **out,
     struct why *why)
 {
-	struct collateral *c = calloc(1, sizeof(*c));
 	pthread_condattr_t attr;
 
+	enum dstack_status st =
+	    o->sim ? DSTACK_OK : pcs_source_check(o->url, o->ca_file, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct collateral *c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	c->o = *o;

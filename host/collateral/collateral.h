@@ -26,10 +26,12 @@
 struct collateral_options {
 	bool sim;                /* the simulator's; nothing below counts */
 	const char *url;         /* PCS or PCCS; NULL or "": Intel's */
+	const char *ca_file;     /* PEM to trust instead; NULL or "": none */
 	bool early;              /* ask for update=early */
 	const char *cache_dir;   /* NULL: in memory alone */
 	const uint8_t *root_key; /* 64 bytes; NULL: Intel's */
 	bool background;         /* a thread renews what is cached */
+	bool quiet;              /* a failure is the caller's to say */
 	unsigned timeout_ms;     /* one collateral's fetch; 0: 20 s */
 	unsigned fresh_s;        /* asked again after this; 0: 6 h */
 	unsigned retry_ms;       /* first pause after a failure; 0: 1 s */
@@ -39,7 +41,11 @@ struct collateral_options {
 };
 
 struct collateral;
-/* Takes up what the cache has. DSTACK_E_NOMEM, DSTACK_E_SYS: no thread. */
+/*
+ * Takes up what the cache has. DSTACK_E_FORMAT: url is no base of API version
+ * 4. DSTACK_E_MISSING: ca_file cannot be read. DSTACK_E_NOMEM, DSTACK_E_SYS:
+ * no thread.
+ */
 DSTACK_CHECKED enum dstack_status collateral_new(
     const struct collateral_options *o, struct collateral **out,
     struct why *why);

@@ -182,8 +182,8 @@ take_chain(enum pcs_kind k, const char *lines, size_t len, json_t *part,
 	for (size_t i = 0; i < 2 && v == NULL && names[k][i] != NULL; i++)
 		v = header(lines, len, names[k][i], &n);
 	if (v == NULL)
-		return why_set(why, DSTACK_E_FORMAT, "no header %s",
-		    names[k][0]);
+		return why_set(why, DSTACK_E_FORMAT,
+		    "no header %s; is it a PCS or PCCS?", names[k][0]);
 	json_t *chain = decoded(v, n);
 	if (chain == NULL)
 		return why_set(why, DSTACK_E_FORMAT,
@@ -224,6 +224,10 @@ pcs_part_parse(enum pcs_kind k, const void *body, size_t len,
 
 	if (part == NULL)
 		return DSTACK_E_NOMEM;
+	/* texts as C programs write them, with their end; DER is as it is */
+	if (len > 1 && ((const char *)body)[len - 1] == '\0' &&
+	    ((const char *)body)[0] != 0x30)
+		len--;
 	if (k != PCS_ROOT_CRL)
 		st = take_chain(k, lines, lines_len, part, why);
 	if (st == DSTACK_OK) {
@@ -239,27 +243,6 @@ pcs_part_parse(enum pcs_kind k, const void *body, size_t len,
 	keep_header(part, "modified", lines, lines_len, "Last-Modified");
 	*out = part;
 	return DSTACK_OK;
-}
-
-void
-pcs_base(const char *url, char out[static PCS_URL_MAX])
-{
-	static const char *const tails[] = { "/sgx/certification/v4",
-		"/tdx/certification/v4" };
-	size_t n = strlen(url);
-
-	while (n > 0 && url[n - 1] == '/')
-		n--;
-	for (size_t i = 0; i < 2; i++) {
-		size_t k = strlen(tails[i]);
-		/*
-		 * PCCS_URL is often written as Intel's tools have it, with the
-		 * path.
-		 */
-		if (n > k && strncmp(url + n - k, tails[i], k) == 0)
-			n -= k;
-	}
-	(void)snprintf(out, PCS_URL_MAX, "%.*s", (int)n, url);
 }
 
 static void
@@ -324,45 +307,154 @@ conditions(const json_t *part, char line[2][VALIDATOR_MAX + 24],
 	list[n] = NULL;
 }
 
+/* What an answer other than 200 says, and what to do about it. */
+static enum dstack_status
+refusal(const char *origin, unsigned status, enum pcs_kind k, unsigned wait_s,
+    struct why *why)
+{
+	const char *say = "check PCCS_URL";
+
+	if (status == 429 || status == 503) {
+		say = status == 429 ? "it is asked too often"
+				    : "it is not to be had for now";
+		return wait_s != 0
+		    ? why_set(why, DSTACK_E_MISSING,
+			  "%s answers HTTP %u; %s and says to wait %u s",
+			  origin, status, say, wait_s)
+		    : why_set(why, DSTACK_E_MISSING, "%s answers HTTP %u; %s",
+			  origin, status, say);
+	}
+	if (status == 410)
+		say = "this API is gone there; set PCCS_URL to a service of "
+		      "API version 4";
+	else if (status == 401 || status == 403)
+		say = "it wants a login, which a PCS or PCCS does not for "
+		      "this; check PCCS_URL";
+	else if (status == 404 && k == PCS_TCB)
+		say = "it does not know this FMSPC";
+	else if (status == 404)
+		say = "it does not have it; fill its cache, or check PCCS_URL";
+	else if (status >= 300 && status < 400)
+		say = "it leads round in redirects, or from https to http; "
+		      "check PCCS_URL";
+	return why_set(why, DSTACK_E_MISSING, "%s answers HTTP %u; %s", origin,
+	    status, say);
+}
+
+static bool
+pause_s(const struct pcs_source *s, unsigned seconds)
+{
+	const struct timespec step = { .tv_nsec = 100 * 1000 * 1000 };
+
+	for (unsigned i = 0; i < seconds * 10; i++) {
+		if (s->stop != NULL && atomic_load(s->stop))
+			return false;
+		(void)nanosleep(&step, NULL);
+	}
+	return true;
+}
+
+/* *wait_s: how long it asks to be left alone; 0: it does not. */
+static enum dstack_status
+ask(const struct pcs_source *s, const char *url, const char *const *list,
+    uint64_t end, struct wr *body, struct wr *lines, unsigned *status,
+    unsigned *wait_s, struct why *why)
+{
+	const uint64_t now = now_ms();
+	bool untrusted = false;
+	struct http_request q = { .url = url,
+		.headers = list,
+		.ca_file = s->ca_file,
+		.redirects = 3,
+		.max = PCS_PART_MAX,
+		.timeout_ms = now < end ? (unsigned)(end - now) : 1,
+		.stop = s->stop,
+		.retry_after = wait_s,
+		.untrusted = &untrusted };
+	struct why no = { "" };
+
+	*wait_s = 0;
+	enum dstack_status st = http_do(&q, status, body, lines, &no);
+	if (st == DSTACK_OK)
+		return st;
+	return why_set(why, st, "%.150s%s", no.text,
+	    untrusted && s->ca_file == NULL
+		? "; PCCS_CA names the certificate of one that signed its own"
+		: "");
+}
+
 static enum dstack_status
 fetch_part(const struct pcs_source *s, const char *url, enum pcs_kind k,
-    json_t *old, uint64_t end, json_t **out, struct why *why)
+    json_t *old, uint64_t end, json_t **out, unsigned *status,
+    struct why *why)
 {
 	AUTO_WR struct wr body = wr_new(PCS_PART_MAX);
 	AUTO_WR struct wr lines = wr_new(PCS_PART_MAX);
 	char line[2][VALIDATOR_MAX + 24];
 	const char *list[3];
 	char origin[160];
-	unsigned status = 0;
-	uint64_t now = now_ms();
-	struct http_request q = { .url = url,
-		.headers = list,
-		.max = PCS_PART_MAX,
-		.timeout_ms = now < end ? (unsigned)(end - now) : 1,
-		.stop = s->stop };
+	unsigned wait_s = 0;
 
 	conditions(old, line, list);
-	enum dstack_status st = http_do(&q, &status, &body, &lines, why);
-	if (st != DSTACK_OK)
-		return st;
+	for (;;) {
+		enum dstack_status st = ask(s, url, list, end, &body, &lines,
+		    status, &wait_s, why);
+		if (st != DSTACK_OK)
+			return st;
+		/* as it asks, if there is time for it */
+		if ((*status != 429 && *status != 503) || wait_s == 0 ||
+		    now_ms() + (uint64_t)wait_s * 1000 >= end ||
+		    !pause_s(s, wait_s))
+			break;
+		wr_free(&body);
+		wr_free(&lines);
+		body = wr_new(PCS_PART_MAX);
+		lines = wr_new(PCS_PART_MAX);
+	}
 	/*
 	 * Only where it was asked conditionally: a 304 out of nowhere has no
 	 * body to keep.
 	 */
-	if (status == 304 && list[0] != NULL) {
+	if (*status == 304 && list[0] != NULL) {
 		*out = json_incref(old);
 		return DSTACK_OK;
 	}
 	http_origin(url, origin, sizeof(origin));
-	if (status != 200)
-		return why_set(why, DSTACK_E_MISSING, "%s answers HTTP %u; %s",
-		    origin, status,
-		    status == 404 && k == PCS_TCB
-		        ? "it does not know this FMSPC"
-		        : "check PCCS_URL");
-	st = pcs_part_parse(k, body.buf, body.len, (const char *)lines.buf,
-	    lines.len, out, why);
+	if (*status != 200) {
+		if (s->wait_s != NULL && wait_s != 0)
+			*s->wait_s = wait_s;
+		return refusal(origin, *status, k, wait_s, why);
+	}
+	enum dstack_status st = pcs_part_parse(k, body.buf, body.len,
+	    (const char *)lines.buf, lines.len, out, why);
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", origin);
+}
+
+/*
+ * TCB info of no such FMSPC and a path that leads nowhere are both 404. The
+ * QE identity is there wherever the API is, whatever the platform.
+ */
+static enum dstack_status
+unknown_or_nowhere(const struct pcs_source *s, const char *base,
+    const struct pcs_key *key, uint64_t end, struct why *why)
+{
+	AUTO_WR struct wr body = wr_new(PCS_PART_MAX);
+	char url[PCS_URL_MAX + 128];
+	char origin[160];
+	const char *none[1] = { NULL };
+	unsigned status = 0;
+	unsigned wait_s = 0;
+	struct why no = { "" };
+
+	part_url(base, key, PCS_QE, url);
+	if (ask(s, url, none, end, &body, NULL, &status, &wait_s, &no) !=
+		DSTACK_OK ||
+	    status != 404)
+		return DSTACK_E_MISSING; /* as it was said */
+	http_origin(url, origin, sizeof(origin));
+	return why_set(why, DSTACK_E_MISSING,
+	    "%s answers HTTP 404; nothing of API version 4 is there, or its "
+	    "cache is empty: check PCCS_URL", origin);
 }
 
 enum dstack_status
@@ -380,12 +472,15 @@ pcs_fetch(const struct pcs_source *s, const struct pcs_key *key,
 	memset(out, 0, sizeof(*out));
 	pcs_base(s->url, base);
 	for (int i = 0; i < PCS_PARTS; i++) {
+		unsigned status = 0;
 		part_url(base, key, (enum pcs_kind)i, url);
 		enum dstack_status st = fetch_part(s, url, (enum pcs_kind)i,
 		    old != NULL ? old->part[i] : NULL, end, &out->part[i],
-		    why);
+		    &status, why);
 		if (st == DSTACK_OK)
 			continue;
+		if (i == PCS_TCB && status == 404)
+			st = unknown_or_nowhere(s, base, key, end, why);
 		pcs_set_free(out);
 		return why_wrap(
 		    why, st, "%s", pcs_kind_text((enum pcs_kind)i));

@@ -53,10 +53,28 @@ bool pcs_set_copy(const struct pcs_set *from, struct pcs_set *to);
 
 struct pcs_source {
 	const char *url;     /* base; with or without "/sgx/certification/v4" */
+	const char *ca_file; /* PEM to trust instead of the system's; or NULL */
 	unsigned timeout_ms; /* for all four together */
+	/* gets the seconds that it asks to be left alone (Retry-After), where
+	 * that is why a fetch failed; or NULL */
+	unsigned *wait_s;
 	const atomic_bool *stop; /* gives up within a second; NULL: never */
 };
 
+/*
+ * Can this be a service's URL? DSTACK_E_FORMAT: of another API version, or no
+ * base; why says what to give.
+ */
+DSTACK_CHECKED enum dstack_status pcs_url_check(
+    const char *url, struct why *why);
+/*
+ * Both of a source, before it is used; NULL and "" are none. DSTACK_E_FORMAT
+ * as above; DSTACK_E_MISSING: the file cannot be read.
+ */
+DSTACK_CHECKED enum dstack_status pcs_source_check(
+    const char *url, const char *ca_file, struct why *why);
+/* text, or NULL where it is empty. */
+const char *pcs_given(const char *text);
 /* base without what a source's url may end in. */
 void pcs_base(const char *url, char out[static PCS_URL_MAX]);
 

@@ -110,6 +110,20 @@ header_list(const struct http_request *q)
 	return list;
 }
 
+/* Header lines; a new status line (a redirect's end, 100) begins them anew. */
+static size_t
+take_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct wr *w = arg;
+
+	if (size * n >= 5 && memcmp(p, "HTTP/", 5) == 0) {
+		const size_t max = w->max;
+		wr_free(w);
+		*w = wr_new(max);
+	}
+	return take_body(p, size, n, arg);
+}
+
 /* curl asks about once a second, also while nothing moves. */
 static int
 on_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -135,14 +149,18 @@ configure(CURL *c, const struct http_request *q, struct wr *body,
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	/* a URL of the config must not become a file or an FTP server */
 	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(
+	    c, CURLOPT_FOLLOWLOCATION, q->redirects != 0 ? 1L : 0L);
+	(void)curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)q->redirects);
+	(void)curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
+	    strncmp(q->url, "https:", 6) == 0 ? "https" : "http,https");
 	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout);
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 	    timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, body);
 	if (headers != NULL) {
-		(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_body);
+		(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
 		(void)curl_easy_setopt(c, CURLOPT_HEADERDATA, headers);
 	}
 	(void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
@@ -190,6 +208,8 @@ http_do(const struct http_request *q, unsigned *status, struct wr *out,
 	if (wr_status(&body) == DSTACK_E_LIMIT)
 		return why_set(why, DSTACK_E_LIMIT,
 		    "%s answered more than %zu bytes", origin, body.max);
+	if (q->untrusted != NULL)
+		*q->untrusted = rc == CURLE_PEER_FAILED_VERIFICATION;
 	if (rc != CURLE_OK)
 		return why_set(why,
 		    rc == CURLE_PARTIAL_FILE ? DSTACK_E_TRUNCATED

@@ -4,7 +4,8 @@
  * never called from an event loop. Thread-safe: each call has its own handle
  * (connections are kept per thread).
  *
- * Bounded in size and time, no redirects, http and https alone. Reasons name
+ * Bounded in size and time, http and https alone, redirects only for who
+ * asks, and never from https to http. Reasons name
  * scheme, host and port of the URL and no more, since a path may hold an API
  * key.
  */
@@ -28,17 +29,20 @@ struct http_request {
 	const char *const *headers; /* more lines "Name: value"; NULL-ended */
 	const char *ca_file;      /* PEM to trust instead of the system's */
 	const char *unix_socket;  /* path to connect to instead of the host */
+	unsigned redirects;       /* followed at most; 0: a 30x is the answer */
 	size_t max;               /* bytes of answer; 0: 1 MiB */
 	unsigned timeout_ms;      /* whole exchange; 0: 20 s */
 	const atomic_bool *stop;  /* set: gives up within a second; or NULL */
 	/* gets the seconds that the answer asks to wait before the next
 	 * request (Retry-After, RFC 9110 10.2.3; 0: none); or NULL */
 	unsigned *retry_after;
+	bool *untrusted; /* gets: its certificate was refused; or NULL */
 };
 
 /*
  * *status gets the HTTP status, out (appended to) the body, headers (may be
- * NULL) the answer's header lines.
+ * NULL) the answer's header lines, of the last answer where there were
+ * several.
  * DSTACK_E_MISSING: no answer in time, or no connection. DSTACK_E_LIMIT: the
  * answer is larger than max. DSTACK_E_TRUNCATED: it ended before its own
  * Content-Length. Any HTTP status is DSTACK_OK.

@@ -44,6 +44,7 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 	 */
 	const struct collateral_options o = { .sim = cfg->sim,
 		.url = cfg->pccs_url,
+		.ca_file = cfg->pccs_ca,
 		.early = cfg->pccs_early,
 		.cache_dir = cfg->state,
 		.background = true };
