@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/demo/network.h"
 #include "cli/usage.h"
@@ -206,7 +207,11 @@ options(const struct usage *u, int argc, char **argv, struct request *r)
 		    r->no_vm ? "--no-vm" : "--config", argv[optind]);
 }
 
-/* A node of FLAVOUR=tdx is measured as what it will be. */
+/*
+ * A node of FLAVOUR=tdx is measured as what it will be; one of FLAVOUR=sim as
+ * what it is, or, where --tee tdx asks for it, as the trust domain that the
+ * same settings with the other image would make.
+ */
 static int
 of_node(struct request *r)
 {
@@ -217,7 +222,7 @@ of_node(struct request *r)
 	char image[CONFIG_TEXT + 8], netcfg[CONFIG_TEXT + 8];
 	enum dstack_status st = node_config(r->config, &c, &o.no_vm, &why);
 
-	if (st == DSTACK_OK && !c.sim && !r->sim && !o.no_vm) {
+	if (st == DSTACK_OK && (r->tdx || (!c.sim && !r->sim && !o.no_vm))) {
 		(void)snprintf(image, sizeof(image), "%s/tdx", c.image);
 		(void)snprintf(
 		    netcfg, sizeof(netcfg), "%s/netcfg", c.host_volume);
@@ -226,12 +231,17 @@ of_node(struct request *r)
 		r->t.vcpus = c.cpus;
 		r->t.memory_mib = c.memory_mb;
 		if (r->t.firmware == NULL)
-			r->t.firmware = c.firmware;
+			r->t.firmware =
+			    c.firmware[0] != '\0' ? c.firmware : VM_FIRMWARE;
+		/* a machine for simulated nodes need not have the pinned QEMU */
+		if (c.sim && r->t.acpi == NULL && r->t.machine == NULL) {
+			r->t.machine = "q35";
+			log_line("image: that node has FLAVOUR=sim: as a trust "
+				 "domain it would have these, with the ACPI "
+				 "tables of this machine's QEMU");
+		}
 		return image_measure_tdx(&r->t);
 	}
-	if (st == DSTACK_OK && r->tdx)
-		st = why_set(&why, DSTACK_E_MISSING,
-		    "that node has FLAVOUR=sim: no TDX registers");
 	if (st == DSTACK_OK)
 		st = node_measure(&o, &m, &why);
 	if (st != DSTACK_OK)

@@ -141,4 +141,31 @@ check "--tee sim takes no firmware" not "$bin" image measure "$d/img" \
 	--netcfg "$d/netcfg" --tee sim --firmware "$d/fw"
 check "what is no firmware is refused" \
 	not measure --firmware "$d/img/vmlinuz"
+# a simulated node, as the trust domain that its settings would make
+mkdir "$d/hv" "$d/images"
+ln -s "$d/img" "$d/images/tdx"
+cp fuzz/corpus/netcfg/sim "$d/hv/netcfg"
+(
+	umask 077
+	cat >"$d/host.env" <<-EOF
+		PRIVKEY=$(printf '%064d' 1)
+		ETH_RPC_URL=http://127.0.0.1:1
+		CHAIN_ID=31337
+		CONTRACT=0x5fbdb2315678afecb367f032d93f642f64180aa3
+		PUBSUB_URL=http://127.0.0.1:2
+		GUEST_SERVICE=http://127.0.0.1:3
+		HOST_SERVICE=127.0.0.1:4
+		HTTPS_LISTEN=127.0.0.1:5
+		HOST_VOLUME=$d/hv
+		STATE_DIR=$d/state
+		IMAGE_DIR=$d/images
+		FLAVOUR=sim
+	EOF
+)
+of_node() {
+	"$bin" image measure --config "$d/host.env" --tee tdx --json 2>"$d/note" |
+		grep -q '"mrtd":"[0-9a-f]\{96\}".*"tuple":"[0-9a-f]\{64\}"' &&
+		grep -q 'FLAVOUR=sim: as a trust domain' "$d/note"
+}
+check "a simulated node has its registers as a trust domain" of_node
 exit $bad
