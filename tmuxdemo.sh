@@ -45,7 +45,8 @@ finish() {
 		sed -n 's/^0 //p')
 	for pid in $pids; do
 		kill -TERM "$pid" 2>/dev/null || true
-		for _ in $(seq 100); do
+		# the node's own bound is 60 s, after which it cuts the guest off
+		for _ in $(seq 900); do
 			[ "$(tm list-panes -s -t dstack -f "#{==:#{pane_pid},$pid}" \
 				-F '#{pane_dead}' 2>/dev/null)" = 0 ] || break
 			sleep 0.1

@@ -260,8 +260,13 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 {
 	struct node *n = arg;
 
-	(void)fd;
 	(void)what;
+	/*
+	 * A terminal that goes away says so more than once (its kernel and
+	 * tmux both do), and nobody there has lost patience.
+	 */
+	if (n->ending != 0 && fd == SIGHUP)
+		return;
 	/*
 	 * The host's part goes on meanwhile: the guest still reads the chain
 	 * and gives the app's last files. One that has not booted has no app.
@@ -272,6 +277,10 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 			n->others = others_ask(n->o->cfg);
 		log_line("stopping: the app has its time to end, then the "
 			 "volume is closed; a second signal ends it at once");
+		if (n->watch.text[0] != '\0')
+			log_line("stopping: the guest cannot end before it "
+				 "goes on, and is cut off after %d s: %s",
+			    VM_STOP_MS / 1000, n->watch.text);
 		return;
 	}
 	(void)event_base_loopbreak(n->base);

@@ -79,6 +79,17 @@ start_node
 reaches serving 120
 until_true 60 says_words "$https" || fail "it does not come back" "$d/console.log"
 get "$https" /deaf >/dev/null
+kill -HUP "$node_pid"
+says "$d/node.log" "stopping"
+kill -HUP "$node_pid"
+ends 60
+[ "$took" -ge 8 ] || fail "a terminal's second hang-up is a power cut ($took s)"
+echo "ok a terminal that goes away stops it in order, however often it says so ($took s)"
+
+start_node
+reaches serving 120
+until_true 60 says_words "$https" || fail "it does not come back" "$d/console.log"
+get "$https" /deaf >/dev/null
 kill -INT "$node_pid"
 says "$d/node.log" "stopping"
 kill -INT "$node_pid"
