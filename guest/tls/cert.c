@@ -48,6 +48,10 @@ out:
 	return st;
 }
 
+/*
+ * The key as OpenSSL takes it: it computes no public point from a scalar, so
+ * both go in.
+ */
 enum dstack_status
 cert_key(const struct secret32 *scalar, EVP_PKEY **out)
 {
@@ -95,6 +99,7 @@ cert_point(const EVP_PKEY *key, uint8_t out[static 65])
 	return DSTACK_OK;
 }
 
+/* What a client can compute from the certificate it was shown. */
 enum dstack_status
 cert_spki_hash(const EVP_PKEY *key, uint8_t out[static 32])
 {

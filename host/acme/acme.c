@@ -252,6 +252,7 @@ step_through(struct run *r)
 static enum dstack_status
 new_order(struct run *r)
 {
+	/* the name was held to letters, digits, dots and hyphens when read */
 	AUTO_CA_ANSWER struct ca_answer a = { 0 };
 	char payload[400];
 
@@ -287,6 +288,7 @@ alive(struct run *r, bool *yes)
 	return DSTACK_OK;
 }
 
+/* An order of before, if it still lives; else a new one. */
 static enum dstack_status
 carry_out(struct run *r)
 {

@@ -126,6 +126,7 @@ wanted_read(const char *path, struct wanted *out, struct why *why)
 	X509_REQ *req =
 	    bio != NULL ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
 	struct wanted w = { .der = wr_new(REQUEST_MAX) };
+	/* all parts or none: a request without its name is no use */
 	bool whole = req != NULL && fill(&w, req);
 	X509_REQ_free(req);
 	BIO_free(bio);
@@ -174,6 +175,7 @@ issued_judge(const char *what, const void *text, size_t n,
 	return st;
 }
 
+/* Of the leaf, which comes first; whether the rest fits is judged later. */
 EVP_PKEY *
 issued_key(const void *text, size_t n)
 {

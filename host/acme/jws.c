@@ -250,6 +250,7 @@ make_key(const char *path, EVP_PKEY **out, struct why *why)
 enum dstack_status
 jws_account_key(const char *path, EVP_PKEY **out, struct why *why)
 {
+	/* only a file that is not there is made: one not to be read is no reason */
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return make_key(path, out, why);
