@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first process of a guest. In a VM: mounts, command line, CPU, groups of
+ * memory, modules, devices; outside one (--no-vm) namespaces stand for the
+ * machine. From there on both are the same: netcfg is read from the host, the
+ * tee role starts alone and says what this VM was measured with, and only if
+ * that is this netcfg do the other roles start. So nothing of the host's is
+ * believed by a role before the TEE has vouched for it. Then init watches
+ * (supervise.c) until the end is asked for or cannot be helped, stops in
+ * order (stop.c) and powers the machine off, with the reason as the last line.
+ */
 #include "guest/init/init.h"
 
 #include <errno.h>

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a role comes to be. A role is this same program under another name, and
+ * what it may do is what it is born with: descriptors at fixed numbers (one
+ * edge to each role it may speak to, and its own device), a user id of its
+ * own, an empty root and a network namespace without links where it needs no
+ * more. init makes all of it between fork and exec, in an order that matters:
+ * descriptors first, while /proc and /dev are in reach; limits while raising
+ * them is still allowed; then namespaces and root; the user id last, since
+ * nothing above can be done without root. Any step that fails ends the child
+ * with 127 and a line, never a role with more than it should have.
+ */
 #include "guest/init/spawn.h"
 
 #include <errno.h>
