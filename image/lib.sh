@@ -4,9 +4,6 @@
 release=trixie
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 store=${DSTACK_STORE:-${HOME:-/root}/.cache/dstack/store}
-# "custom": built from Debian's kernel source by image/kernel; "debian": the
-# kernel that Debian built, with modules (docs/kernel.md has the figures)
-kernel=${DSTACK_KERNEL:-$(cat "${BASH_SOURCE[0]%/*}/kernel.default")}
 
 die() {
 	echo "image: $*" >&2
@@ -71,14 +68,8 @@ section() { # LOCK NAME SED-SCRIPT
 	    awk '$1=="?bad"{print "image: lock.json: bad line: " $0 >"/dev/stderr"; exit 1} {print}'
 }
 
-# Packages of a lock file: USE NAME VERSION ARCHIVE PATH SIZE SHA256 SUITE,
-# without those of the kernel that is not chosen.
+# Packages of a lock file: USE NAME VERSION ARCHIVE PATH SIZE SHA256 SUITE.
 rows() {
-	local not=kernel
-	[ "$kernel" = custom ] || not=source
-	all_rows "$1" | grep -v "^$not "
-}
-all_rows() {
 	section "$1" packages 's/^\{"name":"([a-z0-9.+-]+)","use":"([a-z]+)","version":"([A-Za-z0-9.+~:-]+)","suite":"([a-z-]+)","archive":"([a-z-]+)","path":"(pool\/[A-Za-z0-9.+~:%_\/-]+)","size":([0-9]+),"sha256":"([0-9a-f]{64})"\},?$/\2 \1 \3 \5 \6 \7 \8 \4/'
 }
 

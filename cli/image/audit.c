@@ -193,32 +193,6 @@ audit_image(struct audit *a, const char *dir, const char *rebuilt,
 	json_decref(manifest);
 }
 
-/*
- * Which of the lock file's two kernels it claims to be made with: the build
- * takes the same one. The claim proves nothing; the rebuild does.
- */
-static void
-choose_kernel(const char *dir)
-{
-	static const char *const below[] = { "", "/sim", "/tdx" };
-	char path[PATH_LEN];
-
-	for (size_t i = 0; i < 3; i++) {
-		(void)snprintf(path, sizeof(path), "%.600s%s/manifest.json",
-		    dir, below[i]);
-		json_t *m = json_load_file(path, 0, NULL);
-		const char *k = text(m, "kernel");
-		size_t n = strlen(k);
-		if (n > 0)
-			(void)setenv("DSTACK_KERNEL",
-			    n > 7 && strcmp(k + n - 7, "-dstack") == 0
-				? "custom" : "debian", 1);
-		json_decref(m);
-		if (n > 0)
-			return;
-	}
-}
-
 struct audit_options {
 	bool json, rebuild, kernel;
 	const char *sbom, *dir;
@@ -233,7 +207,6 @@ audit_run(struct audit *a, const struct audit_options *o, struct why *why)
 	enum dstack_status st = lock_load(LOCK_PATH, &a->lock, why);
 	const char *rebuilt = NULL;
 
-	choose_kernel(o->dir);
 	if (st != DSTACK_OK) {
 		audit_say(a, "lock", st, "%s", why->text);
 		return;

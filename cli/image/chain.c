@@ -251,8 +251,6 @@ check_store(struct audit *a)
 	for (size_t i = 0; i < a->lock.nrows; i++) {
 		AUTO_MAP struct mapped m = { NULL, 0 };
 		const struct lock_row *r = &a->lock.rows[i];
-		if (!lock_needs(r))
-			continue;
 		n++;
 		struct why one = { "" };
 		st = store_open(r->name, r->sha256, &m, &one);

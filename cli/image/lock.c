@@ -212,27 +212,3 @@ lock_clear(struct lock *lock)
 	json_decref(lock->json);
 	lock->json = NULL;
 }
-
-bool
-lock_needs(const struct lock_row *row)
-{
-	char name[16] = "";
-	const char *want = getenv("DSTACK_KERNEL");
-
-	if (want == NULL || want[0] == '\0') {
-		FILE *f = fopen("image/kernel.default", "re");
-		if (f != NULL) {
-			if (fgets(name, sizeof(name), f) == NULL)
-				name[0] = '\0';
-			(void)fclose(f);
-		}
-		name[strcspn(name, "\n")] = '\0';
-		want = name;
-	}
-	bool custom = strcmp(want, "custom") == 0;
-	if (strcmp(row->use, "kernel") == 0)
-		return !custom;
-	if (strcmp(row->use, "source") == 0)
-		return custom;
-	return true;
-}

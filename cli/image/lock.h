@@ -48,13 +48,6 @@ DSTACK_CHECKED enum dstack_status lock_load(
     const char *path, struct lock *out, struct why *why);
 void lock_clear(struct lock *lock);
 
-/*
- * Does a build need this row? A lock file holds two kernels, Debian's build
- * ("kernel") and Debian's source; $DSTACK_KERNEL chooses, "debian" or
- * "custom", else image/kernel.default.
- */
-bool lock_needs(const struct lock_row *row);
-
 /* The store: $DSTACK_STORE or ~/.cache/dstack/store. False: too long. */
 bool store_dir(char out[static PATH_LEN]);
 /* Where the store has the file of this hash, whether it is there or not. */

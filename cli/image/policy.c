@@ -2,9 +2,12 @@
 /*
  * image/kernel.policy against the configuration that the kernel was built
  * with. A line is
- *	OPTION y|n|VALUE [or GUARD]	# why
- * and holds when CONFIG_OPTION has that value (n: is not set), or else when
- * GUARD is a word of the image's command line.
+ *	OPTION y|n|VALUE	# why
+ *	cmdline WORD		# why
+ * and holds when CONFIG_OPTION has that value (n: is not set), or when the
+ * image's command line has that word. Every line is
+ * judged, so that one report has them all; a line that is no rule, or a
+ * policy or configuration that is not there, refuses the image.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +16,7 @@
 #include "cli/image/audit.h"
 
 struct rule {
-	char option[64], want[64], guard[64];
+	char option[64], want[64];
 	const char *why;
 };
 
@@ -21,7 +24,7 @@ struct rule {
 static bool
 rule_read(char *line, struct rule *r, enum dstack_status *st)
 {
-	char or[3] = "", more[2] = "";
+	char more[2] = "";
 
 	line[strcspn(line, "\n")] = '\0';
 	char *hash = strchr(line, '#');
@@ -30,13 +33,10 @@ rule_read(char *line, struct rule *r, enum dstack_status *st)
 		*hash = '\0';
 		r->why = hash + 1 + strspn(hash + 1, " ");
 	}
-	r->guard[0] = '\0';
 	*st = DSTACK_OK;
 	if (line[strspn(line, " \t")] == '\0')
 		return false;
-	int n = sscanf(line, "%63s %63s %2s %63s %1s", r->option, r->want, or,
-	    r->guard, more);
-	if (n != 2 && (n != 4 || strcmp(or, "or") != 0))
+	if (sscanf(line, "%63s %63s %1s", r->option, r->want, more) != 2)
 		*st = DSTACK_E_FORMAT;
 	return true;
 }
@@ -73,7 +73,7 @@ has_word(const struct mapped *cmdline, const char *word)
 		size_t len =
 		    blank != NULL ? (size_t)(blank - p) : (size_t)(end - p);
 		if (len == n && memcmp(p, word, n) == 0)
-			return n > 0;
+			return true;
 		p += len + (blank != NULL);
 	}
 	return false;
@@ -87,7 +87,7 @@ audit_kernel(struct audit *a, const char *dir, json_t *about)
 	struct why why = { "" };
 	AUTO_MAP struct mapped config = { NULL, 0 };
 	AUTO_MAP struct mapped cmdline = { NULL, 0 };
-	unsigned rules = 0, guarded = 0, bad = 0;
+	unsigned rules = 0, bad = 0;
 	json_t *out = json_array();
 
 	(void)json_object_set_new(about, "kernel", out);
@@ -109,20 +109,21 @@ audit_kernel(struct audit *a, const char *dir, json_t *about)
 			break;
 		}
 		rules++;
-		value(&config, r.option, is);
-		const char *how = "as wanted";
-		if (strcmp(is, r.want) != 0) {
-			bool by = has_word(&cmdline, r.guard);
-			how = by ? r.guard : "refused";
-			guarded += by;
-			if (!by && bad++ == 0)
-				(void)why_set(&why, DSTACK_E_REJECTED,
-				    "CONFIG_%s is %s, wanted %s: %.100s",
-				    r.option, is, r.want, r.why);
-		}
+		const bool word = strcmp(r.option, "cmdline") == 0;
+		if (word)
+			(void)snprintf(is, sizeof(is), "%s",
+			    has_word(&cmdline, r.want) ? r.want : "without");
+		else
+			value(&config, r.option, is);
+		const bool holds = strcmp(is, r.want) == 0;
+		if (!holds && bad++ == 0)
+			(void)why_set(&why, DSTACK_E_REJECTED,
+			    "%s%s is %s, wanted %s: %.100s",
+			    word ? "" : "CONFIG_", r.option, is, r.want, r.why);
 		(void)json_array_append_new(out,
 		    json_pack("{ssssssssss}", "option", r.option, "value", is,
-			"want", r.want, "holds", how, "why", r.why));
+			"want", r.want, "holds",
+			holds ? "as wanted" : "refused", "why", r.why));
 	}
 	if (f != NULL)
 		(void)fclose(f);
@@ -132,7 +133,5 @@ audit_kernel(struct audit *a, const char *dir, json_t *about)
 	else if (st != DSTACK_OK)
 		audit_say(a, "kernel", st, "%s", why.text);
 	else
-		audit_say(a, "kernel", st,
-		    "%u decisions hold, %u of them by the command line", rules,
-		    guarded);
+		audit_say(a, "kernel", st, "%u decisions hold", rules);
 }

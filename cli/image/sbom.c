@@ -162,9 +162,8 @@ audit_software(struct audit *a, const json_t *manifest)
 		const char *role = NULL;
 		json_t *files;
 		size_t n;
-		bool kernel = strcmp(r->use, "kernel") == 0 ||
-		    strcmp(r->use, "source") == 0;
-		if (!lock_needs(r) || strcmp(r->use, "keys") == 0)
+		bool kernel = strcmp(r->use, "source") == 0;
+		if (strcmp(r->use, "keys") == 0)
 			continue;
 		st = store_open(r->name, r->sha256, &deb, &why);
 		if (st != DSTACK_OK)
@@ -265,8 +264,6 @@ sbom_make(const struct audit *a, const json_t *manifest,
 		const struct lock_row *r = &a->lock.rows[i];
 		const json_t *known = NULL;
 		size_t k;
-		if (!lock_needs(r))
-			continue;
 		json_array_foreach (software, k, o)
 			if (strcmp(text(o, "name"), r->name) == 0)
 				known = o;

@@ -216,8 +216,7 @@ image_export(const struct usage *u, int argc, char **argv)
 		add_file(&l, "keys", KEYS_PATH);
 		add_file(&l, "lock.json", LOCK_PATH);
 		for (size_t i = 0; i < lock.nrows; i++)
-			if (lock_needs(&lock.rows[i]))
-				add(&l, lock.rows[i].sha256, lock.rows[i].name);
+			add(&l, lock.rows[i].sha256, lock.rows[i].name);
 		for (size_t i = 0; i < lock.nindexes; i++) {
 			add(&l, lock.indexes[i].inrelease,
 			    lock.indexes[i].suite);

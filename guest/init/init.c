@@ -35,7 +35,6 @@
 #include "guest/init/cgroup.h"
 #include "guest/base/flavour.h"
 #include "guest/base/ipc.h"
-#include "guest/init/modules.h"
 #include "guest/init/netlink.h"
 #include "guest/init/stop.h"
 #include "guest/init/supervise.h"
@@ -104,6 +103,15 @@ vm_devices(struct plan *p, struct why *why)
 	return st;
 }
 
+/* The kernel has no loader; one that had must not be asked either. */
+static enum dstack_status
+vm_no_modules(struct why *why)
+{
+	return access(DOOR, F_OK) != 0 || boot_write(DOOR, "1")
+	    ? DSTACK_OK
+	    : why_set(why, DSTACK_E_SYS, DOOR ": %s", strerror(errno));
+}
+
 static enum dstack_status
 vm_boot(struct plan *p, struct why *why)
 {
@@ -124,48 +132,13 @@ vm_boot(struct plan *p, struct why *why)
 		st = why_set(why, DSTACK_E_SYS, "oom_score_adj: %s",
 		    strerror(errno));
 	if (st == DSTACK_OK)
-		st = modules_load("boot", why);
-	if (st == DSTACK_OK)
-		st = modules_load("tee", why);
+		st = vm_no_modules(why);
 	if (st != DSTACK_OK)
 		return st;
-	watch_phase("modules");
-	/* there once a TDX flavour has loaded it; the tee role wants it */
+	/* the tee role of a TDX flavour wants it */
 	(void)mount("configfs", "/sys/kernel/config", "configfs",
 	    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	return vm_devices(p, why);
-}
-
-/* The modules that can wait are loaded beside the roles, then no more. */
-static enum dstack_status
-vm_late_modules(struct watch *w, struct why *why)
-{
-	static const char *const group[] = { "volume", "container" };
-	struct why no = { "" };
-
-	if (!modules_any()) {
-		/* all is built in; a kernel that could load some must not */
-		if (access(DOOR, F_OK) == 0 && !boot_write(DOOR, "1"))
-			return why_set(why, DSTACK_E_SYS, DOOR ": %s",
-			    strerror(errno));
-		return DSTACK_OK;
-	}
-	w->loader = fork();
-	if (w->loader < 0)
-		return why_set(why, DSTACK_E_SYS, "fork: %s", strerror(errno));
-	if (w->loader > 0)
-		return DSTACK_OK;
-	for (size_t i = 0; i < sizeof(group) / sizeof(group[0]); i++) {
-		if (modules_load(group[i], &no) != DSTACK_OK ||
-		    modules_mark(group[i], &no) != DSTACK_OK) {
-			log_line("%s", no.text);
-			_exit(1);
-		}
-	}
-	if (!boot_write(DOOR, "1"))
-		_exit(1);
-	watch_phase("late-modules");
-	_exit(0);
 }
 
 /* --- what a host gives (--no-vm) --------------------------------------- */
@@ -397,8 +370,6 @@ run(struct init *in, struct why *why)
 
 	if (st == DSTACK_OK)
 		st = start_roles(in, why);
-	if (st == DSTACK_OK && !in->plan.no_vm)
-		st = vm_late_modules(&in->watch, why);
 	if (st == DSTACK_OK && !in->plan.no_vm)
 		in->watch.stop = stop_port();
 	if (st == DSTACK_OK) {

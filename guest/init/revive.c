@@ -111,7 +111,7 @@ kill_strays(const struct watch *w)
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
 		for (int r = 1; r < ROLE_COUNT; r++)
 			known = known || w->child[r].pid == pid;
-		if (!known && pid != w->loader)
+		if (!known)
 			(void)kill(pid, SIGKILL);
 	}
 	if (d != NULL)

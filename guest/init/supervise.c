@@ -213,12 +213,6 @@ reap(struct watch *w, struct why *why)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		enum dstack_status st = DSTACK_OK;
-		if (pid == w->loader) {
-			w->loader = 0;
-			if (status != 0)
-				st = why_set(why, DSTACK_E_SYS,
-				    "kernel modules did not load");
-		}
 		for (int r = 1; r < ROLE_COUNT && st == DSTACK_OK; r++)
 			if (w->child[r].pid == pid)
 				st = ended(w, (enum role)r, status, why);
@@ -259,7 +253,7 @@ say_ready(struct watch *w)
 	for (int r = 1; r < ROLE_COUNT; r++)
 		if (!w->child[r].ready)
 			return;
-	if (!w->all_ready && w->loader == 0) {
+	if (!w->all_ready) {
 		w->all_ready = true;
 		log_line("all roles are ready");
 	}

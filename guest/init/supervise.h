@@ -24,7 +24,6 @@ struct child {
 struct watch {
 	struct plan *plan;
 	struct child child[ROLE_COUNT];
-	pid_t loader; /* loads the modules that can wait; 0: done */
 	int stop;     /* a byte of the host there asks for the end; -1 */
 	bool all_ready;
 	bool ending;  /* roles are asked to end, and may */

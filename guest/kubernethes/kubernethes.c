@@ -32,7 +32,6 @@
 #include "guest/kubernethes/app.h"
 #include "guest/base/ipc.h"
 #include "guest/kubernethes/kubernethes.h"
-#include "guest/init/modules.h"
 #include "guest/base/paths.h"
 #include "guest/base/role.h"
 #include "guest/init/sandbox.h"
@@ -442,10 +441,8 @@ kubernethes_main(void)
 	struct why why = { "" };
 	log_name("kubernethes");
 	enum dstack_status st = begin(&k, &why);
-	if (st == DSTACK_OK) {
+	if (st == DSTACK_OK)
 		ipc_ready();
-		st = modules_wait("container", &why);
-	}
 	while (st == DSTACK_OK && !kube_ending()) {
 		if (!tick(&k, &why))
 			break;

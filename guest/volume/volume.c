@@ -31,7 +31,6 @@
 #include "guest/chain/chain.h"
 #include "guest/base/ipc.h"
 #include "guest/base/link.h"
-#include "guest/init/modules.h"
 #include "guest/base/paths.h"
 #include "guest/init/sandbox.h"
 #include "guest/volume/disk.h"
@@ -459,8 +458,6 @@ volume_main(void)
 		st = open_netcfg(&v, &why);
 	if (st == DSTACK_OK)
 		st = open_disk(&v, &why);
-	if (st == DSTACK_OK && !v.directory)
-		st = modules_wait("volume", &why);
 	if (st == DSTACK_OK) {
 		foresee_serve(&v);
 		open_at_last(&v);

@@ -29,7 +29,7 @@ the_image_s_own_command_line_passes(void **state)
 	(void)state;
 	struct why why;
 	assert_int_equal(boot_cmdline_check("console=ttyS0 quiet panic=-1 "
-					    "module.sig_enforce=1\n",
+					    "cryptomgr.notests\n",
 			     &why),
 	    DSTACK_OK);
 	assert_int_equal(boot_cmdline_check("", &why), DSTACK_OK);
