@@ -164,6 +164,9 @@ node_json(const char *state, const char *host_volume, const char *config,
 	if (s.said[0] != '\0')
 		(void)json_object_set_new(o, "waits", json_string(s.said));
 	payer(o, state, config, rpc);
+	if (s.relocked[0] != '\0')
+		(void)json_object_set_new(
+		    o, "relocked", json_string(s.relocked));
 	if (s.failed[0] != '\0')
 		(void)json_object_set_new(o, "failed", json_string(s.failed));
 	/* what is below is asked of a node that runs */
@@ -302,6 +305,9 @@ print_node(const json_t *n)
 	if (json_object_get(n, "payer") != NULL)
 		printf("  payer       %s, %s wei\n", str(n, "payer"),
 		    str(n, "balance"));
+	if (json_object_get(n, "relocked") != NULL)
+		printf("  image       relocked: packages of %.8s, not the lock "
+		       "file's\n", str(n, "relocked"));
 	if (trouble != NULL)
 		printf("  trouble     %s\n", str(n, "trouble"));
 	if (alive && json_object_get(n, "waits") != NULL)

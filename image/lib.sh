@@ -14,20 +14,60 @@ sum() {
 	sha256sum <"$1" | cut -d' ' -f1
 }
 
-# Where this machine gets Debian from: its own apt configuration, unless
-# DSTACK_MIRROR names the parent of debian/ and debian-security/.
-mirror() {
-	if [ -n "${DSTACK_MIRROR:-}" ]; then
-		echo "${DSTACK_MIRROR%/}/$1"
-		return
-	fi
-	local u
-	u=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
+# The lock file: the tree's own, or one that was made here since (DSTACK_LOCK,
+# image/build says when).
+imagedir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+lock=${DSTACK_LOCK:-$imagedir/lock.json}
+
+# Where this machine's own apt gets an archive from; nothing if it does not.
+apt_mirror() { # ARCHIVE
+	{ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
 	    /etc/apt/sources.list.d/*.sources  2>/dev/null || :; } |
 	    sed -n -e 's/^deb .*\(https\{0,1\}:[^ ]*\).*/\1/p' \
 	    -e 's/^URIs: *//p' | tr ' ' '\n' | sed 's,/*$,,' |
-	    grep -m1 "/$1\$") ||
-	    die "no mirror of $1 in apt's sources; set DSTACK_MIRROR"
+	    grep -m1 "/$1\$" || :
+}
+
+# The time that the lock file's newest index is of, as the snapshot archive
+# writes it, and six hours on: by then it has been taken in.
+lock_time() {
+	local t
+	t=$(indexes "$lock" | cut -d' ' -f6- | while read -r d; do
+		date -u -d "$d" +%s
+	done | sort -n | tail -1)
+	date -u -d "@$((t + 21600))" +%Y%m%dT%H%M%SZ
+}
+
+# The places that may have an archive, one a line, in the order of asking.
+# DSTACK_MIRROR (parents of debian/ and debian-security/, by blanks) goes
+# before image/mirrors and stands alone.
+mirrors() { # ARCHIVE
+	local m t
+	if [ -n "${DSTACK_MIRROR:-}" ]; then
+		for m in $DSTACK_MIRROR; do
+			echo "${m%/}/$1"
+		done
+		return
+	fi
+	sed 's/#.*//' "$imagedir/mirrors" | while read -r m; do
+		case $m in
+		'') ;;
+		apt) apt_mirror "$1" ;;
+		*)
+			t=${lock_at:-$(lock_time)}
+			m=${m//%A/$1}
+			echo "${m//%D/$t}"
+			;;
+		esac
+	done
+}
+
+# The first of them, for what is to be of today.
+mirror() { # ARCHIVE
+	local u
+	u=$(mirrors "$1" | head -1)
+	[ -n "$u" ] ||
+		die "no mirror of $1 in apt's sources; set DSTACK_MIRROR"
 	echo "$u"
 }
 
@@ -42,22 +82,44 @@ keep() {
 	echo "$store/sha256/$h"
 }
 
-# A file of the archive, by its SHA-256, into the store.
+# A file of the archive, by its SHA-256, into the store, from the first place
+# that has it. Else a line on standard output, why, and
+#	1  a place gave other bytes, and none the right ones
+#	3  a place could not be asked, and the others do not have it
+#	4  every place was asked, and none has it any more
 fetch() { # ARCHIVE PATH SHA256
-	local f=$store/sha256/$3 t
+	local f=$store/sha256/$3 t m code n=0 down='' other=''
 	[ ! -f "$f" ] || return 0
 	t=$store/sha256/.$3.$$
-	curl -fsS --retry 3 --connect-timeout 20 -o "$t" \
-	    "$(mirror "$1")/$2" || {
-		rm -f "$t"
-		die "cannot fetch $2; try DSTACK_MIRROR, or image/relock" \
-		    "if the archive has moved on"
-	}
-	[ "$(sum "$t")" = "$3" ] || {
-		rm -f "$t"
-		die "$2: not the SHA-256 that lock.json names"
-	}
-	mv "$t" "$f"
+	for m in $(mirrors "$1"); do
+		n=$((n + 1))
+		code=$(curl -sSL --retry 2 --connect-timeout 15 --max-time 900 \
+		    -o "$t" -w '%{http_code}' "$m/$2" 2>"$t.err") || code=000
+		case $code in
+		200)
+			if [ "$(sum "$t")" = "$3" ]; then
+				mv "$t" "$f"
+				rm -f "$t.err"
+				return 0
+			fi
+			other="$m has $2 with other bytes than lock.json names"
+			;;
+		404 | 410) ;;
+		000) down="$m: $(sed -n 's/^curl: //p' "$t.err" | head -1)" ;;
+		*) down="$m answers HTTP $code" ;;
+		esac
+		rm -f "$t" "$t.err"
+	done
+	if [ -n "$other" ]; then
+		echo "$other"
+		return 1
+	elif [ -n "$down" ] || [ "$n" -eq 0 ]; then
+		[ -n "$down" ] || down="nothing in apt's sources has $1"
+		echo "$2: $down"
+		return 3
+	fi
+	echo "$2"
+	return 4
 }
 
 # The lock file has one package and one index a line in a fixed order of

@@ -88,6 +88,10 @@ rebuild(struct audit *a, bool kernel, char out[static PATH_LEN],
 	(void)snprintf(out, PATH_LEN, "%s/out", a->work);
 	(void)snprintf(log, sizeof(log), "%s/log", a->work);
 	(void)setenv("DSTACK_MIRROR", "http://0", 1);
+	if (a->relocked)
+		(void)setenv("DSTACK_LOCK", LOCK_TODAY, 1);
+	else
+		(void)unsetenv("DSTACK_LOCK");
 	char *argv[] = { (char[]){ "image/build" },
 		kernel ? (char[]){ "--fresh" } : (char[]){ "--fresh-guest" },
 		out, NULL };
@@ -194,7 +198,7 @@ audit_image(struct audit *a, const char *dir, const char *rebuilt,
 }
 
 struct audit_options {
-	bool json, rebuild, kernel;
+	bool json, rebuild, kernel, relocked;
 	const char *sbom, *dir;
 	const char *rebuilt; /* built by the auditor before */
 };
@@ -204,7 +208,8 @@ audit_run(struct audit *a, const struct audit_options *o, struct why *why)
 {
 	static const char *const flavours[] = { "sim", "tdx" };
 	char out[PATH_LEN], dir[PATH_LEN];
-	enum dstack_status st = lock_load(LOCK_PATH, &a->lock, why);
+	enum dstack_status st = lock_load(
+	    o->relocked ? LOCK_TODAY : LOCK_PATH, &a->lock, why);
 	const char *rebuilt = NULL;
 
 	if (st != DSTACK_OK) {
@@ -283,7 +288,8 @@ image_audit(const struct usage *u, int argc, char **argv)
 	static const struct option lopt[] = { { "json", 0, NULL, 'j' },
 		{ "sbom", 1, NULL, 's' }, { "no-rebuild", 0, NULL, 'n' },
 		{ "kernel-from-store", 0, NULL, 'k' },
-		{ "rebuilt", 1, NULL, 'r' }, { NULL, 0, NULL, 0 } };
+		{ "rebuilt", 1, NULL, 'r' }, { "relocked", 0, NULL, 'R' },
+		{ NULL, 0, NULL, 0 } };
 	struct audit_options o = { .rebuild = true, .kernel = true };
 	struct why why = { "" };
 	const char *tmp = getenv("TMPDIR");
@@ -295,6 +301,7 @@ image_audit(const struct usage *u, int argc, char **argv)
 		case 's': o.sbom = optarg; break;
 		case 'n': o.rebuild = false; break;
 		case 'k': o.kernel = false; break;
+		case 'R': o.relocked = true; break;
 		default: o.rebuilt = optarg; break;
 		}
 	}
@@ -307,6 +314,7 @@ image_audit(const struct usage *u, int argc, char **argv)
 		return cmd_fail("image", DSTACK_E_NOMEM, NULL);
 	o.dir = argv[optind];
 	a->json = o.json;
+	a->relocked = o.relocked;
 	a->checks = json_array();
 	a->images = json_array();
 	int n = snprintf(a->work, sizeof(a->work), "%s/dstack-audit.XXXXXX",

@@ -17,6 +17,7 @@
 struct audit {
 	struct lock lock;
 	bool json;       /* say nothing until the end */
+	bool relocked;   /* hold it against LOCK_TODAY */
 	char work[64];   /* a directory of this run; removed at its end */
 	json_t *checks;  /* [{"check","result","text"}] */
 	json_t *images;  /* one object a flavour: what is in it */

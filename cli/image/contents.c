@@ -55,7 +55,8 @@ by_path(const void *a, const void *b)
 
 /*
  * SHA-256 over "HASH  PATH" lines, sorted, of the files that the build copies
- * into its root: what image/inside writes as "tree".
+ * into its root: what image/inside writes as "tree". Without the lock file,
+ * which may be one of another day and has its own line.
  */
 static enum dstack_status
 tree_hash(char out[static 65], struct why *why)
@@ -78,9 +79,10 @@ tree_hash(char out[static 65], struct why *why)
 	for (size_t i = 0; t != NULL && i < t->n; i++) {
 		char line[PATH_LEN + 80], sum[65];
 		AUTO_MAP struct mapped m = { NULL, 0 };
-		if (st == DSTACK_OK)
+		const bool counts = strcmp(t->paths[i], LOCK_PATH) != 0;
+		if (st == DSTACK_OK && counts)
 			st = map_open(t->paths[i], &m, why);
-		if (st == DSTACK_OK) {
+		if (st == DSTACK_OK && counts) {
 			map_sum(&m, sum);
 			int n = snprintf(line, sizeof(line), "%s  %.*s\n", sum,
 			    PATH_LEN, t->paths[i]);
@@ -107,6 +109,11 @@ check_inputs(struct audit *a, const json_t *manifest)
 
 	if (st != DSTACK_OK)
 		audit_say(a, "inputs", st, "%s", why.text);
+	else if (text(manifest, "relocked")[0] != '\0' && !a->relocked)
+		audit_say(a, "inputs", DSTACK_E_REJECTED,
+		    "relocked: made from packages of %.8s, not from this "
+		    "tree's lock file; --relocked holds it against " LOCK_TODAY,
+		    text(manifest, "relocked"));
 	else if (strcmp(text(manifest, "lock"), a->lock.hash) != 0)
 		audit_say(a, "inputs", DSTACK_E_REJECTED,
 		    "made from the lock file %.16s, this tree has %.16s",

@@ -39,7 +39,7 @@ static const struct usage uses[] = {
 	    NULL, NULL },
 	[AUDIT] = { "image audit",
 	    "dstack image audit [--json] [--sbom FILE] [--rebuilt DIR |\n"
-	    "                    --no-rebuild | --kernel-from-store] DIR",
+	    "                    --no-rebuild | --kernel-from-store] [--relocked] DIR",
 	    NULL, NULL },
 	[DIFF] = { "image diff",
 	    "dstack image diff [--json] DIR DIR  what differs", NULL, NULL },

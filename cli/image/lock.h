@@ -16,6 +16,8 @@
 #include "base/status.h"
 
 #define LOCK_PATH "image/lock.json"
+/* made by image/build where the mirrors have forgotten the tree's */
+#define LOCK_TODAY "build/relocked/lock.json"
 #define KEYS_PATH "image/keys"
 #define LOCK_ROWS_MAX 1024
 #define LOCK_INDEXES_MAX 16

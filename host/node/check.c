@@ -233,7 +233,7 @@ check_ports(const struct host_config *c, struct why *why)
 
 enum dstack_status
 node_check(const struct node_options *o, const struct node_paths *p,
-    struct rpc *rpc, struct why *why)
+    struct rpc *rpc, char relocked[static 17], struct why *why)
 {
 	const struct host_config *c = o->cfg;
 	uint8_t code_hash[32];
@@ -244,7 +244,7 @@ node_check(const struct node_options *o, const struct node_paths *p,
 	if (st == DSTACK_OK)
 		st = check_ports(c, why);
 	if (st == DSTACK_OK && !o->no_vm)
-		st = image_check(p->image, why);
+		st = image_check(p->image, relocked, why);
 	if (st != DSTACK_OK)
 		return st;
 

@@ -48,7 +48,8 @@ hash_file(const char *path, uint8_t out[static 32], struct why *why)
 }
 
 enum dstack_status
-image_check(const char *dir, struct why *why)
+image_check(
+    const char *dir, char relocked[static IMAGE_DAY], struct why *why)
 {
 	static const char *const names[] = { "vmlinuz", "initramfs.cpio.zst",
 		"cmdline" };
@@ -86,6 +87,8 @@ image_check(const char *dir, struct why *why)
 			break;
 		good++;
 	}
+	const char *day = json_string_value(json_object_get(m, "relocked"));
+	(void)snprintf(relocked, IMAGE_DAY, "%s", day != NULL ? day : "");
 	json_decref(m);
 	if (st == DSTACK_OK && good != 3)
 		st = why_set(why, DSTACK_E_REJECTED,

@@ -489,7 +489,12 @@ start(struct node *n, struct why *why)
 	if (st == DSTACK_OK)
 		st = lock_state(n, why);
 	if (st == DSTACK_OK)
-		st = node_check(n->o, &n->p, n->rpc, why);
+		st = node_check(
+		    n->o, &n->p, n->rpc, n->status.relocked, why);
+	if (st == DSTACK_OK && n->status.relocked[0] != '\0')
+		log_line("the image is relocked: of packages of %.8s, not of "
+			 "the tree's lock file; its measurements are others",
+		    n->status.relocked);
 	if (st == DSTACK_OK)
 		st = node_status_write(c->state, &n->status, why);
 	if (st == DSTACK_OK)

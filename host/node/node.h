@@ -47,6 +47,8 @@ struct node_status {
 	char control[80];
 	char service[80];
 	char guest[8];               /* "kvm", "tcg", "tdx", "no-vm" */
+	char relocked[17];           /* day of the image's packages, where that
+				      * is not the lock file's, or "" */
 	char said[256];              /* a role's last line in this phase, or "" */
 	char failed[256];            /* why it ended, "" otherwise */
 	char trouble[256];           /* why its VM stands still, or "" */

@@ -29,14 +29,20 @@ void node_teed_options(const struct node_options *o,
 
 /*
  * What can be told before anything is started: chain id, contract's code,
- * netcfg, ports, image. One line each.
+ * netcfg, ports, image. One line each. relocked: as of image_check.
  */
 DSTACK_CHECKED enum dstack_status node_check(const struct node_options *o,
-    const struct node_paths *p, struct rpc *rpc, struct why *why);
+    const struct node_paths *p, struct rpc *rpc,
+    char relocked[static 17], struct why *why);
 
-/* The parts of the image in dir are those of its manifest.json. */
+#define IMAGE_DAY 17 /* "20261127T120000Z" and NUL */
+
+/*
+ * The parts of the image in dir are those of its manifest.json. relocked: the
+ * day of its packages where they are not those of the tree's lock file, or "".
+ */
 DSTACK_CHECKED enum dstack_status image_check(
-    const char *dir, struct why *why);
+    const char *dir, char relocked[static IMAGE_DAY], struct why *why);
 
 DSTACK_CHECKED enum dstack_status node_status_write(
     const char *state_dir, const struct node_status *s, struct why *why);

@@ -54,10 +54,11 @@ node_status_write(
 		if (s->at_ms[i] != 0)
 			(void)json_object_set_new(at, node_phases[i],
 			    json_integer((json_int_t)s->at_ms[i]));
-	json_t *o = json_pack("{s:i,s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "pid",
+	json_t *o = json_pack("{s:i,s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "pid",
 	    s->pid, "phase", s->phase, "at_ms", at, "https", s->https,
 	    "control", s->control, "service", s->service, "guest", s->guest,
-	    "said", s->said, "failed", s->failed, "trouble", s->trouble);
+	    "said", s->said, "failed", s->failed, "trouble", s->trouble,
+	    "relocked", s->relocked);
 	char *dump = o != NULL ? json_dumps(o, JSON_INDENT(1)) : NULL;
 	size_t len = dump != NULL ? strlen(dump) : FILL;
 	char file[FILL];
@@ -136,6 +137,7 @@ node_status_read(
 	text(o, "said", out->said, sizeof(out->said));
 	text(o, "failed", out->failed, sizeof(out->failed));
 	text(o, "trouble", out->trouble, sizeof(out->trouble));
+	text(o, "relocked", out->relocked, sizeof(out->relocked));
 	json_decref(o);
 	return DSTACK_OK;
 }
