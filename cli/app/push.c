@@ -261,8 +261,8 @@ room(const struct archive *a, const char *state, struct why *why)
 static enum dstack_status
 push(struct push *p, struct why *why)
 {
-	struct state_app previous;
-	struct state_app latest;
+	struct state_app previous = { 0 };
+	struct state_app latest = { 0 };
 	char name[KM_APP_NAME_MAX + 1];
 	AUTO_ARCHIVE struct archive a = { .map = NULL };
 	enum dstack_status st = archive_open(p->file, NULL, &a, why);

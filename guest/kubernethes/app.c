@@ -113,8 +113,9 @@ gone(struct app *a)
 	container_drop(&a->box);
 }
 
-void
-app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
+/* Until its first process has ended, or until. */
+static void
+await(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 {
 	while (a->box.pid != 0 && kube_now() < until) {
 		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
@@ -123,6 +124,20 @@ app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 		idle(ctx);
 	}
 	idle(ctx);
+}
+
+void
+app_wait(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
+{
+	await(a, until, idle, ctx);
+	container_stop(&a->box, 0);
+	a->restart_at = 0;
+}
+
+void
+app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
+{
+	await(a, until, idle, ctx);
 	if (until != 0 && a->box.pid != 0 && kube_now() >= until)
 		log_line("the app does not stop in %d s; it is ended",
 		    APP_STOP_MS / 1000);

@@ -39,4 +39,7 @@ void app_log(struct app *a);
  */
 void app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx);
 
+/* The same, but it keeps its tree and plane: start_run starts it again. */
+void app_wait(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx);
+
 #endif

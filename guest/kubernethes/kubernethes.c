@@ -6,7 +6,9 @@
  * one that serves, there is nothing to do. Is it another one, an attempt
  * begins: its archive is fetched and judged (stage.c), it is started in the
  * other slot while the old one serves (start.c), and only when it answers the
- * TLS front turns to it; the old one has a moment to finish, and goes.
+ * TLS front turns to it; the old one has a moment to finish, and goes. Where
+ * either has VOLUMEs they take turns instead: two databases in one folder
+ * would be the end of it.
  *
  * An attempt that fails leaves what serves as it is, and is made again: at
  * growing intervals at first, then after a rest. During an attempt the record
@@ -64,6 +66,7 @@ struct kube {
 	/* What launch is at; over: it is no longer what is wanted. */
 	struct state_app attempt;
 	bool over;
+	bool paused; /* what serves was ended for it: they share VOLUMEs */
 	int64_t look_at;
 	bool waiting;      /* for the volume: the chain need not be read */
 	uint64_t extended; /* version that RTMR3 has */
@@ -191,6 +194,28 @@ not_older(const struct kube *k, const struct state_app *r, struct why *why)
 	    "%" PRIu64 ": it is an old one", r->version, k->highest);
 }
 
+/*
+ * A program in the folder of another that still runs there takes its lock for
+ * a dead one's, each being process 1 of its own world, and both write. So the
+ * old one ends, with its grace, before the new one's first process is there.
+ */
+static void
+take_turns(struct kube *k, const struct app *next)
+{
+	if (k->live < 0)
+		return;
+	struct app *old = &k->app[k->live];
+	if (oci_config(old->image)->nvolumes == 0 &&
+	    oci_config(next->image)->nvolumes == 0)
+		return;
+	log_line("%s has VOLUMEs: version %" PRIu64 " ends before %" PRIu64
+		 " starts", next->record.name, old->record.version,
+	    next->record.version);
+	k->paused = true;
+	container_ask(&old->box);
+	app_wait(old, kube_now() + APP_STOP_MS, idle, k);
+}
+
 static enum dstack_status
 launch(struct kube *k, const struct state_app *r, struct why *why)
 {
@@ -198,6 +223,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	struct app *a = &k->app[slot];
 	k->attempt = *r;
 	k->over = false;
+	k->paused = false;
 	k->look_at = kube_now() + POLL_SERVING_MS;
 	enum dstack_status st = not_older(k, r, why);
 	if (st == DSTACK_OK)
@@ -228,6 +254,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = start_plane(a, why);
 	if (st == DSTACK_OK)
+		take_turns(k, a);
+	if (st == DSTACK_OK)
 		st = start_run(a, k->chain.cfg.log_app, &k->memory, why);
 	if (st == DSTACK_OK)
 		st = start_wait(a, go_on, k, why);
@@ -241,6 +269,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		container_ask(&a->box);
 		/* one that was refused had its time; one that is cut off not */
 		app_stop(a, kube_ending() ? kube_now() + APP_STOP_MS : 0, idle, k);
+		if (k->paused) /* it has its tree yet */
+			k->app[k->live].restart_at = kube_now();
 		return st;
 	}
 	int old = k->live;
@@ -297,7 +327,7 @@ failure(struct kube *k, const struct state_app *r, enum dstack_status st,
 		say(k, why->text);
 		return;
 	}
-	kube_refused(&k->refused, r, st == DSTACK_E_MISSING);
+	kube_refused(&k->refused, r, st == DSTACK_E_MISSING, k->paused);
 	(void)snprintf(text, sizeof(text), "%.60s version %" PRIu64
 	    " does not run%s%s: %.150s", r->name, r->version,
 	    k->live >= 0 ? ", the old one keeps serving" : "",

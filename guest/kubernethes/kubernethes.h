@@ -118,9 +118,12 @@ struct kube_refused {
 };
 /* The same app, version and image? */
 bool kube_same(const struct state_app *a, const struct state_app *b);
-/* It failed. missing: as its archive is not there. */
-void kube_refused(
-    struct kube_refused *f, const struct state_app *r, bool missing);
+/*
+ * It failed. missing: as its archive is not there. once: it has had its only
+ * try, since each takes what serves away for as long.
+ */
+void kube_refused(struct kube_refused *f, const struct state_app *r,
+    bool missing, bool once);
 /* May that record be tried now? One that has not failed may. */
 bool kube_again(struct kube_refused *f, const struct state_app *r);
 

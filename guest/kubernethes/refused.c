@@ -30,7 +30,8 @@ kube_same(const struct state_app *a, const struct state_app *b)
 }
 
 void
-kube_refused(struct kube_refused *f, const struct state_app *r, bool missing)
+kube_refused(struct kube_refused *f, const struct state_app *r, bool missing,
+    bool once)
 {
 	int64_t now = kube_now();
 	if (!kube_same(&f->record, r))
@@ -42,7 +43,7 @@ kube_refused(struct kube_refused *f, const struct state_app *r, bool missing)
 	if (f->after > most)
 		f->after = most;
 	f->at = now + f->after;
-	f->rests = !missing && now - f->first >= TRIES_MS;
+	f->rests = !missing && (once || now - f->first >= TRIES_MS);
 	if (!f->rests)
 		return;
 	f->folder = kube_shared_look(FD_EDGE + ROLE_HOSTLINK);

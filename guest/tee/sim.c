@@ -112,16 +112,21 @@ exchange(const struct wr *w, struct wr *in, struct why *why)
 	return receive_all(in->buf, n, deadline, why);
 }
 
-/* What a tee role that ended here has asked for and not read. */
+/*
+ * What a tee role that ended here has asked for and not read. A host that
+ * sends without end is left to what comes after it: a broken frame.
+ */
 static void
 drop_leftovers(void)
 {
 	struct pollfd p = { .fd = FD_TEE, .events = POLLIN };
 	uint8_t buf[4096];
 
-	while (poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0 &&
-	    read(FD_TEE, buf, sizeof(buf)) > 0)
-		;
+	for (int i = 0; i < 64; i++) {
+		if (poll(&p, 1, 0) != 1 || (p.revents & POLLIN) == 0 ||
+		    read(FD_TEE, buf, sizeof(buf)) <= 0)
+			return;
+	}
 }
 
 /*

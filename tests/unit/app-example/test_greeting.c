@@ -68,7 +68,8 @@ prepare(void **state)
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 	    mount("tmpfs", "/run", "tmpfs", 0, "mode=755") != 0 ||
 	    mkdir("/run/data", 0755) != 0 ||
-	    chown("/run/data", SPEC_ID_BASE, SPEC_ID_BASE) != 0)
+	    mkdir("/run/data/app", 0755) != 0 ||
+	    chown("/run/data/app", SPEC_ID_BASE, SPEC_ID_BASE) != 0)
 		return 0;
 	can = true;
 	return 0;

@@ -65,6 +65,7 @@ static unsigned archive_taken; /* pieces of it */
 static struct wr archive;      /* what the host has as app-example.tar */
 static char events[4096];      /* what the role did, in order */
 static char put_name[80];
+static const char *volumes = ""; /* more members of the next image's config */
 
 static int
 prepare(void **state)
@@ -290,8 +291,8 @@ publish_as(uint64_t version, const char *arg, bool right, size_t zeros)
 	free(zero);
 	tar_end(&layer);
 	snprintf(config, sizeof(config),
-	    "{\"Cmd\":[\"/battery\",\"%s\",\"80\"],\"StopSignal\":\"SIGINT\"}",
-	    arg);
+	    "{\"Cmd\":[\"/battery\",\"%s\",\"80\"],\"StopSignal\":\"SIGINT\"%s}",
+	    arg, volumes);
 	wr_free(&archive);
 	archive = wr_new(0);
 	make_image(&archive, HYBRID, &layer, 1,

@@ -261,16 +261,46 @@ a_newer_version_ends_an_attempt_that_does_not_answer(void **state)
 	until("[gone 0]");
 }
 
+/* Two programs in one folder of data would both believe to be alone. */
+static void
+versions_with_volumes_take_turns(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	volumes = ",\"Volumes\":{\"/data\":{}}";
+	publish(7, "seven", true);
+	until("[serving battery version 7]");
+	/* no drain: the old one had ended before the new one's first process */
+	assert_false(answers_at(1));
+	assert_true(answers_at(0));
+	/* One that fails gives way to the old one again, and has one try. */
+	publish(8, "mount", true);
+	until("[refused, old one serves: battery version 8]");
+	int64_t end = kube_now() + 30000;
+	while (!answers_at(0))
+		assert_true(kube_now() < end);
+	before("[listen]", "[refused, old one serves: battery version 8]");
+	volumes = "";
+	publish(9, "nine", true);
+	until("[serving battery version 9]");
+	assert_false(answers_at(0));
+	assert_true(answers_at(1));
+	shown->ahead += DRAIN_MS / 1000;
+	until("[gone 0]");
+	assert_null(strstr(events, "version 8"));
+}
+
 static void
 an_app_on_the_loopback_only_is_refused_within_seconds(void **state)
 {
 	(void)state;
 	if (!can)
 		skip();
-	publish(7, "local", true);
+	publish(10, "local", true);
 	until("[listen]");
 	int64_t start = kube_now();
-	until("[refused, old one serves: battery version 7]");
+	until("[refused, old one serves: battery version 10]");
 	assert_true(kube_now() - start < 30000);
 	assert_true(answers_at(1));
 }
@@ -311,47 +341,6 @@ a_refused_version_has_three_minutes_and_then_rests(void **state)
 		assert_true(kube_again(&k.refused, &r));
 	}
 	shown->ahead = ahead;
-}
-
-static void
-where_an_app_listens_is_told_from_the_kernels_table(void **state)
-{
-	(void)state;
-	static const char head[] = "  sl  local_address rem_address   st "
-				   "tx_queue rx_queue tr tm->when retrnsmt\n";
-	static const struct {
-		const char *line;
-		struct listens is;
-	} c[] = {
-		{ "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 0\n",
-		    { .open = true } },
-		{ "   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 0\n",
-		    { .local = true } },
-		{ "   0: 0100007F:0050 00000000:0000 01 00000000:00000000 0\n",
-		    { .open = false } },
-		{ "   9: 00000000:1F90 00000000:0000 0A 00000000:00000000 0\n",
-		    { .other = 8080 } },
-		{ "   0: 00000000000000000000000000000000:0050 "
-		  "00000000000000000000000000000000:0000 0A 0\n",
-		    { .open = true } },
-		{ "   0: 00000000000000000000000001000000:0050 "
-		  "00000000000000000000000000000000:0000 0A 0\n",
-		    { .local = true } },
-		{ "   0: 0000000000000000FFFF00000100007F:0050 "
-		  "00000000000000000000000000000000:0000 0A 0\n",
-		    { .local = true } },
-		{ "   0: 0000\n", { .open = false } },
-		{ "", { .open = false } },
-	};
-	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		char text[512];
-		struct listens l = { .open = false };
-		snprintf(text, sizeof(text), "%s%s", head, c[i].line);
-		listen_read(text, 80, &l);
-		assert_int_equal(l.open, c[i].is.open);
-		assert_int_equal(l.local, c[i].is.local);
-		assert_int_equal(l.other, c[i].is.other);
-	}
 }
 
 static void
@@ -567,8 +556,6 @@ main(void)
 		cmocka_unit_test(nor_with_the_files_that_it_shares_with_the_app),
 		cmocka_unit_test(
 		    a_refused_version_has_three_minutes_and_then_rests),
-		cmocka_unit_test(
-		    where_an_app_listens_is_told_from_the_kernels_table),
 		cmocka_unit_test(an_archive_is_let_go_of_layer_by_layer),
 		cmocka_unit_test(memory_is_judged_by_the_sum),
 		cmocka_unit_test(nothing_is_run_on_a_view_that_is_held_back),
@@ -584,6 +571,7 @@ main(void)
 		cmocka_unit_test(an_app_that_ends_is_started_again),
 		cmocka_unit_test(
 		    a_newer_version_ends_an_attempt_that_does_not_answer),
+		cmocka_unit_test(versions_with_volumes_take_turns),
 		cmocka_unit_test(
 		    an_app_on_the_loopback_only_is_refused_within_seconds),
 		cmocka_unit_test(no_app_named_means_none_runs),
