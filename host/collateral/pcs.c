@@ -432,13 +432,14 @@ fetch_part(const struct pcs_source *s, const char *url, enum pcs_kind k,
 
 /*
  * TCB info of no such FMSPC and a path that leads nowhere are both 404. The
- * QE identity is there wherever the API is, whatever the platform.
+ * QE identity and the PCK CRL are there wherever the API is, whatever the
+ * platform; where neither is, it is the path.
  */
 static enum dstack_status
 unknown_or_nowhere(const struct pcs_source *s, const char *base,
     const struct pcs_key *key, uint64_t end, struct why *why)
 {
-	AUTO_WR struct wr body = wr_new(PCS_PART_MAX);
+	static const enum pcs_kind always[] = { PCS_QE, PCS_PCK_CRL };
 	char url[PCS_URL_MAX + 128];
 	char origin[160];
 	const char *none[1] = { NULL };
@@ -446,11 +447,14 @@ unknown_or_nowhere(const struct pcs_source *s, const char *base,
 	unsigned wait_s = 0;
 	struct why no = { "" };
 
-	part_url(base, key, PCS_QE, url);
-	if (ask(s, url, none, end, &body, NULL, &status, &wait_s, &no) !=
-		DSTACK_OK ||
-	    status != 404)
-		return DSTACK_E_MISSING; /* as it was said */
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+		AUTO_WR struct wr body = wr_new(PCS_PART_MAX);
+		part_url(base, key, always[i], url);
+		if (ask(s, url, none, end, &body, NULL, &status, &wait_s,
+			&no) != DSTACK_OK ||
+		    status != 404)
+			return DSTACK_E_MISSING; /* as it was said */
+	}
 	http_origin(url, origin, sizeof(origin));
 	return why_set(why, DSTACK_E_MISSING,
 	    "%s answers HTTP 404; nothing of API version 4 is there, or its "

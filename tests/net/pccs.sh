@@ -22,7 +22,9 @@ bad=0
 fmspc=$(jq -r .tcb_info "$d/c" | jq -r .fmspc)
 echo good >"$d/c.mode"
 start() { # [KEY CERT]: base URL in $url, process in $server
-	node tests/net/pccs.mjs "$d/c" "$@" >"$d/url" 2>"$d/err" &
+	rm -f "$d/url"
+	: >"$d/url"
+	node tests/net/pccs.mjs "$d/c" "$@" >>"$d/url" 2>"$d/err" &
 	server=$!
 	pids="$pids $server"
 	for _ in $(seq 100); do
