@@ -2,6 +2,19 @@
 /*
  * dstack image audit: is this image what this source tree and its lock file
  * make, and does every input lead back to a key that the tree pins?
+ *
+ * First the inputs: keys, signatures, indexes, lock file, store (chain.c).
+ * Only if none of them is refused is the image built again from the store,
+ * with the network cut off, since bytes of an input that is not the locked one
+ * would prove nothing. Then each flavour by itself: its parts and entries
+ * against its manifest (contents.c), the kernel's options (policy.c), the
+ * packages that its bytes come from (sbom.c), and last the rebuilt bytes
+ * against its own, which is what decides; the checks before it say where to
+ * look when they differ.
+ *
+ * Every check says how it ended, also after one was refused: an auditor wants
+ * the whole list. "Could not decide" is kept apart from "refused" up to the
+ * exit code, so that a missing file is never read as a verdict.
  */
 #include "cli/image/audit.h"
 
@@ -107,6 +120,7 @@ rebuild(struct audit *a, bool kernel, char out[static PATH_LEN],
 		;
 	if (fate == 0)
 		return DSTACK_OK;
+	/* its own line says which input was missing: nothing could be fetched */
 	last_line(log, why);
 	return why_wrap(why, DSTACK_E_MISSING, "image/build failed");
 }

@@ -3,6 +3,14 @@
  * From a pinned fingerprint to every locked package, as image/chain does it
  * for the build, but again and in its own words. Only bytes that a signature
  * covers are read: gpgv writes them out, nothing else of InRelease counts.
+ *
+ * In this order, each step believing only what the one before has shown: the
+ * keyring package's hash is the lock's; a signature on the index is by a key
+ * whose whole fingerprint the tree pins for that archive; the signed text is
+ * of the suite and the date that the lock names, so that an older index of the
+ * same suite does not pass; the Packages file has the hash that the text
+ * names; and every row of the lock is in it, word for word, which is marked
+ * and counted. Last, each file of the store has the bytes of its row.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,15 @@
 /*
  * What is in an image, by its own bytes, against what its manifest says: the
  * parts, and every entry that the kernel would unpack from the initramfs.
+ *
+ * The manifest only claims. Its hashes of lock file and sources say which
+ * inputs to hold the image against; then each part is hashed; then the
+ * initramfs is taken apart frame by frame and archive by archive as the
+ * kernel does it, and each entry has to be the manifest's next one, with its
+ * mode, size and hash. What is behind the last archive, a second entry of one
+ * name, or a frame that the kernel would read and a tool would skip, is where
+ * something could hide, and is refused. Modes are judged at the same time:
+ * all is root's, nothing setuid, only sticky folders are open to all.
  */
 #include <errno.h>
 #include <ftw.h>

@@ -2,7 +2,9 @@
 /*
  * dstack image diff: what differs between two built images, in packages,
  * files, kernel options, command line and measurements. By their manifests;
- * that those are true is what audit says.
+ * that those are true is what audit says. Two sorted lists at a time are gone
+ * through side by side, so that what was added, removed or changed comes out
+ * in one pass and in an order that does not depend on the manifests'.
  */
 #include "cli/cmd.h"
 

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lock file and the store behind it. A lock file is JSON for people and
+ * one row a line for the build's scripts, and both must see the same packages
+ * in it. So the form is closed: five members, rows with just the members that
+ * the scripts' pattern names, texts without a blank, quote or line's end that
+ * a pattern could be led astray by, paths below pool/, digests of 64 digits.
+ * What is written otherwise is refused by number of row, not guessed at.
+ *
+ * The store is a cache in a home directory, so nothing in it is believed for
+ * its name: what store_open hands out was hashed as it was opened. A file that
+ * is another than its name says is refused, and not fetched over, since who
+ * put it there is a question for its owner.
+ */
 #include "cli/image/lock.h"
 
 #include <errno.h>
@@ -18,6 +31,7 @@ enum dstack_status
 map_open(const char *path, struct mapped *out, struct why *why)
 {
 	struct stat sb;
+	/* O_NONBLOCK: a FIFO in the place of a file must not hold the audit */
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	out->p = (const uint8_t *)"";

@@ -2,6 +2,13 @@
 /*
  * dstack image measure: the registers a guest will have, computed from its
  * files and the shape of its VM, never taken from a guest.
+ *
+ * An owner puts the tuple that this prints into the contract before any node
+ * runs, so it must come from what he has read and built: kernel, initramfs and
+ * command line of the image, netcfg, memory and processors. The simulator's
+ * registers are hashes of those; a trust domain's depend on firmware and ACPI
+ * tables as well, and measure_tdx.c has that. Without a directory the figures
+ * are of a node's host.env, or of the demo's network where one runs.
  */
 #include "cli/image/image.h"
 

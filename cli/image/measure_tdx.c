@@ -3,6 +3,12 @@
  * dstack image measure for real TDX: read the files, ask this machine's QEMU
  * for the ACPI tables where none are given, predict, and print. A guest's
  * boot event log (--ccel) is held against the prediction, never used for it.
+ *
+ * The tables have to be those of the QEMU that will start the node, since they
+ * are measured byte by byte; so the machine's own is asked, with the node's
+ * shape, unless the owner brings tables that he trusts more. A log that
+ * differs is told by its first event that does, by register and by what would
+ * explain it; a quote that differs, by the register alone.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -3,6 +3,12 @@
  * Which packages have bytes in the image, and the same as CycloneDX 1.5
  * (ECMA-424). By the manifest: archives that the linker took from, files that
  * were copied; a package has a path when its md5sums names it.
+ *
+ * That the manifest tells the truth about where bytes come from is shown by
+ * the rebuild, not here. Here it is asked whether each path it names belongs
+ * to a package of the lock file; one that belongs to none is refused, since a
+ * library from elsewhere would be just that. Licences are those that the
+ * packages state in their machine-readable copyright files.
  */
 #include <archive.h>
 #include <archive_entry.h>

@@ -4,6 +4,12 @@
  * tar of lock.json, keys (the pinned fingerprints), sha256/HASH for each
  * package and index, and, when asked for, kernel/KEY/... as built. Sorted by
  * name, no times, no owners: the same bytes wherever it is made.
+ *
+ * On the way in nothing of the archive is believed: names must be of those
+ * three forms, with no path in them; a package's bytes are hashed as they are
+ * read and only then moved to the name that they hash to; what is there
+ * already stays. An archive that was cut short has brought the files before
+ * the cut, each whole.
  */
 #include "cli/cmd.h"
 

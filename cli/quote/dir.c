@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collateral as files of one directory, as a PCS or PCCS hands them out. */
+/*
+ * Collateral as files of one directory, as a PCS or PCCS hands them out, or
+ * as Intel's tools keep them. Each part is looked for under the names it goes
+ * by; a signed answer may be there whole, with its signature in it, or as text
+ * and signature apart. What is missing is named, so that it can be fetched.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

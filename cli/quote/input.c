@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What people have as a quote, a root and a time, as bytes that the verifier
+ * takes. A quote comes raw from a device, as hex or base64 in a mail or from
+ * a cloud's metadata service, with line ends, a NUL behind it or "0x" before
+ * it. Text is tried as hex first: a text that is both, being of hex digits
+ * alone, is never a quote in base64, whose first bytes have a small number in
+ * them. What is text and neither is handed on as it is and marked, so that the
+ * one line of refusal can say so instead of speaking of a version.
+ *
+ * Everything is read to a bound and no further, also from standard input.
+ */
 #include "cli/quote/input.h"
 
 #include <errno.h>

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dstack quote show|verify: an attestation quote for people and scripts. */
+/*
+ * dstack quote show|verify: an attestation quote for people and scripts.
+ *
+ * Options first, then the files in the order quote, collateral, root, policy:
+ * what cannot be read is exit 3 and its line, whatever the quote would have
+ * been worth. Then the library judges, once, and all that is printed is of its
+ * verdict. verify ends 0 only if the quote is genuine and, where a policy or
+ * report data are asked for, those hold too; show says what is in a quote and
+ * what holds of it, and gives no verdict. Which root it was judged under is
+ * said in words, since a simulator's says nothing about any machine.
+ */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
