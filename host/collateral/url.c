@@ -14,20 +14,27 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/own.h"
 
 #define API "/certification/v"
 
-/* The path of url, "" if there is none. */
+/*
+ * The path of url, "" if there is none; NULL: neither http nor https, or no
+ * host.
+ */
 static const char *
 path_of(const char *url)
 {
-	const char *host = strstr(url, "://");
+	const size_t n = strncasecmp(url, "http://", 7) == 0 ? 7
+	    : strncasecmp(url, "https://", 8) == 0	     ? 8
+							     : 0;
 
-	host = host != NULL ? host + 3 : url;
-	return host + strcspn(host, "/?#");
+	const size_t host = n != 0 ? strcspn(url + n, "/?#") : 0;
+
+	return host != 0 ? url + n + host : NULL;
 }
 
 void
@@ -35,13 +42,16 @@ pcs_base(const char *url, char out[static PCS_URL_MAX])
 {
 	static const char *const tails[] = { "/sgx/certification/v4",
 		"/tdx/certification/v4" };
+	const char *path = path_of(url);
+	const size_t least = path != NULL ? (size_t)(path - url) : 0;
 	size_t n = strlen(url);
 
-	while (n > 0 && url[n - 1] == '/')
+	while (n > least && url[n - 1] == '/')
 		n--;
 	for (size_t i = 0; i < 2; i++) {
 		size_t k = strlen(tails[i]);
-		if (n > k && strncmp(url + n - k, tails[i], k) == 0)
+		/* of the path alone: a host may be called sgx */
+		if (n >= least + k && strncmp(url + n - k, tails[i], k) == 0)
 			n -= k;
 	}
 	(void)snprintf(out, PCS_URL_MAX, "%.*s", (int)n, url);
@@ -57,12 +67,17 @@ pcs_url_check(const char *url, struct why *why)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "the service's URL (PCCS_URL) is over %d characters",
 		    PCS_URL_MAX - 1);
+	if (path == NULL)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "the service's URL (PCCS_URL) is not http://HOST or "
+		    "https://HOST");
 	if (strpbrk(path, "?#") != NULL)
 		return why_set(why, DSTACK_E_FORMAT,
 		    "the service's URL (PCCS_URL) is one request's: give its "
 		    "base, as in https://HOST:8081");
 	pcs_base(url, base);
-	const char *at = strstr(path_of(base), API);
+	path = path_of(base);
+	const char *at = path != NULL ? strstr(path, API) : NULL;
 	if (at == NULL)
 		return DSTACK_OK;
 	const char *v = at + strlen(API);
