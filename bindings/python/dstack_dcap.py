@@ -5,11 +5,12 @@
     with dcap.Collateral(open("collateral.json", "rb").read()) as c:
         v = dcap.authenticate(quote, c, now=int(time.time()))
         if v:                      # the code is "ok": genuine
-            print(v.tcb_status, v.bytes("mr_td").hex())
+            print(v.tcb_status, v.mr_td.hex())
         else:
             print(v.code, v.message)
 
-authenticate() says whether a quote is genuine and what its platform's TCB
+A member is a str, an int or bytes; a flag is True, False, or None where the
+certificate does not say. authenticate() says whether a quote is genuine and what its platform's TCB
 status is; whether that status is good enough is the caller's to say. Member
 names are those of dcap_verdict_new(3). Not for several threads at one verdict.
 """
@@ -21,6 +22,11 @@ _name = os.environ.get("DSTACK_DCAP_LIBRARY") or ctypes.util.find_library("dstac
 _lib = ctypes.CDLL(_name)
 _OK = 0
 _p, _s, _n = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+
+
+# what number() and text() cannot tell from their answers, dcap_verdict_new(3)
+_TEXTS = frozenset("code message tee tcb_status platform_status module_status qe_status tcb_date module_id".split())
+_TRUTHS = frozenset("has_platform_instance dynamic_platform cached_keys smt_enabled".split())
 
 
 class _Why(ctypes.Structure):
@@ -102,9 +108,18 @@ class Verdict:
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        text = _text(self._p, name.encode()).decode()
+        if name in _TEXTS:
+            return _text(self._p, name.encode()).decode()
         number = _number(self._p, name.encode())
-        return text if text or number < 0 else number
+        if number >= 0:
+            # the library's numbers of a truth are not Python's: its "no" is 1
+            if name in _TRUTHS:
+                return {0: None, 1: False, 2: True}[number]
+            return bool(number) if name == "platform_ca" else number
+        try:
+            return self.bytes(name)
+        except KeyError:
+            raise AttributeError(f"a verdict has no member {name!r}") from None
 
     def bytes(self, name):
         n = _n()

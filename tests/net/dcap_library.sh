@@ -92,6 +92,11 @@ with dcap.Collateral(rd("collateral/tdx4")) as c:
     assert not bad and bad.code == "report_data_mismatch", bad.code
     no = dcap.authenticate(rd("quote/tdx4"), c, 1800000000)
     assert not no and no.code == "untrusted_pck_chain" and no.message
+    assert v.mr_td == v.bytes("mr_td") and isinstance(v.module_id, str), v.module_id
+    assert type(v.platform_ca) is bool, v.platform_ca
+    for flag in ("has_platform_instance", "dynamic_platform", "cached_keys", "smt_enabled"):
+        assert getattr(v, flag) is None or type(getattr(v, flag)) is bool, flag
+    assert not hasattr(v, "mr_tdd") and not hasattr(v, "tcb_statu")
 try:
     dcap.Collateral(b"{}")
     sys.exit(1)
