@@ -15,6 +15,8 @@
 
 #define LEAST_LEFT (48ull << 20)  /* for the roles */
 #define LEAST_GIVEN (16ull << 20) /* an app cannot live on less */
+/* also while a version starts beside one that has all of its own bound */
+#define NEVER_GIVEN (LEAST_LEFT / 2)
 #define PATH_LEN 160
 
 /* A quarter, but enough for the roles whatever is free. */
@@ -181,7 +183,7 @@ cgroup_unpacking(const char *root, unsigned slot, uint64_t free,
 	if (!count(group, "memory.current", &has))
 		return fail(group, why);
 	uint64_t max =
-	    has + (available > LEAST_LEFT ? available - LEAST_LEFT : 0);
+	    has + (available > NEVER_GIVEN ? available - NEVER_GIVEN : 0);
 	if (max > cgroup_bytes(free))
 		max = cgroup_bytes(free);
 	return put_number(group, "memory.max", max) ? DSTACK_OK
