@@ -71,7 +71,8 @@ put() { # FILE: into the store under its own hash, which it prints
 # A lock file is an input, and so part of what the manifest claims: the
 # attacker who changes it writes the claim anew.
 claim() {
-	tree=$(find Makefile lib guest image include -type f -print0 |
+	tree=$(find Makefile lib guest image include -type f \
+	    ! -path image/lock.json -print0 |
 	    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 	for m in made/*/manifest.json; do
 		sed -i -e "s/^\"lock\":\"[0-9a-f]*\"/\"lock\":\"$(sum image/lock.json)\"/" \
@@ -334,6 +335,21 @@ caught "a builder that lies about its sources" rebuild 'first /init'
 scene
 sed -i 's/^"lock":"[0-9a-f]*"/"lock":"00"/' made/sim/manifest.json
 static "an image of another lock file" inputs 'made from the lock file 00'
+
+# made on a day when the mirrors had forgotten the lock file's packages
+scene
+sed -i 's/^"flavour"/"relocked":"20261127T080000Z",\n&/' made/*/manifest.json
+static "a relocked image, unasked" inputs 'relocked: made from packages of 20261127'
+scene
+mkdir -p build/relocked
+sed 's/"version":"1:3.10-4"/"version":"1:3.10-4x"/' image/lock.json >build/relocked/lock.json
+sed -i 's/^"flavour"/"relocked":"20261127T080000Z",\n&/' made/*/manifest.json
+audit --no-rebuild --relocked
+rc=$?
+say "asked for, it is held against the lock file of that day" \
+    "$([ $rc = 1 ] && grep -q '^refused  *lock  *1 of' "$tmp/log" &&
+    grep -q '^refused  *inputs  *made from the lock file' "$tmp/log" && echo yes)"
+cd "$top" || exit 1
 
 scene
 echo '/* other */' >>guest/init/init.c

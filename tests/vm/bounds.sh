@@ -94,9 +94,9 @@ done
 (cd "$net/x" && tar cf ../deep.tar ./*)
 mv "$net/deep.tar" "$hv/app-$(echo "$deep" | cut -c1-16).tar"
 contract propose --name app-example --digest "$deep" >/dev/null
-wait_for 300 said 5 'memory'
+wait_for 300 said 5 'VM_MEMORY_MB'
 check "an image that does not fit as a tree is refused with a line" \
-	"$(yes_if said 5 'memory')"
+	"$(yes_if said 5 'VM_MEMORY_MB')"
 check "and the old version serves on, in the same boot" "$(yes_if serves_on)"
 check "no role was ended" \
 	"$(grep -q 'init: .* was killed' "$console" && echo no || echo yes)"
