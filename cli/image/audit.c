@@ -33,35 +33,6 @@
 #include "cli/usage.h"
 #include "host/base/proc.h"
 
-void
-audit_say(struct audit *a, const char *check, enum dstack_status st,
-    const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-	const char *result = st == DSTACK_OK ? "ok"
-	    : st == DSTACK_E_REJECTED	     ? "refused"
-					     : "undecided";
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (st == DSTACK_E_REJECTED && !a->refused)
-		(void)why_set(&a->first, st, "%s: %s", check, text);
-	else if (st != DSTACK_OK && !a->refused && !a->undecided)
-		(void)why_set(&a->first, st, "%s: %s", check, text);
-	a->refused = a->refused || st == DSTACK_E_REJECTED;
-	a->undecided =
-	    a->undecided || (st != DSTACK_OK && st != DSTACK_E_REJECTED);
-	(void)json_array_append_new(a->checks,
-	    json_pack("{ssssss}", "check", check, "result", result, "text",
-		text));
-	if (!a->json) {
-		printf("%-10s %-10s %s\n", result, check, text);
-		(void)fflush(stdout);
-	}
-}
-
 static int
 unlink_each(const char *path, const struct stat *sb, int type, struct FTW *at)
 {

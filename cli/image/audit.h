@@ -10,27 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/image/report.h"
 #include "cli/image/lock.h"
 
 #define AUDIT_FILES_MAX 4096
-
-struct audit {
-	struct lock lock;
-	bool json;       /* say nothing until the end */
-	bool relocked;   /* hold it against LOCK_TODAY */
-	char work[64];   /* a directory of this run; removed at its end */
-	json_t *checks;  /* [{"check","result","text"}] */
-	json_t *images;  /* one object a flavour: what is in it */
-	bool refused, undecided;
-	struct why first; /* of the worst kind so far: "check: text" */
-};
-
-/*
- * How a check ended: DSTACK_OK, DSTACK_E_REJECTED, or any other status, which
- * is "could not decide".
- */
-void audit_say(struct audit *a, const char *check, enum dstack_status st,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Checks keys, signature, index, lock, store. */
 void audit_chain(struct audit *a);
