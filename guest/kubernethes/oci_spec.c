@@ -262,13 +262,14 @@ mounts(const struct spec *s)
 		(void)json_array_append_new(l,
 		    mount_of("/tmp", "tmpfs", "tmpfs",
 			"nosuid,nodev,mode=1777"));
+	/* before what is this guest's: a VOLUME /etc must not hide its hosts */
+	for (size_t i = 0; i < s->nbinds; i++)
+		bind_of(l, s, s->binds[i].from, s->binds[i].to,
+		    "bind,nosuid,nodev");
 	bind_of(l, s, "hosts", "/etc/hosts", "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "hostname", "/etc/hostname", "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "resolv.conf", "/etc/resolv.conf",
 	    "bind,nosuid,nodev,noexec");
-	for (size_t i = 0; i < s->nbinds; i++)
-		bind_of(l, s, s->binds[i].from, s->binds[i].to,
-		    "bind,nosuid,nodev");
 	bind_of(l, s, "run/dstack.sock", "/var/run/dstack.sock",
 	    "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "host", "/mnt/host_volume",
