@@ -32,7 +32,8 @@ static const struct usage uses[] = {
 	    "dstack app build DIR -o FILE [--config FILE] [--tag NAME:TAG]\n"
 	    "           an archive as `docker save` makes it, from a folder that\n"
 	    "           becomes the root; --config: JSON with Entrypoint, Cmd, Env,\n"
-	    "           User, WorkingDir, ExposedPorts, StopSignal, Volumes",
+	    "           User, WorkingDir, ExposedPorts, StopSignal, Volumes,\n"
+	    "           Labels",
 	    "config tag", "o:" },
 	{ "app inspect",
 	    "dstack app inspect FILE [--digest HEX] [--json]\n"
@@ -322,6 +323,11 @@ print(const struct archive *a, bool as_json)
 	char id[67];
 	(void)snprintf(id, sizeof(id), "0x%s", hex);
 	(void)json_object_set_new(j, "digest", json_string(id));
+	json_t *labels = json_object();
+	for (size_t i = 0; i < c->nlabels; i++)
+		(void)json_object_set_new(labels, c->labels[i].key,
+		    json_string(c->labels[i].value));
+	(void)json_object_set_new(j, "labels", labels);
 	for (size_t i = 0; i < n; i++) {
 		hex_encode(l[i].diff_id, 32, hex);
 		if (!as_json)
@@ -336,7 +342,8 @@ print(const struct archive *a, bool as_json)
 		(void)putchar('\n');
 	} else {
 		static const char *const keys[] = { "entrypoint", "cmd", "env",
-			"volumes", "user", "workdir", "stopsignal", "port" };
+			"volumes", "user", "workdir", "stopsignal", "port",
+			"labels" };
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 			char *t = json_dumps(json_object_get(j, keys[i]),
 			    JSON_COMPACT | JSON_ENCODE_ANY);

@@ -153,6 +153,13 @@ config_json(const struct oci_config *c)
 		(void)json_object_set_new(j, "Volumes", v);
 	}
 	put_text(j, "WorkingDir", c->workdir);
+	if (c->nlabels != 0) {
+		json_t *v = json_object();
+		for (size_t i = 0; i < c->nlabels; i++)
+			(void)json_object_set_new(v, c->labels[i].key,
+			    json_string(c->labels[i].value));
+		(void)json_object_set_new(j, "Labels", v);
+	}
 	put_text(j, "StopSignal", c->stopsignal);
 	return j;
 }

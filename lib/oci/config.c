@@ -59,6 +59,7 @@ oci_config_free(struct oci_config *c)
 	list_free(c->cmd);
 	list_free(c->env);
 	list_free(c->volumes);
+	oci_labels_free(c);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
 	*c = (struct oci_config){ 0 };
@@ -159,6 +160,8 @@ oci_config_take(json_t *root, struct oci_config *out, struct why *why)
 	if (st == DSTACK_OK)
 		st = take_list(root, "ExposedPorts", true, &ports, &nports,
 		    why);
+	if (st == DSTACK_OK)
+		st = oci_labels_take(root, out, why);
 	for (size_t i = 0; i < nports && out->port == 0; i++)
 		out->port = port_of(ports[i]);
 	list_free(ports);

@@ -107,6 +107,10 @@ enum dstack_status oci_config_rootfs(
     json_t *root, struct oci_image *img, struct why *why);
 /* Does it say that it is for this kind of machine? */
 bool oci_config_ours(json_t *root);
+/* label.c: the config's member Labels, judged; owned by out from here on. */
+enum dstack_status oci_labels_take(
+    json_t *root, struct oci_config *out, struct why *why);
+void oci_labels_free(struct oci_config *c);
 enum dstack_status oci_config_take(
     json_t *root, struct oci_config *out, struct why *why);
 

@@ -30,19 +30,30 @@
 #define OCI_MAX_DEPTH 128           /* components of a path */
 #define OCI_MAX_JSON (1u << 20)     /* bytes of one JSON document */
 #define OCI_MAX_LIST 1024           /* entries of a list in the config */
+#define OCI_MAX_LABEL 4096          /* bytes of a label's value */
 #define OCI_MAX_ID 65535            /* uid and gid; above it: OCI_NOBODY */
 #define OCI_NOBODY 65534
 /* A layer may grow to RATIO times its stored size and the FREE bytes. */
 #define OCI_MAX_RATIO 100
 #define OCI_FREE_GROWTH (64u << 20)
 
+struct oci_label {
+	char *key, *value;
+};
+
 /* What the config says about running it. Texts are never NULL. */
 struct oci_config {
 	char **entrypoint, **cmd, **env, **volumes; /* each ends with NULL */
 	size_t nentrypoint, ncmd, nenv, nvolumes;
 	const char *user, *workdir, *stopsignal; /* "" where absent */
-	uint16_t port; /* first exposed TCP port, 80 where there is none */
+	uint16_t port; /* the label dstack.port, else the first exposed TCP
+	                  port, else 80 */
+	struct oci_label *labels; /* by key, in strcmp's order */
+	size_t nlabels;
 };
+
+/* Value of a label, borrowed; NULL where the image has none of that key. */
+const char *oci_label(const struct oci_config *c, const char *key);
 
 struct oci_layer {
 	uint8_t diff_id[32]; /* SHA-256 of the uncompressed tar */

@@ -81,10 +81,15 @@ names_are_bytes_when_we_build_too(void **state)
 	uint8_t d[32];
 	AUTO_WR struct wr a = wr_new(0);
 	char *text = NULL;
-	assert_int_equal(oci_config_parse("{}", 2, &c, &why), DSTACK_OK);
+	static const char config[] =
+	    "{\"Labels\":{\"b\":\"2\",\"a\":\"1\",\"dstack.port\":\"81\"}}";
+	assert_int_equal(oci_config_parse(config, strlen(config), &c, &why),
+	    DSTACK_OK);
 	if (oci_build(files, 5, &c, NULL, &a, d, &why) != DSTACK_OK)
 		fail_msg("%s", why.text);
 	oci_config_free(&c);
+	assert_non_null(memmem(a.buf, a.len,
+	    "\"Labels\":{\"a\":\"1\",\"b\":\"2\",\"dstack.port\":\"81\"}", 43));
 	assert_int_equal(run(&a, d, BIG, &text, &why), DSTACK_OK);
 	assert_string_equal(text,
 	    "0 file " LATIN " 644 0\n0 dir " NFD " 755 0\n"

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Labels: the settings of an app that Docker has no word for. The image's
+ * digest covers them, so the owner chooses them with the version and anybody
+ * can see them. What comes in is the config's member Labels. Labels of other
+ * names are kept as they are and mean nothing here. One that begins with
+ * "dstack." must be in the table below, with a value that its check takes: a
+ * misspelt setting is refused by inspect and node alike, never passed over.
+ */
+#include "oci/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFIX "dstack."
+
+/* dstack.port: the TCP port inside the container that clients reach. */
+static bool
+take_port(const char *value, struct oci_config *c)
+{
+	size_t n = strlen(value);
+	if (n == 0 || n > 5 || strspn(value, "0123456789") != n ||
+	    value[0] == '0')
+		return false;
+	unsigned long v = strtoul(value, NULL, 10);
+	if (v > 65535)
+		return false;
+	c->port = (uint16_t)v;
+	return true;
+}
+
+static const struct setting {
+	const char *key;
+	const char *takes; /* for who wrote something else */
+	bool (*take)(const char *value, struct oci_config *c);
+} settings[] = {
+	{ PREFIX "port", "a port, 1 to 65535", take_port },
+};
+
+#define NSETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+static enum dstack_status
+judge(const struct oci_label *l, struct oci_config *c, struct why *why)
+{
+	if (strncmp(l->key, PREFIX, strlen(PREFIX)) != 0)
+		return DSTACK_OK;
+	for (size_t i = 0; i < NSETTINGS; i++) {
+		if (strcmp(l->key, settings[i].key) != 0)
+			continue;
+		if (settings[i].take(l->value, c))
+			return DSTACK_OK;
+		return why_set(why, DSTACK_E_REJECTED,
+		    "image config: label %s takes %s, not '%.40s'", l->key,
+		    settings[i].takes, l->value);
+	}
+	return why_set(why, DSTACK_E_REJECTED,
+	    "image config: there is no label %.60s here; docs/apps.md lists "
+	    "those that begin with " PREFIX, l->key);
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct oci_label *)a)->key,
+	    ((const struct oci_label *)b)->key);
+}
+
+enum dstack_status
+oci_labels_take(json_t *root, struct oci_config *out, struct why *why)
+{
+	json_t *j = json_object_get(root, "Labels");
+	const char *key = NULL;
+	json_t *v = NULL;
+	if (j == NULL || json_is_null(j))
+		return DSTACK_OK;
+	if (!json_is_object(j))
+		return why_set(why, DSTACK_E_FORMAT,
+		    "image config: Labels has the wrong type");
+	if (json_object_size(j) > OCI_MAX_LIST)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "image config: Labels has over %d entries", OCI_MAX_LIST);
+	out->labels = calloc(json_object_size(j) + 1, sizeof(*out->labels));
+	if (out->labels == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "image config: no memory");
+	json_object_foreach(j, key, v) {
+		struct oci_label *l = &out->labels[out->nlabels];
+		const char *text = json_string_value(v);
+		if (text == NULL)
+			return why_set(why, DSTACK_E_FORMAT,
+			    "image config: label %.60s is no text", key);
+		if (strlen(text) > OCI_MAX_LABEL ||
+		    strlen(key) > OCI_MAX_LABEL)
+			return why_set(why, DSTACK_E_LIMIT,
+			    "image config: label %.60s is over %d bytes", key,
+			    OCI_MAX_LABEL);
+		out->nlabels++;
+		l->key = strdup(key);
+		l->value = strdup(text);
+		if (l->key == NULL || l->value == NULL)
+			return why_set(why, DSTACK_E_NOMEM,
+			    "image config: no memory");
+		enum dstack_status st = judge(l, out, why);
+		if (st != DSTACK_OK)
+			return st;
+	}
+	qsort(out->labels, out->nlabels, sizeof(*out->labels), by_key);
+	return DSTACK_OK;
+}
+
+const char *
+oci_label(const struct oci_config *c, const char *key)
+{
+	for (size_t i = 0; i < c->nlabels; i++)
+		if (strcmp(c->labels[i].key, key) == 0)
+			return c->labels[i].value;
+	return NULL;
+}
+
+void
+oci_labels_free(struct oci_config *c)
+{
+	for (size_t i = 0; i < c->nlabels; i++) {
+		free(c->labels[i].key);
+		free(c->labels[i].value);
+	}
+	free(c->labels);
+}

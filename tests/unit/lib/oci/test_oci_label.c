@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "oci/oci.h"
+
+static void
+labels_are_settings_or_nothing_of_ours(void **state)
+{
+	(void)state;
+	static const char json[] =
+	    "{\"ExposedPorts\":{\"22/tcp\":{}},\"Labels\":{\"z\":\"dstack.\","
+	    "\"dstack.port\":\"3000\",\"org.x\":\"\"}}";
+	struct oci_config c;
+	struct why why = { "" };
+	assert_int_equal(
+	    oci_config_parse(json, strlen(json), &c, &why), DSTACK_OK);
+	assert_int_equal(c.port, 3000);
+	assert_int_equal(c.nlabels, 3);
+	assert_string_equal(c.labels[1].key, "org.x");
+	assert_string_equal(oci_label(&c, "z"), "dstack.");
+	assert_null(oci_label(&c, "dstack.por"));
+	oci_config_free(&c);
+	assert_int_equal(
+	    oci_config_parse("{\"Labels\":null}", 15, &c, &why), DSTACK_OK);
+	assert_int_equal(c.nlabels, 0);
+	oci_config_free(&c);
+	static const struct {
+		const char *json, *says;
+		enum dstack_status st;
+	} bad[] = {
+		{ "{\"Labels\":[]}", "wrong type", DSTACK_E_FORMAT },
+		{ "{\"Labels\":{\"a\":1}}", "label a", DSTACK_E_FORMAT },
+		{ "{\"Labels\":{\"dstack.prot\":\"80\"}}",
+		    "no label dstack.prot", DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.port\":\"0\"}}", "1 to 65535",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.port\":\"65536\"}}", "65536",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.port\":\"80 \"}}", "'80 '",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.port\":\"\"}}", "''",
+		    DSTACK_E_REJECTED },
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(oci_config_parse(bad[i].json,
+				     strlen(bad[i].json), &c, &why),
+		    bad[i].st);
+		if (strstr(why.text, bad[i].says) == NULL)
+			fail_msg("%s: %s", bad[i].json, why.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(labels_are_settings_or_nothing_of_ours),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
