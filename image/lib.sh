@@ -85,10 +85,12 @@ keep() {
 # A file of the archive, by its SHA-256, into the store, from the first place
 # that has it. Else a line on standard output, why, and
 #	1  a place gave other bytes, and none the right ones
-#	3  a place could not be asked, and the others do not have it
-#	4  every place was asked, and none has it any more
+#	3  the first place could not be asked, and no other has it
+#	4  the first place, which has today's packages, does not have it any
+#	   more, nor has any other that could be asked; in parentheses, who
+#	   could not
 fetch() { # ARCHIVE PATH SHA256
-	local f=$store/sha256/$3 t m code n=0 down='' other=''
+	local f=$store/sha256/$3 t m code n=0 down='' other='' gone=''
 	[ ! -f "$f" ] || return 0
 	t=$store/sha256/.$3.$$
 	for m in $(mirrors "$1"); do
@@ -104,7 +106,7 @@ fetch() { # ARCHIVE PATH SHA256
 			fi
 			other="$m has $2 with other bytes than lock.json names"
 			;;
-		404 | 410) ;;
+		404 | 410) [ $n -gt 1 ] || gone=1 ;;
 		000) down="$m: $(sed -n 's/^curl: //p' "$t.err" | head -1)" ;;
 		*) down="$m answers HTTP $code" ;;
 		esac
@@ -113,6 +115,9 @@ fetch() { # ARCHIVE PATH SHA256
 	if [ -n "$other" ]; then
 		echo "$other"
 		return 1
+	elif [ -n "$gone" ]; then
+		echo "$2${down:+ ($down)}"
+		return 4
 	elif [ -n "$down" ] || [ "$n" -eq 0 ]; then
 		[ -n "$down" ] || down="nothing in apt's sources has $1"
 		echo "$2: $down"

@@ -151,6 +151,18 @@ DSTACK_LOCK=$tree/build/relocked/lock.json DSTACK_MIRROR=http://127.0.0.1:1 \
 	fail "whoever wants it by name gets it without a word"
 echo "ok who names it gets it without a word"
 
+# what one has forgotten and the other cannot be asked for is gone, too: the
+# snapshot archive is out of reach of many a machine
+anew
+state 'gone crun_1_' 'gone libcap2_1_'
+printf '%s\n' "$one/%A" http://127.0.0.1:1/%A >"$tree/image/mirrors"
+run 0 image/build --fetch && same && lines 7 &&
+	says 'no mirror has crun_1_amd64.deb and 1 more any more' &&
+	says "http://127.0.0.1:1/debian: " &&
+	grep -q '"name":"crun".*"version":"2"' "$tree/build/relocked/lock.json" ||
+	fail "one has forgotten, the next is out of reach: today's lock file"
+echo "ok one has forgotten, the next is out of reach: said, and today's lock file"
+
 # the next place in the list has it
 anew
 state 'gone pool/' 'gone dists/'
