@@ -7,7 +7,7 @@
  * and no queues; a server reads, answers, and reads again.
  *
  * A role that loses an edge goes on with the others: which end of a role ends
- * the guest is init's to decide (guest/init/supervise.c), not the peer's. tee
+ * the guest is init's to decide (guest/init/watch.c), not the peer's. tee
  * and keyd, which are never started anew, get new edges from init by one packet
  * with a descriptor.
  */

@@ -374,7 +374,7 @@ run(struct init *in, struct why *why)
 		in->watch.stop = stop_port();
 	if (st == DSTACK_OK) {
 		watch_phase("boot");
-		st = watch_run(&in->watch, in->sigfd, why);
+		st = supervise(&in->watch, in->sigfd, why);
 	}
 	/* whatever ended it: an app that runs is not to lose what it has */
 	stop_in_order(&in->watch, in->sigfd, !in->plan.no_vm);

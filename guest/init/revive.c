@@ -3,21 +3,22 @@
  * A role fails: it crashed, the kernel ended it for its memory, or it gave up
  * over what the host, a disk or an app had it read. Before the guest holds the
  * secret that ends it, which costs nothing and says the reason plainly. After,
- * it must not: whoever can end one role could end the network.
+ * it must not: whoever can end one role could end the network. Which it is
+ * watch.c judges; what is done about it is done here.
  *
  * Roles know each other by descriptors they were born with, so a new process
  * needs new edges, and its peers the other ends. To keep that simple the
  * roles in front (hostlink, verifier, guest-service, TLS, kubernethes) start
  * together: what is between them is made anew as at boot, and the two that
  * stay and serve them, tee and keyd, are given their new ends over init's
- * edge. When tee itself fails it starts with them, and init tells it that
- * it goes on where another was. kubernethes is asked to end first, so that the app has its stop
- * signal; whatever it leaves is killed. The volume stays mounted. The roles
- * find out again what they knew: the app, the certificate, the chain.
+ * edge. When tee itself fails it starts with them, and init tells it that it
+ * goes on where another was. kubernethes is asked to end first, so that the
+ * app has its stop signal; whatever it leaves is killed. The volume stays
+ * mounted. The roles find out again what they knew: the app, the certificate,
+ * the chain.
  *
- * Not started anew: volume, which refused
- * a disk for a reason that stays (no app); a role that fails again at once is
- * tried again, ever more slowly.
+ * Not started anew: volume, which refused a disk for a reason that stays (no
+ * app). A role that fails again at once is tried again, ever more slowly.
  */
 #include "guest/init/revive.h"
 
@@ -39,44 +40,6 @@
 #include "guest/tee/tee.h"
 
 #define BIT(r) (1u << (r))
-#define FRONT                                                               \
-	(BIT(ROLE_HOSTLINK) | BIT(ROLE_VERIFIER) | BIT(ROLE_GUEST_SERVICE) | \
-	    BIT(ROLE_TLS) | BIT(ROLE_KUBERNETHES))
-#define FIRST_MS 1000
-#define MOST_MS 60000
-#define STEADY_MS 300000 /* what ran so long had no bad start */
-
-bool
-revive_later(struct watch *w, enum role r, const struct why *why)
-{
-	pid_t pid = w->child[r].pid;
-
-	/* Nothing to lose yet, or the secret itself is gone. */
-	if (!w->holds || r == ROLE_KEYD)
-		return false;
-	/* one that gave up ends by itself; one that talks nonsense may not */
-	if (pid > 0)
-		(void)kill(pid, SIGKILL);
-	bool told = (w->told & BIT(r)) != 0;
-	w->told |= BIT(r);
-	if (((FRONT | BIT(ROLE_TEE)) & BIT(r)) == 0) {
-		if (!told)
-			log_line("%s; the node goes on without it", why->text);
-		return true;
-	}
-	if (w->down == 0) {
-		if (watch_now() - w->revived > STEADY_MS || w->backoff == 0)
-			w->backoff = FIRST_MS;
-		else if (w->backoff < MOST_MS)
-			w->backoff *= 2;
-		w->revive_at = watch_now() + w->backoff;
-	}
-	if (!told)
-		log_line("%s; the node goes on, its front starts anew in %d s",
-		    why->text, (int)(w->backoff / 1000));
-	w->down |= BIT(r);
-	return true;
-}
 
 /* Parent of a process, by /proc/PID/stat: "PID (NAME) STATE PARENT ...". */
 static pid_t
@@ -159,7 +122,7 @@ tell_tee(struct watch *w, struct why *why)
 enum dstack_status
 revive(struct watch *w, int sigfd, struct why *why)
 {
-	unsigned roles = FRONT;
+	unsigned roles = WATCH_FRONT;
 	enum dstack_status st;
 
 	/* one that has not done its duty yet has edges to the front */

@@ -7,15 +7,11 @@
 #ifndef GUEST_REVIVE_H
 #define GUEST_REVIVE_H
 
-#include "guest/init/supervise.h"
+#include "guest/init/watch.h"
 
 /*
- * Role r has failed, why has the reason. True: the guest goes on, it is told
- * and seen to. False: this ends it.
+ * Start what watch_failed has noted. Not DSTACK_OK: keyd has ended meanwhile.
  */
-bool revive_later(struct watch *w, enum role r, const struct why *why);
-
-/* Start what revive_later has noted. A failure of init's own ends the guest. */
 DSTACK_CHECKED enum dstack_status revive(
     struct watch *w, int sigfd, struct why *why);
 

@@ -8,7 +8,7 @@
 #ifndef GUEST_STOP_H
 #define GUEST_STOP_H
 
-#include "guest/init/supervise.h"
+#include "guest/init/watch.h"
 
 /*
  * All in all at most about STOP_LIMIT_MS, which hosts should wait

@@ -1,67 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* init's watch over the roles: lifecycle packets, log lines, exits. */
+/* What init does from the roles' start to the guest's end: it waits. */
 #ifndef GUEST_SUPERVISE_H
 #define GUEST_SUPERVISE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
+#include "guest/init/watch.h"
 
-#include "base/status.h"
-#include "guest/base/role.h"
-#include "guest/init/spawn.h"
-
-#define LOG_LINE_MAX 512u
-
-struct child {
-	pid_t pid; /* 0: not started or gone */
-	int log;   /* its standard output and error; -1 */
-	bool ready;
-	char line[LOG_LINE_MAX]; /* a line that has not ended yet */
-	size_t len;
-};
-
-struct watch {
-	struct plan *plan;
-	struct child child[ROLE_COUNT];
-	int stop;     /* a byte of the host there asks for the end; -1 */
-	bool all_ready;
-	bool ending;  /* roles are asked to end, and may */
-	bool holds;   /* the guest has the network's secret, in use */
-	unsigned down;       /* roles that are to start anew, a bit each */
-	unsigned told;       /* those whose failure was told */
-	int64_t revive_at;   /* when; 0: none is to */
-	int64_t backoff;     /* ms, of the last time */
-	int64_t revived;     /* when that was */
-};
-
-/* Start a role and remember it. */
-DSTACK_CHECKED enum dstack_status watch_start(
-    struct watch *w, enum role r, struct why *why);
-/* Wait for the ready packet of one role. */
-DSTACK_CHECKED enum dstack_status watch_ready(
-    struct watch *w, enum role r, int wait_ms, struct why *why);
 /*
- * Until a role fails that the guest cannot go on without (any before it holds
- * the network's secret, then keyd alone: guest/init/revive.h) or the end is asked for (DSTACK_OK, and why says by
- * whom): SIGTERM, or a byte on w->stop. sigfd: signalfd of SIGCHLD, SIGTERM
- * and SIGIO, which w->stop sends.
+ * Until a role fails that the guest cannot go on without (watch_failed) or the
+ * end is asked for (DSTACK_OK, and why says by whom): SIGTERM, or a byte on
+ * w->stop. sigfd: signalfd of SIGCHLD, SIGTERM and SIGIO, which w->stop sends.
  */
-DSTACK_CHECKED enum dstack_status watch_run(
+DSTACK_CHECKED enum dstack_status supervise(
     struct watch *w, int sigfd, struct why *why);
-/*
- * SIGTERM to a role, whose duty's end is its own to make, and SIGKILL if that
- * takes longer than wait_ms (false). Meanwhile all roles are read as ever;
- * another's failure is told and changes nothing.
- */
-bool watch_end(struct watch *w, int sigfd, enum role r, int wait_ms);
-
-/* Milliseconds of a clock that goes on in any case. */
-int64_t watch_now(void);
-
-/* "dstack: phase NAME t=MS" on the console; MS since the machine started. */
-void watch_phase(const char *name);
-/* Is it a phase the host may learn of (docs/internals.md section 1.2)? */
-bool watch_phase_known(const char *name);
 
 #endif

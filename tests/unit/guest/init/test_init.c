@@ -266,7 +266,7 @@ a_role_that_writes_without_end_does_not_hold_init(void **state)
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(dup2(null, STDERR_FILENO), STDERR_FILENO);
 	(void)alarm(60); /* or the program ends */
-	enum dstack_status st = watch_run(&w, -1, &why);
+	enum dstack_status st = supervise(&w, -1, &why);
 	(void)alarm(0);
 	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
 	assert_int_equal(st, DSTACK_E_REJECTED);
