@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which certificate does a node of this machine show? For status, which asks
+ * each node at the address that its host.env names.
+ *
+ * A connection is made, the name is sent, the handshake is done and the
+ * certificate is described: key, issuer, end. Nothing is verified, on purpose:
+ * a node without a certificate yet shows one that it has signed itself, and
+ * that is just what is to be seen. `dstack check` is who verifies. Each step
+ * may take three seconds, so that one node that hangs costs no more. The
+ * issuer's name is the certificate's word and goes to a terminal: only
+ * printable characters of it do.
+ */
 #include "cli/tls_look.h"
 
 #include <arpa/inet.h>

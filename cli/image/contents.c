@@ -6,10 +6,11 @@
  * The manifest only claims. Its hashes of lock file and sources say which
  * inputs to hold the image against; then each part is hashed; then the
  * initramfs is taken apart frame by frame and archive by archive as the
- * kernel does it, and each entry has to be the manifest's next one, with its
- * mode, size and hash. What is behind the last archive, a second entry of one
- * name, or a frame that the kernel would read and a tool would skip, is where
- * something could hide, and is refused. Modes are judged at the same time:
+ * kernel does it. Each entry has to be one of the manifest's, with its mode,
+ * size and hash, and each of the manifest's has to come once. What is behind
+ * the last archive, a second entry of one name, or a frame that the kernel
+ * would read and a tool would skip, is where something could hide, and is
+ * refused. Modes are judged at the same time:
  * all is root's, nothing setuid, only sticky folders are open to all.
  */
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Debian's control files: Packages, Release and copyright, as deb822(5) has
- * them. What is read here was signed (chain.c has gpgv write it out first), but
- * a mirror's mistake is a mistake all the same: a field that comes twice in a
- * paragraph, or a hash that is none, is refused, not chosen between. Texts are
- * borrowed, never copied or changed.
+ * Debian's control files, Packages and Release, as deb822(5) has them. What is
+ * read here was signed (chain.c has gpgv write it out first), but a mirror's
+ * mistake is a mistake all the same: a field that counts and comes twice in a
+ * paragraph, or a path with two hashes, is refused, not chosen between. Texts
+ * are borrowed, never copied or changed.
  */
 #include "cli/image/debian.h"
 

@@ -2,9 +2,10 @@
 /*
  * dstack image diff: what differs between two built images, in packages,
  * files, kernel options, command line and measurements. By their manifests;
- * that those are true is what audit says. Two sorted lists at a time are gone
- * through side by side, so that what was added, removed or changed comes out
- * in one pass and in an order that does not depend on the manifests'.
+ * that those are true is what audit says. Of each kind there are two lists of
+ * named things: what the first has, in its order, and the second lacks or has
+ * otherwise, and then what only the second has. Exit 1 where anything differs,
+ * so that a script can ask.
  */
 #include "cli/cmd.h"
 

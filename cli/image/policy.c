@@ -5,9 +5,9 @@
  *	OPTION y|n|VALUE	# why
  *	cmdline WORD		# why
  * and holds when CONFIG_OPTION has that value (n: is not set), or when the
- * image's command line has that word. Every line is
- * judged, so that one report has them all; a line that is no rule, or a
- * policy or configuration that is not there, refuses the image.
+ * image's command line has that word. Every line is judged, so that one report
+ * has them all, and one that does not hold refuses the image. A line that is
+ * no rule, or a policy or configuration that is not there, leaves it undecided.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -13,10 +13,10 @@
 enum dstack_status
 boot_cmdline_check(const char *cmdline, struct why *why)
 {
-	/* keys with the prefix that this image knows: none so far */
 	/*
 	 * Each changes what runs as pid 1 or what it does; measured or not, an
-	 * image that was built without them is not booted with them.
+	 * image that was built without them is not booted with them. "dstack."
+	 * is kept for keys of this program's own, of which it has none so far.
 	 */
 	static const char *const bad[] = { "dstack.", "init=", "rdinit=",
 		"rd.", "systemd.", "module_blacklist=" };

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The roles by name, and who may ask whom. This table is the whole of it: an
+ * edge that is not here has no descriptor, and a role has no other way to one
+ * (spawn.c makes the pairs). An edge more is a way more for whoever has broken
+ * into the role at one end of it, so the README draws each of them, and
+ * tests/lint-tree holds table and picture equal.
+ *
+ * What reads foreign bytes is kept away from what holds keys: nobody asks
+ * hostlink for anything but the host's answers, keyd asks nobody, and tee asks
+ * nobody. kubernethes, which is nearest to the app, has no edge to keyd.
+ */
 #include "guest/base/role.h"
 
 #include <stddef.h>

@@ -1,4 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A role calls this first, before it reads a byte that is not init's. For all
+ * roles: no core file and no ptrace of it, since both would show its memory;
+ * and a peer that hangs up is an error of one write. For the roles that
+ * neither mount nor start programs nor drive a device, keyd among them: no new
+ * privileges, and a filter of system calls.
+ *
+ * The filter names what is allowed, so that a call of a kernel to come is
+ * refused too. Refused calls fail with EPERM: a library that tries its luck
+ * goes on without. A few calls are nobody's duty and only an intruder's next
+ * step (execve, ptrace, mount ...): those end the process. The rest of a
+ * role's confinement, its uid, root and network, was settled before it
+ * started (spawn.c). A step that fails is the end of the role: none runs
+ * with less around it than this.
+ */
 #include "guest/init/sandbox.h"
 
 #include <errno.h>

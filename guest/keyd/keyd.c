@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Role keyd: memory, who may ask what, and the loop. The ops are in
- * keyd_join.c (until S_e is active) and keyd_ops.c (from then on).
+ * Role keyd: the one process that holds the network's secret. What comes in
+ * are requests of five roles, and new edges from init. First it is judged who
+ * asks for what: bytes of a role that may not ask are not read. Then how far
+ * the guest is: what needs the secret is answered "later" until the chain has
+ * shown that it is the right one. The ops themselves are in join.c (until S_e
+ * is active) and ops.c (from then on); here are the memory, the table and the
+ * loop.
+ *
+ * All that is secret lies in one page that is locked, not dumped and not
+ * inherited, and is wiped by the handler of the signal that ends the role.
+ * What goes wrong with one request is its no; nothing that is asked ends the
+ * role, and with it the secret.
  */
 #include "guest/keyd/keyd.h"
 

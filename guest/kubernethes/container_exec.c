@@ -6,8 +6,9 @@
  * send their descriptors here: the user namespace first, as the network
  * belongs to whoever made it. The runtime is run to its end with a clock
  * beside it, in a mount namespace of its own, with no descriptor of this role
- * but those that it joins; its words go to a file in the slot. What it leaves behind is
- * the app's first process, which was put into the slot's group before it ran.
+ * but those that it joins; its words go to a file in the slot. What it leaves
+ * behind is the app's first process, which was put into the slot's group
+ * before it ran.
  */
 #include "guest/kubernethes/container_priv.h"
 

@@ -2,8 +2,8 @@
 /*
  * kubernethes: runs what the contract names (THREATS T11, T21, T25, T38, T44).
  *
- * Every two seconds the app's record is read from proven storage. Is it the
- * one that serves, there is nothing to do. Is it another one, an attempt
+ * Every two seconds the app's record is read from proven storage. If it is the
+ * one that serves, there is nothing to do. If it is another one, an attempt
  * begins: its archive is fetched and judged (stage.c), it is started in the
  * other slot while the old one serves (start.c), and only when it answers the
  * TLS front turns to it; the old one has a moment to finish, and goes. Where

@@ -36,7 +36,7 @@ static const char allowed[] =
     "msgsnd msync munlock munlockall munmap name_to_handle_at nanosleep "
     "newfstatat open openat openat2 pause pidfd_open pidfd_send_signal "
     "pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl "
-    "pread64 preadv preadv2 prlimit64  pselect6 pwrite64 "
+    "pread64 preadv preadv2 prlimit64 pselect6 pwrite64 "
     "pwritev pwritev2 read readahead readlink readlinkat readv recvfrom "
     "recvmmsg recvmsg removexattr rename renameat renameat2 "
     "restart_syscall rmdir rseq rt_sigaction rt_sigpending "

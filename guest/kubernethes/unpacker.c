@@ -5,10 +5,10 @@
  * charged to the slot's group, since a page of a tmpfs belongs to the group of
  * whoever touched it first, and there it stays when this process is gone; so
  * tree and app share one bound. While the tree grows that bound follows what
- * the machine has free, for the archive is still in memory beside it. Where an image does not fit, this process is
- * what the kernel ends: in its group, and in the whole machine, where it is
- * the first choice. The role sees that, says so in one line and drops the
- * tree; the version before goes on serving.
+ * the machine has free, for the archive is still in memory beside it. Where an
+ * image does not fit, this process is what the kernel ends: in its group, and
+ * in the whole machine, where it is the first choice. The role sees that, says
+ * so in one line and drops the tree; the version before goes on serving.
  *
  * The archive's memory is given back as the tree grows, so that both are never
  * there whole. After a try the archive is therefore no use any more, whatever
@@ -140,7 +140,9 @@ unpack_apart(const struct container *c, const struct oci_image *img,
 		return on ? ended(status, why)
 			  : why_set(why, DSTACK_E_BUSY,
 				"given up for what comes");
-	if (v.st != DSTACK_OK && why != NULL)
-		*why = v.why;
+	/* its words: the image's bytes went through the process that says it */
+	if (v.st != DSTACK_OK)
+		(void)why_set(why, v.st, "%.*s", (int)sizeof(v.why.text) - 1,
+		    v.why.text);
 	return v.st;
 }

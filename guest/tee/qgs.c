@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A quote of a trust domain, from Intel's quote generation service on the
+ * host: a TD report goes out over vsock, a quote comes back (the messages are
+ * lib/protocol/qgs.c's). This is a way for kernels without configfs-tsm.
+ *
+ * Whoever answers is the host. It cannot make a quote that others accept, so
+ * what is guarded here is this role's time and memory: each step has a limit,
+ * and the length that the answer announces is judged before there is room for
+ * it. Nobody at the port, or no answer in time, is "later"; an answer that is
+ * none is the host's failure and said as that. What the quote says is checked
+ * by those that it is shown to.
+ */
 #include "guest/tee/qgs.h"
 
 #include <errno.h>

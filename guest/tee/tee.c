@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Role tee: the only one that touches the TEE. It decides which role may have
- * which quote, puts the purpose into report_data itself, and extends RTMR3 by
- * events whose names, order and lengths are fixed below.
- *
- * The phases make a quote mean something: a quote for joining is given only
- * between join-ready and joined, when nothing has run but the image; one for an
- * app only after joined. The role keeps its own account of RTMR3 and compares
- * it after each event, so that anybody else's extension is seen. At start RTMR3
- * must be zero: something else ran before, otherwise.
- */
-/*
  * The tee role owns the TEE's device. What comes in: requests of four roles,
  * each a quote, an event for RTMR3 or a question. Which role may ask what is
  * judged first, then the request's shape, then whether the boot has come so
  * far: events go netcfg, join-ready, joined, and each is believed once. A
  * quote for replication is given only between the last two, so a guest that
- * runs an app can no longer ask for the network's secret with it.
+ * runs an app can no longer ask for the network's secret with it; one for an
+ * app only after them. The purpose is put into report_data here, never by who
+ * asks. The role keeps its own account of RTMR3 and compares it after each
+ * event, so that anybody else's extension is seen.
  *
  * What can go wrong: something ran in this VM before the role did. RTMR3
  * tells, and then the role gives nothing, and the boot ends. The one case in

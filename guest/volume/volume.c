@@ -231,7 +231,7 @@ read_record(struct vol *v, bool *found, bool *blank, struct why *why)
 		 * Keys belong to the uuid in a copy: those of the copy that
 		 * counts stay.
 		 */
-		struct volume_keys before = v->keys;
+		AUTO_VOLUME_KEYS struct volume_keys before = v->keys;
 		enum dstack_status st = get_keys(v, uuid, why);
 		if (st != DSTACK_OK)
 			return st;
@@ -242,7 +242,6 @@ read_record(struct vol *v, bool *found, bool *blank, struct why *why)
 		} else {
 			v->keys = before;
 		}
-		volume_keys_wipe(&before);
 	}
 	return DSTACK_OK;
 }
