@@ -6,7 +6,8 @@
  * garbage between archives, names that climb, hardlinks, and skips what it does
  * not know. So anything that it would read in another way than this program, or
  * that a builder of ours never writes, is refused: padding that is not zero,
- * absolute names, links with a count, data behind a name that is no file.
+ * names that are absolute or have another way to be written, links with a
+ * count, data behind a name that is no file.
  * Several archives, and several Zstandard frames (RFC 8878), may follow each
  * other, and each is told where it ends by its own headers, not by searching.
  */
@@ -55,6 +56,24 @@ pad(struct rd *r, size_t start, size_t to)
 	return st;
 }
 
+/*
+ * A name with no other way to write it. The kernel goes where "a/../init"
+ * leads, so that two names that differ could be one file.
+ */
+static bool
+plain(const char *name)
+{
+	for (;;) {
+		size_t n = strcspn(name, "/");
+		if (n == 0 || (name[0] == '.' &&
+				  (n == 1 || (n == 2 && name[1] == '.'))))
+			return false;
+		if (name[n] == '\0')
+			return true;
+		name += n + 1;
+	}
+}
+
 static enum dstack_status
 entry(struct rd *r, size_t start, struct cpio_entry *e, bool *last)
 {
@@ -76,7 +95,8 @@ entry(struct rd *r, size_t start, struct cpio_entry *e, bool *last)
 	if (st != DSTACK_OK)
 		return st;
 	if (p[f[NAMESIZE] - 1] != '\0' ||
-	    memchr(p, '\0', f[NAMESIZE] - 1) != NULL || p[0] == '/')
+	    memchr(p, '\0', f[NAMESIZE] - 1) != NULL ||
+	    !plain((const char *)p))
 		return DSTACK_E_FORMAT;
 	*last = strcmp((const char *)p, "TRAILER!!!") == 0;
 	e->path[0] = '/';

@@ -3,7 +3,8 @@
  * What a kernel would unpack from an initramfs: "newc" cpio archives one
  * after the other, as image/build makes them. Stricter than the kernel:
  * anything it might read otherwise (a second form of cpio, bytes between or
- * behind archives, links with more names, a path twice) is refused.
+ * behind archives, links with more names, a path that is another's too) is
+ * refused. That no path comes twice is the caller's to see.
  * Format: Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #ifndef HOST_CPIO_H

@@ -5,11 +5,14 @@
  * package and index, and, when asked for, kernel/KEY/... as built. Sorted by
  * name, no times, no owners: the same bytes wherever it is made.
  *
- * On the way in nothing of the archive is believed: names must be of those
- * three forms, with no path in them; a package's bytes are hashed as they are
- * read and only then moved to the name that they hash to; what is there
- * already stays. An archive that was cut short has brought the files before
- * the cut, each whole.
+ * On the way in nothing of the archive is believed for its name: names must be
+ * of those forms, with no path in them that leads elsewhere, and a package's
+ * bytes are hashed as they are read and only then moved to the name that they
+ * hash to. Lock file and keys are read and not kept: the tree's own count. A
+ * kernel alone has no hash to be held against, so it is taken only where there
+ * is none, and is believed as far as whoever sent the archive; what it is made
+ * of is shown by audit, which compiles it again. An archive that was cut short
+ * has brought the files before the cut, each whole.
  */
 #include "cli/cmd.h"
 
@@ -346,8 +349,11 @@ take(struct archive *a, const char *name, const char *dir, char sum[static 65],
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "%s has the hash %.16s...: nothing of it is kept", name,
 		    sum);
-	if (st == DSTACK_OK && (store_name(name) || kernel_name(name)) &&
-	    rename(part, path) != 0)
+	/* link(2) leaves what is there as it is, and rename(2) does not */
+	if (st == DSTACK_OK &&
+	    ((store_name(name) && rename(part, path) != 0) ||
+		(kernel_name(name) && link(part, path) != 0 &&
+		    errno != EEXIST)))
 		st = why_set(why, DSTACK_E_SYS, "%.300s: %s", path,
 		    strerror(errno));
 	(void)unlink(part);
@@ -406,7 +412,7 @@ image_import_file(const char *file, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	printf("%s: %u files, every hash is right\n", file, files);
-	if (lock_load(LOCK_PATH, &l, &no) == DSTACK_OK &&
+	if (lock[0] != '\0' && lock_load(LOCK_PATH, &l, &no) == DSTACK_OK &&
 	    strcmp(l.hash, lock) != 0)
 		printf("it was made for another lock file than " LOCK_PATH
 		       " (%.16s...)\n", lock);

@@ -125,6 +125,15 @@ what_the_kernel_might_read_otherwise_is_refused(void **state)
 	put(&bad, "/file", S_IFREG | 0644, "");
 	trailer(&bad);
 	assert_int_equal(read_made(&bad, bad.n, &s), DSTACK_E_FORMAT);
+	/* a second name of one file: the kernel goes where it leads */
+	static const char *const aliases[] = { "./file", "a/./file", "a//file",
+		"a/../file", "..", "../file", "a/" };
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		memset(&bad, 0, sizeof(bad));
+		put(&bad, aliases[i], S_IFREG | 0644, "");
+		trailer(&bad);
+		assert_int_equal(read_made(&bad, bad.n, &s), DSTACK_E_FORMAT);
+	}
 	bad = m;
 	bad.b[112] = '\0';
 	assert_int_equal(read_made(&bad, m.n, &s), DSTACK_E_FORMAT);
