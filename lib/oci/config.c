@@ -243,5 +243,6 @@ oci_config_rootfs(json_t *root, struct oci_image *img, struct why *why)
 	if (c != NULL && !json_is_object(c) && !json_is_null(c))
 		return why_set(why, DSTACK_E_FORMAT,
 		    "image config: member config is no object");
+	img->run = json_incref(c);
 	return oci_config_take(c, &img->config, why);
 }

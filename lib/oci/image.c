@@ -322,6 +322,7 @@ oci_free(struct oci_image *img)
 	for (size_t i = 0; i < img->nlayers; i++)
 		free(img->layer[i].name);
 	oci_config_free(&img->config);
+	json_decref(img->run);
 	blobs_free(&img->blobs);
 	free(img);
 }

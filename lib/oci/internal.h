@@ -64,6 +64,7 @@ bool oci_digest_text(const char *text, uint8_t out[static 32]);
 struct oci_image {
 	struct blobs blobs;
 	uint8_t digest[32];
+	json_t *run; /* the config's member "config", as it is; or NULL */
 	struct oci_config config;
 	struct oci_layer layer[OCI_MAX_LAYERS];
 	size_t nlayers;
