@@ -24,6 +24,7 @@ enum exit_code {
 };
 
 int cmd_app(int argc, char **argv);
+int cmd_beacon(int argc, char **argv);
 int cmd_contract(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_image(int argc, char **argv);

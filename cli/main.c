@@ -15,6 +15,7 @@
 
 /* Verbs whose file is not part of this build stay NULL. */
 #pragma weak cmd_app
+#pragma weak cmd_beacon
 #pragma weak cmd_contract
 #pragma weak cmd_demo
 #pragma weak cmd_image
@@ -40,6 +41,7 @@ static const struct verb verbs[] = {
 	{ "node", cmd_node, true, "run one node: host service, onboarder, VM" },
 	{ "pubsub", cmd_pubsub, false, "run the gossip relay" },
 	{ "quote", cmd_quote, true, "show or verify an attestation quote" },
+	{ "beacon", cmd_beacon, true, "which block is final, proven" },
 	{ "image", cmd_image, true, "build, measure and audit the VM image" },
 	{ "vm", cmd_vm, true, "start, stop and read the log of a VM" },
 	{ "app", cmd_app, true, "build, inspect and publish an app" },
