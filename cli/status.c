@@ -292,6 +292,7 @@ print_node(const json_t *n)
 	const json_t *app = json_object_get(guest, "app");
 	const json_t *vol = json_object_get(n, "volume");
 	const json_t *mem = json_object_get(guest, "memory");
+	const json_t *refused = json_object_get(app, "refused");
 
 	bool alive = json_is_true(json_object_get(n, "alive"));
 	const json_t *trouble = json_object_get(n, "trouble");
@@ -319,6 +320,12 @@ print_node(const json_t *n)
 	printf("  address     %s, %s\n", str(guest, "node"),
 	    str(guest, "state"));
 	printf("  app         %s\n", str(app, "state"));
+	if (json_object_get(app, "waits") != NULL)
+		printf("  app waits   %s\n", str(app, "waits"));
+	if (refused != NULL)
+		printf("  refused     version %" JSON_INTEGER_FORMAT ": %s\n",
+		    json_integer_value(json_object_get(refused, "version")),
+		    str(refused, "reason"));
 	if (json_is_object(mem))
 		printf("  memory      %" JSON_INTEGER_FORMAT
 		       " MB, of which a new version may have %"

@@ -22,6 +22,7 @@
 #include "base/hex.h"
 #include "base/own.h"
 #include "cli/app/archive.h"
+#include "cli/app/look.h"
 #include "cli/demo/network.h"
 #include "cli/usage.h"
 
@@ -52,11 +53,16 @@ static const struct usage uses[] = {
 	    "           [--dir DIR] [--json]\n"
 	    "           propose what ran before as the next version",
 	    "config key-file dir json", NULL },
+	{ "app status",
+	    "dstack app status [--config FILE]... [--dir DIR] [--json]\n"
+	    "           which version the contract wants, which one each node\n"
+	    "           serves, and why not; exit 1 where one does not serve it",
+	    "config dir json", NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 
 static const char push_options[] =
-    "options of push and rollback:\n"
+    "options of push, rollback and status:\n"
     "  --config FILE    a node's host.env; again for each further node\n"
     "  --key-file FILE  the contract owner's key (default PRIVKEY)\n"
     "  --dir DIR        a network kept by dstack demo, instead of --config\n"
@@ -391,6 +397,8 @@ cmd_app(int argc, char **argv)
 
 	argc--;
 	argv++;
+	if (strcmp(argv[0], "status") == 0)
+		return app_status(u, argc, argv);
 	if (u - uses >= 2)
 		return app_push(u, argc, argv);
 	while ((c = usage_next(u, argc, argv, lopt)) != -1) {

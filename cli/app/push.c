@@ -15,13 +15,9 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "cli/app/where.h"
 #include "cli/cmd.h"
-#include "cli/demo/network.h"
-#include "cli/usage.h"
 #include "crypto/hash.h"
-#include "eth/rpc.h"
-#include "host/base/config.h"
-#include "host/chain/governance.h"
 #include "host/chain/kmcall.h"
 #include "host/node/node.h"
 #include "protocol/layout.h"
@@ -29,138 +25,28 @@
 struct push {
 	const char *file;
 	const char *name;
-	const char *config[DEMO_NODES_MAX];
-	unsigned configs;
-	const char *dir;
-	const char *key_file;
 	bool json;
-	char volume[DEMO_NODES_MAX][CONFIG_TEXT];
-	char state[DEMO_NODES_MAX][CONFIG_TEXT]; /* of the volume's node */
-	unsigned volumes;
-	struct secret32 key;
-	struct gov gov;
+	struct where at;
 };
 
 static void
 options(const struct usage *u, int argc, char **argv, struct push *p)
 {
-	static const struct option lopt[] = { { "config", 1, NULL, 'c' },
-		{ "key-file", 1, NULL, 'k' }, { "dir", 1, NULL, 'd' },
+	static const struct option lopt[] = { WHERE_OPTIONS,
 		{ "name", 1, NULL, 'n' }, { "json", 0, NULL, 'j' },
 		{ NULL, 0, NULL, 0 } };
 	int c;
 
 	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
-		switch (c) {
-		case 'c':
-			if (p->configs == DEMO_NODES_MAX)
-				usage_wrong(u, "--config: more than %u of them",
-				    DEMO_NODES_MAX);
-			p->config[p->configs++] = optarg;
-			break;
-		case 'k': p->key_file = optarg; break;
-		case 'd':
-			if (strlen(optarg) >= 64)
-				usage_wrong(u, "--dir: over 63 bytes");
-			p->dir = optarg;
-			break;
-		case 'n': p->name = optarg; break;
-		default: p->json = true; break;
-		}
+		if (c == 'n')
+			p->name = optarg;
+		else if (!where_option(&p->at, u, c))
+			p->json = true;
 	}
 	usage_words(u, argc, argv, 0, strcmp(argv[0], "push") == 0, "FILE");
 	if (optind < argc)
 		p->file = argv[optind];
-	if (p->configs > 0 && p->dir != NULL)
-		usage_wrong(u, "--config or --dir, not both");
-}
-
-/* A kept demo has everything: nodes' folders, contract, and the owner's key. */
-static enum dstack_status
-from_network(struct push *p, const struct network_info *net, struct why *why)
-{
-	char owner[100];
-
-	network_owner_key(net->dir, owner);
-	memcpy(p->gov.contract, net->contract, 20);
-	for (unsigned i = 0; i < net->nodes; i++) {
-		(void)snprintf(p->state[i], sizeof(p->state[i]), "%s/node%u",
-		    net->dir, i);
-		(void)snprintf(p->volume[i], sizeof(p->volume[i]),
-		    "%s/node%u/host_volume", net->dir, i);
-	}
-	p->volumes = net->nodes;
-	p->gov.rpc = rpc_new(net->rpc);
-	if (p->gov.rpc == NULL)
-		return why_set(why, DSTACK_E_NOMEM, "no memory");
-	return cmd_read_key(
-	    p->key_file != NULL ? p->key_file : owner, &p->key, why);
-}
-
-static enum dstack_status
-from_configs(struct push *p, struct why *why)
-{
-	enum dstack_status st = DSTACK_OK;
-
-	/* The first node's host.env names contract, chain and key; the others'
-	   must be of the same network, or the archive would go astray. */
-	for (unsigned i = 0; i < p->configs && st == DSTACK_OK; i++) {
-		AUTO_CONFIG struct host_config c = { .chain_id = 0 };
-		st = config_load(p->config[i], &c, why);
-		if (st != DSTACK_OK)
-			break;
-		memcpy(p->volume[i], c.host_volume, CONFIG_TEXT);
-		memcpy(p->state[i], c.state, CONFIG_TEXT);
-		if (i == 0) {
-			memcpy(p->gov.contract, c.contract, 20);
-			p->gov.chain_id = c.chain_id;
-			p->gov.rpc = rpc_new(c.rpc_url);
-			p->key = c.privkey;
-		} else if (memcmp(p->gov.contract, c.contract, 20) != 0 ||
-		    p->gov.chain_id != c.chain_id) {
-			st = why_set(why, DSTACK_E_REJECTED,
-			    "%s and %s are of two networks", p->config[0],
-			    p->config[i]);
-		}
-	}
-	p->volumes = p->configs;
-	if (st == DSTACK_OK && p->gov.rpc == NULL)
-		st = why_set(why, DSTACK_E_NOMEM, "no memory");
-	if (st == DSTACK_OK && p->key_file != NULL)
-		st = cmd_read_key(p->key_file, &p->key, why);
-	return st;
-}
-
-/* Which network, whose volumes, whose key. */
-static enum dstack_status
-find(struct push *p, struct why *why)
-{
-	const char *dir = p->dir != NULL ? p->dir : DEMO_DIR;
-	struct network_info net;
-	uint64_t id = 0;
-	enum dstack_status st = DSTACK_E_MISSING;
-
-	/* a demo that runs here, unless told otherwise; else the host.env */
-	if (p->configs == 0)
-		st = network_running(dir, &net, why);
-	if (st == DSTACK_OK) {
-		st = from_network(p, &net, why);
-	} else if (p->dir == NULL) {
-		if (p->configs == 0)
-			p->config[p->configs++] = "host.env";
-		st = from_configs(p, why);
-	}
-	/* before a key is used: a shared endpoint may serve another chain */
-	if (st == DSTACK_OK)
-		st = rpc_chain_id(p->gov.rpc, &id, why);
-	if (st == DSTACK_OK && p->gov.chain_id != 0 && p->gov.chain_id != id)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "the RPC serves chain %llu, %s says CHAIN_ID=%llu",
-		    (unsigned long long)id, p->config[0],
-		    (unsigned long long)p->gov.chain_id);
-	p->gov.chain_id = id;
-	p->gov.key = &p->key;
-	return st;
+	where_options_end(&p->at, u);
 }
 
 /* "…/NAME.tar" is a first version's name, where none is given. */
@@ -188,7 +74,7 @@ tell(const struct push *p, const struct state_app *a, bool new)
 		    a->name, "digest", "0x", hex, "version",
 		    (json_int_t)a->version, "notBefore",
 		    (json_int_t)a->not_before, "proposed", new, "volumes",
-		    (int)p->volumes);
+		    (int)p->at.nodes);
 		(void)json_dumpf(o, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(o);
@@ -219,10 +105,10 @@ propose(struct push *p, const uint8_t digest[static 32], const char *name,
 		memcpy(id, latest->app_id, 32);
 	else
 		keccak256(name, strlen(name), id);
-	enum dstack_status st = gov_propose_app(&p->gov, id, digest, name,
+	enum dstack_status st = gov_propose_app(&p->at.gov, id, digest, name,
 	    latest->version + 1, 0, why);
 	if (st == DSTACK_OK)
-		st = gov_read_apps(&p->gov, &previous, &now, why);
+		st = gov_read_apps(&p->at.gov, &previous, &now, why);
 	if (st == DSTACK_OK)
 		tell(p, &now, true);
 	return st;
@@ -268,15 +154,15 @@ push(struct push *p, struct why *why)
 	enum dstack_status st = archive_open(p->file, NULL, &a, why);
 
 	if (st == DSTACK_OK)
-		st = find(p, why);
+		st = where_find(&p->at, why);
 	if (st == DSTACK_OK)
-		st = gov_read_apps(&p->gov, &previous, &latest, why);
+		st = gov_read_apps(&p->at.gov, &previous, &latest, why);
 	bool serves = st == DSTACK_OK && !latest.stopped &&
 	    memcmp(latest.digest, oci_digest(a.img), 32) == 0;
-	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK && !serves; i++)
-		st = room(&a, p->state[i], why);
-	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK; i++)
-		st = archive_give(&a, p->volume[i], why);
+	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK && !serves; i++)
+		st = room(&a, p->at.state[i], why);
+	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK; i++)
+		st = archive_give(&a, p->at.volume[i], why);
 	if (st != DSTACK_OK)
 		return st;
 	/* Pushed twice: the copies are good for a node that had none, and the
@@ -299,16 +185,16 @@ rollback(struct push *p, struct why *why)
 {
 	struct state_app previous;
 	struct state_app latest;
-	enum dstack_status st = find(p, why);
+	enum dstack_status st = where_find(&p->at, why);
 
 	if (st == DSTACK_OK)
-		st = gov_read_apps(&p->gov, &previous, &latest, why);
+		st = gov_read_apps(&p->at.gov, &previous, &latest, why);
 	if (st == DSTACK_OK && previous.version == 0)
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "no version has run before this one");
 	/* Without its archive on every host, going back would stop the app. */
-	for (unsigned i = 0; i < p->volumes && st == DSTACK_OK; i++)
-		st = archive_there(p->volume[i], previous.digest, why);
+	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK; i++)
+		st = archive_there(p->at.volume[i], previous.digest, why);
 	return st == DSTACK_OK
 	    ? propose(p, previous.digest, previous.name, &latest, why)
 	    : st;
@@ -326,8 +212,7 @@ app_push(const struct usage *u, int argc, char **argv)
 	enum dstack_status st = strcmp(argv[0], "push") == 0
 	    ? push(&p, &why)
 	    : rollback(&p, &why);
-	rpc_free(p.gov.rpc);
-	secret32_wipe(&p.key);
+	where_free(&p.at);
 	const char *error = st != DSTACK_OK ? km_error_name(why.text) : NULL;
 	if (error != NULL)
 		st = why_set(&why, DSTACK_E_REJECTED,

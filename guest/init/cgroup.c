@@ -190,6 +190,37 @@ cgroup_unpacking(const char *root, unsigned slot, uint64_t free,
 						    : fail(group, why);
 }
 
+void
+cgroup_usage(const char *root, unsigned slot, uint64_t *used, uint64_t *bound)
+{
+	char group[PATH_LEN];
+
+	(void)snprintf(
+	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
+	if (!count(group, "memory.current", used) ||
+	    !count(group, "memory.max", bound))
+		*used = *bound = 0;
+}
+
+uint64_t
+cgroup_killed(const char *root, unsigned slot)
+{
+	char path[PATH_LEN + 32];
+	char text[512];
+	unsigned long long n = 0;
+
+	(void)snprintf(path, sizeof(path),
+	    "%s/" CGROUP_APPS "/%u/memory.events", root, slot);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t got = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	text[got > 0 ? got : 0] = '\0';
+	/* lines "NAME COUNT"; oom_group_kill has another name in front */
+	const char *p = strstr(text, "\noom_kill ");
+	if (p == NULL || sscanf(p, "\noom_kill %llu", &n) != 1)
+		return 0;
+	return n;
+}
+
 bool
 cgroup_enter(const char *root, unsigned slot)
 {

@@ -75,6 +75,17 @@ DSTACK_CHECKED enum dstack_status cgroup_slot(
  */
 DSTACK_CHECKED enum dstack_status cgroup_unpacking(const char *root,
     unsigned slot, uint64_t free, uint64_t available, struct why *why);
+/*
+ * What the group of a slot takes and may take, in bytes; 0 and 0: there is
+ * none.
+ */
+void cgroup_usage(
+    const char *root, unsigned slot, uint64_t *used, uint64_t *bound);
+/*
+ * Processes of the slot that the kernel has ended since the group was made, as
+ * its bound or the machine's memory was reached; 0 also: there is no group.
+ */
+uint64_t cgroup_killed(const char *root, unsigned slot);
 /* Move the calling process into it, for good and with all its children. */
 bool cgroup_enter(const char *root, unsigned slot);
 

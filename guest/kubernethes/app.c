@@ -15,11 +15,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
+#include "guest/init/cgroup.h"
 #include "guest/kubernethes/kubernethes.h"
 
 #define STEP_MS 50
@@ -83,6 +85,24 @@ app_log(struct app *a)
 		(void)close(a->box.log);
 		a->box.log = -1;
 	}
+}
+
+bool
+app_ended(struct app *a)
+{
+	int code = 0;
+
+	if (!container_ended(&a->box, &code))
+		return false;
+	/* the kernel ends all of an app where one process of it has to end */
+	a->end = (struct life_end){ .any = true,
+		.by_signal = WIFSIGNALED(code),
+		.code = (uint32_t)(WIFSIGNALED(code) ? WTERMSIG(code)
+						     : WEXITSTATUS(code)),
+		.memory = cgroup_killed(CGROUP_ROOT, a->box.slot) > a->killed,
+		.version = a->record.version,
+		.at = life_now() };
+	return true;
 }
 
 /* What is left of an app is ended, and all that it had in the guest. */

@@ -3,6 +3,7 @@
 #ifndef GUEST_APP_H
 #define GUEST_APP_H
 
+#include "guest/base/life.h"
 #include "guest/kubernethes/container.h"
 #include "protocol/state.h"
 
@@ -21,6 +22,10 @@ struct app {
 	struct oci_image *image;
 	int watch, host; /* /mnt/host_volume */
 	int64_t started;
+	uint64_t since;    /* the same moment, life_now() */
+	uint32_t restarts; /* since it began to serve */
+	uint64_t killed;   /* cgroup_killed as it was started */
+	struct life_end end; /* the last that was not asked for */
 	int64_t restart_at; /* 0: runs */
 	int64_t retire_at;  /* it was replaced and stops then; 0: not so */
 	int64_t backoff;
@@ -30,6 +35,9 @@ struct app {
 
 /* Pass on the app's output, a line each, as far as it is there. */
 void app_log(struct app *a);
+
+/* Has its first process ended? Then end says how. */
+bool app_ended(struct app *a);
 
 /*
  * Its stop signal was sent (container_ask): up to until (kube_now(), so that

@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hex.h"
@@ -39,6 +38,7 @@
 #include "guest/init/sandbox.h"
 #include "guest/tee/tee.h"
 #include "guest/kubernethes/start.h"
+#include "guest/kubernethes/told.h"
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
 #ifndef POLL_SERVING_MS    /* its test has other paces */
@@ -51,8 +51,6 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
 #define STEADY_MS 60000    /* an app that ran so long had no bad start */
-
-#define GS_STATUS 3
 
 struct kube {
 	struct chain chain;
@@ -71,8 +69,7 @@ struct kube {
 	bool waiting;      /* for the volume: the chain need not be read */
 	uint64_t extended; /* version that RTMR3 has */
 	char said[320];    /* last trouble, so that each is told once */
-	char status[128];  /* as it was told last, with told */
-	uint64_t told;     /* memory to spare */
+	struct kube_told told;
 };
 
 static void
@@ -84,33 +81,12 @@ say(struct kube *k, const char *text)
 	log_line("%s", text);
 }
 
-/* Worth telling? What is free moves all the time. */
-static bool
-moved(uint64_t a, uint64_t b)
-{
-	return (a > b ? a - b : b - a) >= 4u << 20;
-}
-
-/* What guest-service's /status says; it may not be up, that is its matter. */
+/* What guest-service's /status says. */
 static void
 status(struct kube *k, const char *what, const struct state_app *r)
 {
-	char text[sizeof(k->status)];
-	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	if (r != NULL)
-		(void)snprintf(text, sizeof(text), "%s %.60s version %" PRIu64,
-		    what, r->name, r->version);
-	else
-		(void)snprintf(text, sizeof(text), "%s", what);
-	if (strcmp(text, k->status) == 0 && !moved(k->memory.spare, k->told))
-		return;
-	memcpy(k->status, text, sizeof(text));
-	k->told = k->memory.spare;
-	wr_text(&q, text);
-	wr_u64be(&q, k->memory.total);
-	wr_u64be(&q, k->memory.spare);
-	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_STATUS, &q, NULL, 0,
-	    NULL, NULL);
+	kube_told_app(&k->told, k->live >= 0 ? &k->app[k->live] : NULL);
+	kube_tell(&k->told, what, r, &k->memory);
 }
 
 static void
@@ -248,6 +224,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	k->highest = r->version;
 	a->record = *r;
 	a->backoff = BACKOFF_FIRST_MS;
+	a->restarts = 0;
+	a->end = (struct life_end){ 0 };
 	st = start_lay_out(a, &k->staged, &k->memory, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = kube_extend(&k->extended, r, why);
@@ -266,6 +244,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = kube_backend(slot, a->box.port, why);
 	if (st != DSTACK_OK) {
+		if (a->end.any && a->end.version == r->version)
+			k->told.life.end = a->end;
 		container_ask(&a->box);
 		/* one that was refused had its time; one that is cut off not */
 		app_stop(a, kube_ending() ? kube_now() + APP_STOP_MS : 0, idle, k);
@@ -325,9 +305,13 @@ failure(struct kube *k, const struct state_app *r, enum dstack_status st,
 	if (st == DSTACK_E_BUSY) { /* not a failure: looked at often */
 		k->waiting = !kube_volume_there();
 		say(k, why->text);
+		(void)snprintf(k->told.life.waits, LIFE_TEXT, "%.*s",
+		    LIFE_TEXT - 1, why->text);
+		status(k, k->live >= 0 ? "old one serves, waiting:" : "waiting:", r);
 		return;
 	}
 	kube_refused(&k->refused, r, st == DSTACK_E_MISSING, k->paused);
+	kube_told_refused(&k->told, &k->refused, why);
 	(void)snprintf(text, sizeof(text), "%.60s version %" PRIu64
 	    " does not run%s%s: %.150s", r->name, r->version,
 	    k->live >= 0 ? ", the old one keeps serving" : "",
@@ -357,14 +341,18 @@ tick(struct kube *k, struct why *why)
 	kube_memory_look(&k->memory, kube_memory_free());
 	/* told to whoever asks for status, so that push can compare */
 	if (k->live >= 0 && kube_same(&r, &k->app[k->live].record)) {
-		status(k, "serving", &r);
+		status(k, k->app[k->live].box.pid != 0 ? "serving"
+						       : "restarting", &r);
 		return true;
 	}
 	if (!kube_again(&k->refused, &r))
 		return true;
-	if (k->live < 0)
-		status(k, "starting", &r);
+	if (k->told.life.waits[0] == '\0')
+		status(k, k->live < 0 ? "starting" : "old one serves, starting:",
+		    &r);
 	enum dstack_status st = launch(k, &r, why);
+	if (st != DSTACK_E_BUSY)
+		k->told.life.waits[0] = '\0';
 	if (st != DSTACK_OK) {
 		failure(k, &r, st, why);
 		return true;
@@ -374,6 +362,7 @@ tick(struct kube *k, struct why *why)
 	log_line("serving %s version %" PRIu64 " 0x%s", r.name, r.version, hex);
 	k->said[0] = '\0';
 	k->refused = (struct kube_refused){ 0 };
+	k->told.life.refused.version = 0;
 	status(k, "serving", &r);
 	return true;
 }
@@ -383,22 +372,23 @@ static void
 keep_running(struct kube *k)
 {
 	struct why why = { "" };
-	int code = 0;
+	char how[LIFE_END_TEXT];
 	if (k->live < 0)
 		return;
 	struct app *a = &k->app[k->live];
 	int64_t now = kube_now();
-	if (container_ended(&a->box, &code)) {
+	if (app_ended(a)) {
 		app_log(a);
+		k->told.life.end = a->end;
+		life_end_text(&a->end, how);
 		if (now - a->started > STEADY_MS)
 			a->backoff = BACKOFF_FIRST_MS;
-		log_line("app ended (%s %d), starts again in %lld ms",
-		    WIFSIGNALED(code) ? "signal" : "exit",
-		    WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code),
+		log_line("app ended (%s), starts again in %lld ms", how,
 		    (long long)a->backoff);
 		a->restart_at = now + a->backoff;
 		a->backoff = a->backoff * 2 < BACKOFF_MAX_MS ? a->backoff * 2
 							     : BACKOFF_MAX_MS;
+		status(k, "restarting", &a->record);
 	}
 	if (a->restart_at == 0 || now < a->restart_at)
 		return;
@@ -407,7 +397,10 @@ keep_running(struct kube *k)
 	    DSTACK_OK) {
 		log_line("%s", why.text);
 		a->restart_at = now + a->backoff;
+		return;
 	}
+	a->restarts++;
+	status(k, "serving", &a->record);
 }
 
 /* Wait for something of the live app, at most until. */

@@ -110,6 +110,7 @@ DSTACK_CHECKED enum dstack_status kube_stage(struct kube_stage *s,
 
 struct kube_refused {
 	struct state_app record;
+	uint32_t tries;
 	int64_t first;     /* when it failed first, kube_now(); 0: not yet */
 	int64_t at, after; /* when to try again; the interval before it */
 	bool rests;

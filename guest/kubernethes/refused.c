@@ -36,6 +36,7 @@ kube_refused(struct kube_refused *f, const struct state_app *r, bool missing,
 	int64_t now = kube_now();
 	if (!kube_same(&f->record, r))
 		*f = (struct kube_refused){ .record = *r };
+	f->tries++;
 	if (f->first == 0)
 		f->first = now;
 	f->after = f->after != 0 ? f->after * 2 : FIRST_MS;

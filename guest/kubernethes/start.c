@@ -16,7 +16,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/log.h"
 #include "base/own.h"
@@ -24,6 +23,7 @@
 #include "guest/base/ipc.h"
 #include "guest/base/paths.h"
 #include "guest/base/role.h"
+#include "guest/init/cgroup.h"
 #include "guest/kubernethes/unpacker.h"
 
 #define STEP_MS 50
@@ -86,19 +86,22 @@ enum dstack_status
 start_run(struct app *a, bool want_log, const struct kube_memory *m,
     struct why *why)
 {
+	a->killed = cgroup_killed(CGROUP_ROOT, a->box.slot);
 	enum dstack_status st = container_start(&a->box, oci_config(a->image),
 	    PATH_VOLUME, want_log, m->first, why);
 	a->started = kube_now();
+	a->since = life_now();
 	return st;
 }
 
 static enum dstack_status
-has_ended(const struct app *a, int code, struct why *why)
+has_ended(const struct app *a, struct why *why)
 {
+	char how[LIFE_END_TEXT];
+
+	life_end_text(&a->end, how);
 	return why_set(why, DSTACK_E_REJECTED,
-	    "app ended before it listened on port %u (%s %d)", a->box.port,
-	    WIFSIGNALED(code) ? "signal" : "exit",
-	    WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code));
+	    "app ended before it listened on port %u (%s)", a->box.port, how);
 }
 
 /* Looks now and then; *local counts those that found the loopback alone. */
@@ -128,15 +131,14 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 	int64_t next = kube_now() + LOOK_MS;
 	unsigned local = 0;
 	bool told = false;
-	int code = 0;
 	while (!container_answers(&a->box, STEP_MS)) {
 		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
 		bool on = go_on(ctx);
 		/* A refused connect comes back at once: wait by the process. */
 		(void)poll(&p, 1, STEP_MS);
-		if (container_ended(&a->box, &code)) {
+		if (app_ended(a)) {
 			(void)go_on(ctx); /* its last words */
-			return has_ended(a, code, why);
+			return has_ended(a, why);
 		}
 		if (!on)
 			return why_set(why, DSTACK_E_BUSY,

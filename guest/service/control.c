@@ -43,12 +43,15 @@ app_json(const struct service *s)
 		    (app == NULL || s->app[i].version > app->version))
 			app = &s->app[i];
 	}
-	if (app == NULL)
-		return json_pack("{s:s}", "state", s->app_state);
-	return json_pack("{s:s, s:o, s:o, s:I, s:s}", "name", app->name,
-	    "appId", hex_json(app->app_id, 32), "digest",
-	    hex_json(app->digest, 32), "version", (json_int_t)app->version,
-	    "state", s->app_state);
+	json_t *o = app == NULL
+	    ? json_pack("{s:s}", "state", s->app_state)
+	    : json_pack("{s:s, s:o, s:o, s:I, s:s}", "name", app->name,
+		  "appId", hex_json(app->app_id, 32), "digest",
+		  hex_json(app->digest, 32), "version",
+		  (json_int_t)app->version, "state", s->app_state);
+	if (o != NULL)
+		service_life_json(o, &s->life, life_now());
+	return o;
 }
 
 /* Bytes; null before they are known. */

@@ -84,9 +84,11 @@ app_status(struct service *s, struct ipc_request *q, struct why *why)
 	char text[sizeof(s->app_state)];
 	uint64_t total = 0;
 	uint64_t spare = 0;
+	struct life life;
 	if (rd_text(&q->body, text, sizeof(text)) != DSTACK_OK ||
 	    rd_u64be(&q->body, &total) != DSTACK_OK ||
 	    rd_u64be(&q->body, &spare) != DSTACK_OK ||
+	    life_get(&q->body, &life) != DSTACK_OK ||
 	    rd_end(&q->body) != DSTACK_OK) {
 		(void)why_set(why, DSTACK_E_FORMAT, "bad STATUS");
 		return false;
@@ -102,6 +104,7 @@ app_status(struct service *s, struct ipc_request *q, struct why *why)
 	memcpy(s->app_state, text, sizeof(text));
 	s->memory = total;
 	s->spare = spare;
+	s->life = life;
 	return true;
 }
 

@@ -14,6 +14,7 @@
 #include <event2/http.h>
 
 #include "base/status.h"
+#include "guest/base/life.h"
 #include "protocol/layout.h"
 
 #define SERVICE_SLOTS 2
@@ -41,6 +42,7 @@ struct service {
 	/* Bytes of this VM, and those that a new version of the app may have
 	   beside what runs; 0 and 0: kubernethes has not said. */
 	uint64_t memory, spare;
+	struct life life;    /* of the app, with them */
 	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
 	struct service_plane *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */
@@ -62,6 +64,13 @@ void service_plane_close(struct service_plane *p);
 /* --- service_control.c --- */
 DSTACK_CHECKED enum dstack_status service_control_start(
     struct service *s, int listener, struct why *why);
+
+/* --- life_json.c --- */
+
+/* Into o, the app's part of /status; now: life_now(). */
+struct json_t;
+void service_life_json(
+    struct json_t *o, const struct life *l, uint64_t now);
 
 /* --- service_app.c --- */
 

@@ -133,6 +133,30 @@ wait_for "$old"
 "$bin" status --dir $dir --json >"$d/status"
 [ "$(jq -c '[.app.version, (.nodes[].status.app.version)]' "$d/status")" = "[3,3,3]" ]
 echo "ok rollback brings the old version back under a higher number"
+
+# its author is told why a version does not run
+mkdir "$d/tree"
+printf 'int main(void) { return 5; }' >"$d/ends.c"
+${CC:-gcc} -static -o "$d/tree/app" "$d/ends.c"
+printf '{"Entrypoint":["/app"],"ExposedPorts":{"80/tcp":{}}}' >"$d/ends.json"
+"$bin" app status --dir $dir --json >"$d/status"
+[ "$(jq -c '[.wanted.version, .next, (.nodes[] | .state, .app.serving, .app.up)]' "$d/status")" = \
+	'[3,null,"serves",3,true,"serves",3,true]' ]
+"$bin" app build "$d/tree" -o "$d/ends.tar" --config "$d/ends.json" >/dev/null
+"$bin" app push "$d/ends.tar" --dir $dir >/dev/null
+n=0
+until "$bin" app status --dir $dir --json >"$d/status" || [ $? -eq 1 ] &&
+	[ "$(jq -c '[.nodes[].state]' "$d/status")" = '["refused","refused"]' ]; do
+	n=$((n + 1))
+	[ $n -lt 200 ] || { cat "$d/status"; exit 1; }
+	sleep 0.1
+done
+[ "$(jq -c '[.nodes[].app | .serving, .refused.version, .refused.reason, .lastEnd.version, .lastEnd.exit, .lastEnd.memory]' "$d/status")" = \
+	'[3,4,"app ended before it listened on port 80 (exit 5)",4,5,false,3,4,"app ended before it listened on port 80 (exit 5)",4,5,false]' ]
+"$bin" app status --dir $dir >"$d/status" && exit 1
+grep -q '^node 1    refused version 4: app ended before it listened on port 80 (exit 5) (tried [0-9]* times, again in [0-9]* s)$' "$d/status"
+"$bin" status --dir $dir | grep -q '^  refused     version 4: app ended'
+echo "ok app status says which version was refused, and how it ended"
 kill "$pid" && wait "$pid" || true
 pid=
 [ ! -e $dir/owner.key ]

@@ -221,6 +221,9 @@ wrong "--config or --dir, not both" app push x --config y --dir z
 wrong "--dir: over 63 bytes" app push x --dir "$hash"
 wrong "'x' is one word too many" app rollback x
 wrong "no option '--name'" app rollback --name x
+wrong "'x' is one word too many" app status x
+wrong "no option '--key-file'" app status --key-file x
+wrong "--config or --dir, not both" app status --config y --dir z
 wrong "no option '--epoch'" contract show --epoch 0
 wrong "no option '--calldata'" contract show --calldata
 wrong "'x' is one word too many" contract show x

@@ -26,7 +26,7 @@ static char root[] = "/tmp/test_cgroup.XXXXXX";
 static const char *const files[] = { "cgroup.subtree_control",
 	"apps/cgroup.subtree_control", "apps/memory.max", "apps/pids.max",
 	"apps/1/memory.max", "apps/1/memory.oom.group", "apps/1/pids.max",
-	"apps/1/cgroup.procs", "apps/1/memory.current", "roles/memory.min", "roles/cgroup.procs" };
+	"apps/1/cgroup.procs", "apps/1/memory.current", "apps/1/memory.events", "roles/memory.min", "roles/cgroup.procs" };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
 static const char *
@@ -160,6 +160,31 @@ a_growing_tree_is_bounded_by_what_is_free(void **state)
 	    DSTACK_E_SYS);
 }
 
+static void
+what_a_slot_uses_and_whom_the_kernel_ended_is_counted(void **state)
+{
+	uint64_t used = 1;
+	uint64_t bound = 1;
+	(void)state;
+	put_text("apps/1/memory.current", "4194304\n");
+	put_text("apps/1/memory.max", "8388608\n");
+	cgroup_usage(root, 1, &used, &bound);
+	assert_int_equal(used, 4 << 20);
+	assert_int_equal(bound, 8 << 20);
+	/* without a number there is no bound, so nothing is said */
+	put_text("apps/1/memory.max", "max\n");
+	cgroup_usage(root, 1, &used, &bound);
+	assert_int_equal(used, 0);
+	assert_int_equal(bound, 0);
+	assert_int_equal(cgroup_killed(root, 0), 0); /* no such group */
+	put_text("apps/1/memory.events", "low 0\nhigh 0\nmax 31\noom 5\n"
+	    "oom_kill 3\noom_group_kill 7\n");
+	assert_int_equal(cgroup_killed(root, 1), 3);
+	/* another name in front of it is another count */
+	put_text("apps/1/memory.events", "low 0\nnot_oom_kill 9\n");
+	assert_int_equal(cgroup_killed(root, 1), 0);
+}
+
 /* Of a process, and for good only in its children. */
 static void
 the_kernel_is_told_whom_to_end_first(void **state)
@@ -204,6 +229,8 @@ main(void)
 		cmocka_unit_test(init_bounds_all_apps_together),
 		cmocka_unit_test(slot_has_bounds_of_its_own_and_ends_as_one),
 		cmocka_unit_test(a_growing_tree_is_bounded_by_what_is_free),
+		cmocka_unit_test(
+		    what_a_slot_uses_and_whom_the_kernel_ended_is_counted),
 		cmocka_unit_test(the_kernel_is_told_whom_to_end_first),
 		cmocka_unit_test(kernel_without_them_is_refused_with_a_line),
 	};

@@ -249,6 +249,8 @@ main(int argc, char **argv)
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_port = htons(argc > 2 ? 80 : 8080) };
 	const char *mode = argc > 1 ? argv[1] : "";
+	if (strcmp(mode, "ends") == 0)
+		return 7;
 	if (strcmp(mode, "never") == 0)
 		for (;;)
 			pause();

@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "guest/base/link.h"
 #include "tests/unit/lib/oci/tarmake.h"
@@ -65,6 +66,7 @@ static unsigned archive_taken; /* pieces of it */
 static struct wr archive;      /* what the host has as app-example.tar */
 static char events[4096];      /* what the role did, in order */
 static char put_name[80];
+static struct life life; /* as guest-service was told last */
 static const char *volumes = ""; /* more members of the next image's config */
 
 static int
@@ -222,6 +224,7 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 		    rd_text(&q->body, text, sizeof(text)), DSTACK_OK);
 		assert_int_equal(rd_u64be(&q->body, &total), DSTACK_OK);
 		assert_int_equal(rd_u64be(&q->body, &spare), DSTACK_OK);
+		assert_int_equal(life_get(&q->body, &life), DSTACK_OK);
 		assert_int_equal(rd_end(&q->body), DSTACK_OK);
 		assert_true(total > spare);
 		note("[%s]", text);

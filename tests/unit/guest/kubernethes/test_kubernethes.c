@@ -223,24 +223,41 @@ an_app_that_ends_is_started_again(void **state)
 	assert_true(fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0);
 	close(fd);
 	pid_t pid = (pid_t)strtol(buf, NULL, 10);
-	put_name[0] = '\0';
+	events[0] = '\0';
 	assert_int_equal(kill(pid, SIGKILL), 0);
+	until("[restarting battery version 4]");
+	assert_false(life.up);
+	until("[put f]");
+	until("[serving battery version 4]");
 	int64_t end = kube_now() + 60000;
-	while (put_name[0] == '\0' || !answers_at(0)) {
-		events[0] = '\0';
-		struct pollfd p = { .fd = edge[1], .events = POLLIN };
-		if (poll(&p, 1, 100) == 1) {
-			struct ipc_request q;
-			bool eof = false;
-			AUTO_WR struct wr out = wr_new(IPC_MAX);
-			assert_int_equal(
-			    ipc_receive(edge[1], &q, &eof), DSTACK_OK);
-			answer(ROLE_HOSTLINK, &q, &out);
-			assert_int_equal(ipc_answer(edge[1], &out), DSTACK_OK);
-			ipc_request_free(&q);
-		}
+	while (!answers_at(0))
 		assert_true(kube_now() < end);
-	}
+	/* and its author is told how it ended, and that it runs again */
+	assert_true(life.up);
+	assert_int_equal(life.serves, 4);
+	assert_int_equal(life.restarts, 1);
+	assert_true(life.end.any && life.end.by_signal);
+	assert_int_equal(life.end.code, SIGKILL);
+	assert_false(life.end.memory);
+}
+
+/* What its author asks: which version, how it ended, how often it was tried. */
+static void
+a_version_that_ends_at_once_is_told_with_its_exit_status(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish(5, "ends", true);
+	until("[refused, old one serves: battery version 5]");
+	assert_int_equal(life.wanted, 5);
+	assert_int_equal(life.serves, 4);
+	assert_true(life.refused.version == 5 && life.refused.tries == 1);
+	assert_string_equal(life.refused.why,
+	    "app ended before it listened on port 80 (exit 7)");
+	assert_int_equal(life.end.version, 5);
+	assert_true(!life.end.by_signal && life.end.code == 7);
+	assert_true(answers_at(0));
 }
 
 static void
@@ -569,6 +586,8 @@ main(void)
 		cmocka_unit_test(promise_19_a_new_version_serves_before_the_old_one_goes),
 		cmocka_unit_test(an_older_version_is_not_taken_again),
 		cmocka_unit_test(an_app_that_ends_is_started_again),
+		cmocka_unit_test(
+		    a_version_that_ends_at_once_is_told_with_its_exit_status),
 		cmocka_unit_test(
 		    a_newer_version_ends_an_attempt_that_does_not_answer),
 		cmocka_unit_test(versions_with_volumes_take_turns),

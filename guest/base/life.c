@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The facts of an app's life as one run of bytes between two roles. Numbers
+ * first, in the order of the struct, then the texts. The reader refuses a
+ * length or a flag that the writer cannot have written, and replaces what is
+ * not printable: a reason may quote a name of the app's archive, and ends on
+ * somebody's terminal.
+ */
+#include "guest/base/life.h"
+
+#include <stdio.h>
+#include <time.h>
+
+uint64_t
+life_now(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+void
+life_put(struct wr *w, const struct life *l)
+{
+	wr_u64be(w, l->wanted);
+	wr_u64be(w, l->serves);
+	wr_u8(w, l->up);
+	wr_u64be(w, l->since);
+	wr_u32be(w, l->restarts);
+	wr_u64be(w, l->used);
+	wr_u64be(w, l->bound);
+	wr_u8(w, l->end.any);
+	wr_u8(w, l->end.by_signal);
+	wr_u8(w, l->end.memory);
+	wr_u32be(w, l->end.code);
+	wr_u64be(w, l->end.version);
+	wr_u64be(w, l->end.at);
+	wr_u64be(w, l->refused.version);
+	wr_u32be(w, l->refused.tries);
+	wr_u8(w, l->refused.rests);
+	wr_u64be(w, l->refused.again);
+	wr_text(w, l->refused.why);
+	wr_text(w, l->waits);
+}
+
+static enum dstack_status
+flag(struct rd *r, bool *out)
+{
+	uint8_t v = 0;
+	enum dstack_status st = rd_u8(r, &v);
+
+	if (st == DSTACK_OK && v > 1)
+		return DSTACK_E_FORMAT;
+	*out = v != 0;
+	return st;
+}
+
+static enum dstack_status
+text(struct rd *r, char out[static LIFE_TEXT])
+{
+	enum dstack_status st = rd_text(r, out, LIFE_TEXT);
+
+	for (char *c = out; st == DSTACK_OK && *c != '\0'; c++)
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
+	return st;
+}
+
+enum dstack_status
+life_get(struct rd *r, struct life *l)
+{
+	enum dstack_status st;
+
+	*l = (struct life){ 0 };
+	if ((st = rd_u64be(r, &l->wanted)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->serves)) != DSTACK_OK ||
+	    (st = flag(r, &l->up)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->since)) != DSTACK_OK ||
+	    (st = rd_u32be(r, &l->restarts)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->used)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->bound)) != DSTACK_OK ||
+	    (st = flag(r, &l->end.any)) != DSTACK_OK ||
+	    (st = flag(r, &l->end.by_signal)) != DSTACK_OK ||
+	    (st = flag(r, &l->end.memory)) != DSTACK_OK ||
+	    (st = rd_u32be(r, &l->end.code)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->end.version)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->end.at)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->refused.version)) != DSTACK_OK ||
+	    (st = rd_u32be(r, &l->refused.tries)) != DSTACK_OK ||
+	    (st = flag(r, &l->refused.rests)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->refused.again)) != DSTACK_OK ||
+	    (st = text(r, l->refused.why)) != DSTACK_OK)
+		return st;
+	return text(r, l->waits);
+}
+
+void
+life_end_text(const struct life_end *e, char out[static LIFE_END_TEXT])
+{
+	(void)snprintf(out, LIFE_END_TEXT, "%s %u%s",
+	    e->by_signal ? "signal" : "exit", e->code,
+	    e->memory ? ", killed as its memory was used up" : "");
+}

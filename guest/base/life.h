@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of the app, for its author: which version serves, since when,
+ * how often it was started again, how it ended last, and why a version was
+ * refused. kubernethes gathers it, guest-service shows it on /status; the host
+ * reads it, so nothing that the app wrote is in here.
+ */
+#ifndef GUEST_LIFE_H
+#define GUEST_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rd.h"
+#include "base/status.h"
+#include "base/wr.h"
+
+#define LIFE_TEXT 208 /* bytes of a reason, NUL included */
+
+/* How a process of the app ended that nobody had asked to. */
+struct life_end {
+	bool any;
+	bool by_signal;
+	bool memory;      /* by the kernel, since its bound was reached */
+	uint32_t code;    /* exit status, or the signal */
+	uint64_t version; /* of the app */
+	uint64_t at;      /* CLOCK_BOOTTIME, seconds */
+};
+
+/* The version that was refused last. */
+struct life_refused {
+	uint64_t version; /* 0: none */
+	uint32_t tries;
+	bool rests;     /* it is not tried again before again */
+	uint64_t again; /* when it is tried next; as at */
+	char why[LIFE_TEXT];
+};
+
+struct life {
+	uint64_t wanted;   /* by the contract as proven; 0: none known */
+	uint64_t serves;   /* version that clients reach; 0: none */
+	bool up;           /* its process is there */
+	uint64_t since;    /* when that was started; as at */
+	uint32_t restarts; /* of it, since it began to serve */
+	uint64_t used, bound; /* bytes of its group; 0: not bounded (no VM) */
+	struct life_end end;
+	struct life_refused refused;
+	char waits[LIFE_TEXT]; /* what it waits for, or "" */
+};
+
+/* Seconds of the clock that the times above are of. */
+uint64_t life_now(void);
+
+void life_put(struct wr *w, const struct life *l);
+/*
+ * The other end; texts come out printable. DSTACK_E_TRUNCATED,
+ * DSTACK_E_LIMIT: not what life_put writes; *l is not to be used.
+ */
+DSTACK_CHECKED enum dstack_status life_get(struct rd *r, struct life *l);
+
+/* "exit 1", "signal 9, killed as its memory was used up". */
+#define LIFE_END_TEXT 64
+void life_end_text(const struct life_end *e, char out[static LIFE_END_TEXT]);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The app's life as /status shows it. Times go out as seconds from now, since
+ * nobody outside has this VM's clock; what is not known has no member, so that
+ * a reader need not know which number would mean "none".
+ */
+#include "guest/service/service.h"
+
+#include <string.h>
+
+#include <jansson.h>
+
+static void
+number(json_t *o, const char *key, uint64_t v)
+{
+	/* jansson's integers are signed; nothing here comes near */
+	(void)json_object_set_new(o, key,
+	    json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v));
+}
+
+static uint64_t
+apart(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static json_t *
+end_json(const struct life_end *e, uint64_t now)
+{
+	json_t *o = json_object();
+
+	number(o, "version", e->version);
+	number(o, e->by_signal ? "signal" : "exit", e->code);
+	(void)json_object_set_new(o, "memory", json_boolean(e->memory));
+	number(o, "ago", apart(now, e->at));
+	return o;
+}
+
+static json_t *
+refused_json(const struct life_refused *r, uint64_t now)
+{
+	json_t *o = json_object();
+
+	number(o, "version", r->version);
+	(void)json_object_set_new(o, "reason", json_string(r->why));
+	number(o, "tries", r->tries);
+	(void)json_object_set_new(o, "rests", json_boolean(r->rests));
+	number(o, "again", apart(r->again, now));
+	return o;
+}
+
+void
+service_life_json(json_t *o, const struct life *l, uint64_t now)
+{
+	if (l->wanted != 0)
+		number(o, "wanted", l->wanted);
+	if (l->serves != 0) {
+		number(o, "serving", l->serves);
+		(void)json_object_set_new(o, "up", json_boolean(l->up));
+		if (l->up)
+			number(o, "since", apart(now, l->since));
+		number(o, "restarts", l->restarts);
+	}
+	if (l->bound != 0) {
+		json_t *m = json_object();
+		number(m, "used", l->used);
+		number(m, "bound", l->bound);
+		(void)json_object_set_new(o, "memory", m);
+	}
+	if (l->end.any)
+		(void)json_object_set_new(
+		    o, "lastEnd", end_json(&l->end, now));
+	if (l->refused.version != 0)
+		(void)json_object_set_new(
+		    o, "refused", refused_json(&l->refused, now));
+	if (l->waits[0] != '\0')
+		(void)json_object_set_new(o, "waits", json_string(l->waits));
+}
