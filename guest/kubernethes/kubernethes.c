@@ -131,10 +131,47 @@ look(struct kube *k, struct state_app *r, struct why *why)
 	return st == DSTACK_OK ? SAID_APP : SAID_NOTHING;
 }
 
+/* Start the live app again if it has ended. */
+static void
+keep_running(struct kube *k)
+{
+	struct why why = { "" };
+	char how[LIFE_END_TEXT];
+	if (k->live < 0)
+		return;
+	struct app *a = &k->app[k->live];
+	int64_t now = kube_now();
+	if (app_ended(a)) {
+		app_log(a);
+		k->told.life.end = a->end;
+		life_end_text(&a->end, how);
+		if (now - a->started > STEADY_MS)
+			a->backoff = BACKOFF_FIRST_MS;
+		log_line("app ended (%s), starts again in %lld ms", how,
+		    (long long)a->backoff);
+		a->restart_at = now + a->backoff;
+		a->backoff = a->backoff * 2 < BACKOFF_MAX_MS ? a->backoff * 2
+							     : BACKOFF_MAX_MS;
+		status(k, "restarting", &a->record);
+	}
+	if (a->restart_at == 0 || now < a->restart_at)
+		return;
+	a->restart_at = 0;
+	if (start_run(a, k->chain.cfg.log_app, &k->memory, &why) !=
+	    DSTACK_OK) {
+		log_line("%s", why.text);
+		a->restart_at = now + a->backoff;
+		return;
+	}
+	a->restarts++;
+	status(k, "serving", &a->record);
+}
+
 /*
  * Between the steps of an attempt: is it still what is wanted? The chain is
  * read as often as while an app serves, so that a version that hangs does not
- * stand in the way of the one that mends it.
+ * stand in the way of the one that mends it; nor of the one that serves, which
+ * starts again when it has ended, as ever.
  */
 static bool
 go_on(void *ctx)
@@ -145,6 +182,7 @@ go_on(void *ctx)
 	idle(k);
 	if (kube_ending())
 		return false;
+	keep_running(k);
 	/* each look is a proof to check: not at every piece of an archive */
 	if (k->over || kube_now() < k->look_at)
 		return !k->over;
@@ -365,42 +403,6 @@ tick(struct kube *k, struct why *why)
 	k->told.life.refused.version = 0;
 	status(k, "serving", &r);
 	return true;
-}
-
-/* Start the live app again if it has ended. */
-static void
-keep_running(struct kube *k)
-{
-	struct why why = { "" };
-	char how[LIFE_END_TEXT];
-	if (k->live < 0)
-		return;
-	struct app *a = &k->app[k->live];
-	int64_t now = kube_now();
-	if (app_ended(a)) {
-		app_log(a);
-		k->told.life.end = a->end;
-		life_end_text(&a->end, how);
-		if (now - a->started > STEADY_MS)
-			a->backoff = BACKOFF_FIRST_MS;
-		log_line("app ended (%s), starts again in %lld ms", how,
-		    (long long)a->backoff);
-		a->restart_at = now + a->backoff;
-		a->backoff = a->backoff * 2 < BACKOFF_MAX_MS ? a->backoff * 2
-							     : BACKOFF_MAX_MS;
-		status(k, "restarting", &a->record);
-	}
-	if (a->restart_at == 0 || now < a->restart_at)
-		return;
-	a->restart_at = 0;
-	if (start_run(a, k->chain.cfg.log_app, &k->memory, &why) !=
-	    DSTACK_OK) {
-		log_line("%s", why.text);
-		a->restart_at = now + a->backoff;
-		return;
-	}
-	a->restarts++;
-	status(k, "serving", &a->record);
 }
 
 /* Wait for something of the live app, at most until. */
