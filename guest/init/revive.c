@@ -18,7 +18,8 @@
  * the chain.
  *
  * Not started anew: volume, which refused a disk for a reason that stays (no
- * app). A role that fails again at once is tried again, ever more slowly.
+ * app). A role that fails again at once is tried again, ever more slowly; so
+ * is a start that fails for a want of init's own. Only keyd's end is the end.
  */
 #include "guest/init/revive.h"
 
@@ -119,17 +120,35 @@ tell_tee(struct watch *w, struct why *why)
 	return DSTACK_OK;
 }
 
+/* Edges, then those that they are for, in order; tee and keyd last. */
+static enum dstack_status
+start(struct watch *w, unsigned roles, struct why *why)
+{
+	enum dstack_status st = plan_edges(w->plan, roles, why);
+
+	if (st == DSTACK_OK && (roles & BIT(ROLE_TEE)) != 0)
+		st = tell_tee(w, why);
+	for (int r = 1; r < ROLE_COUNT && st == DSTACK_OK; r++) {
+		if ((roles & BIT(r)) == 0)
+			continue;
+		w->child[r].ready = false;
+		st = watch_start(w, (enum role)r, why);
+	}
+	if (st == DSTACK_OK)
+		tell_servers(w, roles);
+	plan_close(w->plan);
+	return st;
+}
+
 enum dstack_status
 revive(struct watch *w, int sigfd, struct why *why)
 {
-	unsigned roles = WATCH_FRONT;
-	enum dstack_status st;
+	/* with what failed, and what did not start the last time */
+	unsigned roles = WATCH_FRONT | w->down;
 
 	/* one that has not done its duty yet has edges to the front */
 	if (!w->child[ROLE_VOLUME].ready && w->child[ROLE_VOLUME].pid > 0)
 		roles |= BIT(ROLE_VOLUME);
-	if ((w->down & BIT(ROLE_TEE)) != 0)
-		roles |= BIT(ROLE_TEE);
 	w->revive_at = 0;
 	w->ending = true; /* those that still run are to end */
 	if (!watch_end(w, sigfd, ROLE_KUBERNETHES, STOP_KUBE_MS))
@@ -149,18 +168,10 @@ revive(struct watch *w, int sigfd, struct why *why)
 	w->told &= ~roles;
 	w->down = 0;
 	w->revived = watch_now();
-	st = plan_edges(w->plan, roles, why);
-	if (st == DSTACK_OK && (roles & BIT(ROLE_TEE)) != 0)
-		st = tell_tee(w, why);
-	for (int r = 1; r < ROLE_COUNT && st == DSTACK_OK; r++) {
-		if ((roles & BIT(r)) == 0)
-			continue;
-		w->child[r].ready = false;
-		st = watch_start(w, (enum role)r, why);
-	}
-	if (st == DSTACK_OK)
-		tell_servers(w, roles);
-	plan_close(w->plan);
 	w->all_ready = false;
-	return st;
+	/* what is lacking now (memory, descriptors) may be there later */
+	if (start(w, roles, why) != DSTACK_OK)
+		log_line("%s; tried again in %d s", why->text,
+		    watch_later(w, roles));
+	return DSTACK_OK;
 }

@@ -25,14 +25,12 @@ say_ready(struct watch *w)
 enum dstack_status
 supervise(struct watch *w, int sigfd, struct why *why)
 {
-	bool asked = watch_port_asks(w); /* while the roles were started */
-
-	while (!asked) {
+	watch_port(w); /* while the roles were started */
+	while (!w->asked) {
 		int64_t left = w->revive_at - watch_now();
 		int wait_ms = w->revive_at == 0 ? -1 : left > 0 ? (int)left : 0;
-		enum dstack_status st =
-		    watch_turn(w, sigfd, wait_ms, &asked, why);
-		if (st == DSTACK_OK && !asked && w->revive_at != 0 &&
+		enum dstack_status st = watch_turn(w, sigfd, wait_ms, why);
+		if (st == DSTACK_OK && !w->asked && w->revive_at != 0 &&
 		    watch_now() >= w->revive_at)
 			st = revive(w, sigfd, why);
 		if (st != DSTACK_OK)

@@ -120,6 +120,20 @@ read_rest(struct child *c)
 		;
 }
 
+int
+watch_later(struct watch *w, unsigned roles)
+{
+	if (w->down == 0) {
+		if (watch_now() - w->revived > STEADY_MS || w->backoff == 0)
+			w->backoff = FIRST_MS;
+		else if (w->backoff < MOST_MS)
+			w->backoff *= 2;
+		w->revive_at = watch_now() + w->backoff;
+	}
+	w->down |= roles;
+	return (int)(w->backoff / 1000);
+}
+
 bool
 watch_failed(struct watch *w, enum role r, const struct why *why)
 {
@@ -138,17 +152,10 @@ watch_failed(struct watch *w, enum role r, const struct why *why)
 			log_line("%s; the node goes on without it", why->text);
 		return true;
 	}
-	if (w->down == 0) {
-		if (watch_now() - w->revived > STEADY_MS || w->backoff == 0)
-			w->backoff = FIRST_MS;
-		else if (w->backoff < MOST_MS)
-			w->backoff *= 2;
-		w->revive_at = watch_now() + w->backoff;
-	}
+	int seconds = watch_later(w, BIT(r));
 	if (!told)
 		log_line("%s; the node goes on, its front starts anew in %d s",
-		    why->text, (int)(w->backoff / 1000));
-	w->down |= BIT(r);
+		    why->text, seconds);
 	return true;
 }
 
@@ -288,17 +295,17 @@ watch_ready(struct watch *w, enum role r, int wait_ms, struct why *why)
 	return st;
 }
 
-bool
-watch_port_asks(const struct watch *w)
+void
+watch_port(struct watch *w)
 {
 	char byte;
 
-	return w->stop >= 0 && read(w->stop, &byte, 1) == 1;
+	if (w->stop >= 0 && read(w->stop, &byte, 1) == 1)
+		w->asked = true;
 }
 
 enum dstack_status
-watch_turn(
-    struct watch *w, int sigfd, int wait_ms, bool *asked, struct why *why)
+watch_turn(struct watch *w, int sigfd, int wait_ms, struct why *why)
 {
 	struct pollfd p[2 * ROLE_COUNT + 1];
 	struct signalfd_siginfo s;
@@ -335,8 +342,8 @@ watch_turn(
 		return DSTACK_OK;
 	/* signals of one kind are told once: look at all that they stand for */
 	while (read(sigfd, &s, sizeof(s)) == (ssize_t)sizeof(s))
-		*asked = *asked || s.ssi_signo == SIGTERM;
-	*asked = *asked || watch_port_asks(w);
+		w->asked = w->asked || s.ssi_signo == SIGTERM;
+	watch_port(w);
 	return reap(w, why);
 }
 
@@ -346,7 +353,6 @@ watch_end(struct watch *w, int sigfd, enum role r, int wait_ms)
 	struct child *c = &w->child[r];
 	int64_t end = watch_now() + wait_ms;
 	struct why why = { "" };
-	bool asked = false;
 
 	if (c->pid <= 0)
 		return true;
@@ -354,7 +360,7 @@ watch_end(struct watch *w, int sigfd, enum role r, int wait_ms)
 	for (;;) {
 		int64_t left = end - watch_now();
 		/* whatever happens to the others now, the end goes on */
-		if (watch_turn(w, sigfd, left > 0 ? (int)left : 0, &asked, &why) !=
+		if (watch_turn(w, sigfd, left > 0 ? (int)left : 0, &why) !=
 			DSTACK_OK ||
 		    reap(w, &why) != DSTACK_OK)
 			log_line("%s", why.text);

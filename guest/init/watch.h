@@ -39,6 +39,7 @@ struct watch {
 	int stop;     /* a byte of the host there asks for the end; -1 */
 	bool all_ready;
 	bool ending;  /* roles are asked to end, and may */
+	bool asked;   /* the host has asked for the end, whenever it was */
 	bool holds;   /* the guest has the network's secret, in use */
 	unsigned down;       /* roles that are to start anew, a bit each */
 	unsigned told;       /* those whose failure was told */
@@ -55,18 +56,23 @@ DSTACK_CHECKED enum dstack_status watch_ready(
     struct watch *w, enum role r, int wait_ms, struct why *why);
 /*
  * One wait of at most wait_ms and all that is there after it: what roles say,
- * their packets, their ends, the host's wish. *asked: the end is asked for.
+ * their packets, their ends, the host's wish (w->asked).
  * Not DSTACK_OK: a role has failed that the guest cannot go on without.
  */
 DSTACK_CHECKED enum dstack_status watch_turn(
-    struct watch *w, int sigfd, int wait_ms, bool *asked, struct why *why);
-/* Did the host ask for the end, by the port that is there for it? */
-bool watch_port_asks(const struct watch *w);
+    struct watch *w, int sigfd, int wait_ms, struct why *why);
+/* Did the host ask for the end by the port that is there for it? w->asked. */
+void watch_port(struct watch *w);
 /*
  * Role r has failed, why has the reason. True: the guest goes on, it is told
  * and noted in w->down and w->revive_at. False: this ends it.
  */
 bool watch_failed(struct watch *w, enum role r, const struct why *why);
+/*
+ * The roles, a bit each, are to start anew after a pause, which is longer each
+ * time that they soon fail again. Its seconds.
+ */
+int watch_later(struct watch *w, unsigned roles);
 /*
  * SIGTERM to a role, whose duty's end is its own to make, and SIGKILL if that
  * takes longer than wait_ms (false). Meanwhile all roles are read as ever;
