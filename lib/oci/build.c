@@ -161,6 +161,10 @@ config_json(const struct oci_config *c)
 		(void)json_object_set_new(j, "Labels", v);
 	}
 	put_text(j, "StopSignal", c->stopsignal);
+	if (c->health.ntest != 0)
+		(void)json_object_set_new(
+		    j, "Healthcheck", oci_health_json(&c->health));
+	put_list(j, "Shell", c->shell, c->nshell);
 	return j;
 }
 

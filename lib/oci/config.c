@@ -60,15 +60,16 @@ oci_config_free(struct oci_config *c)
 	list_free(c->env);
 	list_free(c->volumes);
 	oci_labels_free(c);
+	list_free(c->shell);
+	list_free(c->health.test);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
 	*c = (struct oci_config){ 0 };
 }
 
-/* A list of texts, or (keys) the keys of an object; absent or null: none. */
-static enum dstack_status
-take_list(json_t *from, const char *key, bool keys, char ***out, size_t *n,
-    struct why *why)
+enum dstack_status
+oci_config_list(json_t *from, const char *key, bool keys, char ***out,
+    size_t *n, struct why *why)
 {
 	json_t *j = json_object_get(from, key);
 	size_t count = 0;
@@ -142,15 +143,20 @@ oci_config_take(json_t *root, struct oci_config *out, struct why *why)
 	char **ports = NULL;
 	size_t nports = 0;
 	*out = (struct oci_config){ 0 };
-	enum dstack_status st = take_list(root, "Entrypoint", false,
+	enum dstack_status st = oci_config_list(root, "Entrypoint", false,
 	    &out->entrypoint, &out->nentrypoint, why);
 	if (st == DSTACK_OK)
-		st = take_list(root, "Cmd", false, &out->cmd, &out->ncmd, why);
+		st = oci_config_list(root, "Cmd", false, &out->cmd, &out->ncmd, why);
 	if (st == DSTACK_OK)
-		st = take_list(root, "Env", false, &out->env, &out->nenv, why);
+		st = oci_config_list(root, "Env", false, &out->env, &out->nenv, why);
 	if (st == DSTACK_OK)
-		st = take_list(root, "Volumes", true, &out->volumes,
+		st = oci_config_list(root, "Volumes", true, &out->volumes,
 		    &out->nvolumes, why);
+	if (st == DSTACK_OK)
+		st = oci_config_list(root, "Shell", false, &out->shell,
+		    &out->nshell, why);
+	if (st == DSTACK_OK)
+		st = oci_health_take(root, &out->health, why);
 	if (st == DSTACK_OK)
 		st = take_text(root, "User", &out->user, why);
 	if (st == DSTACK_OK)
@@ -158,7 +164,7 @@ oci_config_take(json_t *root, struct oci_config *out, struct why *why)
 	if (st == DSTACK_OK)
 		st = take_text(root, "StopSignal", &out->stopsignal, why);
 	if (st == DSTACK_OK)
-		st = take_list(root, "ExposedPorts", true, &ports, &nports,
+		st = oci_config_list(root, "ExposedPorts", true, &ports, &nports,
 		    why);
 	if (st == DSTACK_OK)
 		st = oci_labels_take(root, out, why);

@@ -114,6 +114,18 @@ enum dstack_status oci_labels_take(
 void oci_labels_free(struct oci_config *c);
 enum dstack_status oci_config_take(
     json_t *root, struct oci_config *out, struct why *why);
+/*
+ * A list of texts, or (keys) the keys of an object; absent or null: none. What
+ * *out becomes is the caller's to free, also after a failure.
+ */
+enum dstack_status oci_config_list(json_t *from, const char *key, bool keys,
+    char ***out, size_t *n, struct why *why);
+
+/* --- health.c --- */
+
+enum dstack_status oci_health_take(
+    json_t *config, struct oci_health *h, struct why *why);
+json_t *oci_health_json(const struct oci_health *h);
 
 #define AUTO_JSON OWN_CLEANUP(json_autofree)
 static inline void

@@ -41,10 +41,21 @@ struct oci_label {
 	char *key, *value;
 };
 
+/* HEALTHCHECK; milliseconds, with Docker's defaults where it has none. */
+struct oci_health {
+	char **test;  /* as the config has it, its first word with it */
+	size_t ntest; /* 0: nothing is checked */
+	bool shell;   /* the rest is for the image's SHELL */
+	uint32_t interval, timeout, start, start_interval;
+	unsigned retries; /* failures in a row that make it unhealthy */
+};
+
 /* What the config says about running it. Texts are never NULL. */
 struct oci_config {
-	char **entrypoint, **cmd, **env, **volumes; /* each ends with NULL */
-	size_t nentrypoint, ncmd, nenv, nvolumes;
+	/* each ends with NULL; shell: SHELL, empty where it is Docker's */
+	char **entrypoint, **cmd, **env, **volumes, **shell;
+	size_t nentrypoint, ncmd, nenv, nvolumes, nshell;
+	struct oci_health health;
 	const char *user, *workdir, *stopsignal; /* "" where absent */
 	uint16_t port; /* the label dstack.port, else the first exposed TCP
 	                  port, else 80 */
