@@ -127,6 +127,9 @@ print_node(const json_t *n)
 			    json_is_true(json_object_get(app, "up"))
 			        ? "" : ", which has ended and starts again");
 	}
+	if (json_object_get(app, "health") != NULL)
+		printf("  health    %s\n",
+		    json_string_value(json_object_get(app, "health")));
 	if (number(app, "restarts") != 0)
 		printf("  restarts  %" JSON_INTEGER_FORMAT "\n",
 		    number(app, "restarts"));

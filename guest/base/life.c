@@ -42,6 +42,7 @@ life_put(struct wr *w, const struct life *l)
 	wr_u64be(w, l->refused.again);
 	wr_text(w, l->refused.why);
 	wr_text(w, l->waits);
+	wr_text(w, l->health);
 }
 
 static enum dstack_status
@@ -90,9 +91,10 @@ life_get(struct rd *r, struct life *l)
 	    (st = rd_u32be(r, &l->refused.tries)) != DSTACK_OK ||
 	    (st = flag(r, &l->refused.rests)) != DSTACK_OK ||
 	    (st = rd_u64be(r, &l->refused.again)) != DSTACK_OK ||
-	    (st = text(r, l->refused.why)) != DSTACK_OK)
+	    (st = text(r, l->refused.why)) != DSTACK_OK ||
+	    (st = text(r, l->waits)) != DSTACK_OK)
 		return st;
-	return text(r, l->waits);
+	return text(r, l->health);
 }
 
 void

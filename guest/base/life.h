@@ -46,6 +46,9 @@ struct life {
 	struct life_end end;
 	struct life_refused refused;
 	char waits[LIFE_TEXT]; /* what it waits for, or "" */
+	/* what its HEALTHCHECK says, "" where it has none: "starting",
+	   "healthy", "unhealthy: its check says exit 1" */
+	char health[LIFE_TEXT];
 };
 
 /* Seconds of the clock that the times above are of. */

@@ -230,3 +230,32 @@ cgroup_enter(const char *root, unsigned slot)
 	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
 	return put(group, "cgroup.procs", "0");
 }
+
+/*
+ * Below the slot's own group, whose bounds hold for it as well. No controller
+ * is switched on for it, so that the slot may have processes of its own.
+ */
+static void
+check_group(char *group, size_t n, const char *root, unsigned slot)
+{
+	(void)snprintf(
+	    group, n, "%s/" CGROUP_APPS "/%u/check", root, slot);
+}
+
+bool
+cgroup_enter_check(const char *root, unsigned slot)
+{
+	char group[PATH_LEN];
+
+	check_group(group, sizeof(group), root, slot);
+	return make(group) && put(group, "cgroup.procs", "0");
+}
+
+bool
+cgroup_kill_check(const char *root, unsigned slot)
+{
+	char group[PATH_LEN];
+
+	check_group(group, sizeof(group), root, slot);
+	return put(group, "cgroup.kill", "1");
+}

@@ -88,5 +88,11 @@ void cgroup_usage(
 uint64_t cgroup_killed(const char *root, unsigned slot);
 /* Move the calling process into it, for good and with all its children. */
 bool cgroup_enter(const char *root, unsigned slot);
+/*
+ * The same for one run of a health check, which ends as a whole: whatever it
+ * has started is killed. Its bounds are the slot's.
+ */
+bool cgroup_enter_check(const char *root, unsigned slot);
+bool cgroup_kill_check(const char *root, unsigned slot);
 
 #endif

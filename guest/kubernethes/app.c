@@ -94,6 +94,7 @@ app_ended(struct app *a)
 
 	if (!container_ended(&a->box, &code))
 		return false;
+	health_end(a);
 	/* the kernel ends all of an app where one process of it has to end */
 	a->end = (struct life_end){ .any = true,
 		.by_signal = WIFSIGNALED(code),
@@ -110,6 +111,7 @@ static void
 gone(struct app *a)
 {
 	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	health_end(a);
 	container_stop(&a->box, 0);
 	wr_u8(&q, (uint8_t)a->box.slot);
 	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_GONE, &q, NULL, 0,
@@ -150,6 +152,7 @@ void
 app_wait(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 {
 	await(a, until, idle, ctx);
+	health_end(a);
 	container_stop(&a->box, 0);
 	a->restart_at = 0;
 }

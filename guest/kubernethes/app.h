@@ -3,6 +3,9 @@
 #ifndef GUEST_APP_H
 #define GUEST_APP_H
 
+#include <poll.h>
+#include <stdbool.h>
+
 #include "guest/base/life.h"
 #include "guest/kubernethes/container.h"
 #include "protocol/state.h"
@@ -15,6 +18,20 @@
 #define APP_STOP_MS 10000   /* between stop signal and SIGKILL */
 #endif
 #define APP_SHARED_MS 10000 /* for the host to take what the app wrote */
+
+/* What the image's HEALTHCHECK says of it (health.c). */
+struct health {
+	enum { HEALTH_NONE, HEALTH_STARTING, HEALTH_GOOD, HEALTH_BAD } is;
+	int64_t began;     /* when the app did, kube_now() */
+	int64_t next;      /* when the next run begins, or this one is over */
+	pid_t pid;         /* of a run; 0: none */
+	int pidfd, out;    /* valid where pid is not 0 */
+	unsigned failures; /* in a row */
+	size_t wrote;      /* bytes of this run */
+	char line[200];    /* the first of them, as one line */
+	size_t linelen;
+	char last[40];     /* how the last one that failed did: "exit 1" */
+};
 
 struct app {
 	struct container box;
@@ -31,7 +48,30 @@ struct app {
 	int64_t backoff;
 	char line[APP_LOG_LINE];
 	size_t linelen;
+	struct health health;
 };
+
+/* --- health.c --- */
+
+/* The app has been started, anew or again. */
+void health_begin(struct app *a);
+/* Begin, read or end a run, as far as it is time for it; never waits. */
+void health_step(struct app *a);
+/* No run any more. */
+void health_end(struct app *a);
+/*
+ * What a wait till until must wake up for; the time by which it must end.
+ */
+int64_t health_poll(const struct app *a, struct pollfd p[static 2],
+    int64_t until);
+/* Is it fit to be turned to? Where there is no check, it is. */
+bool health_good(const struct app *a);
+/* The same in words, as struct life has it; a may be NULL. */
+void health_text(const struct app *a, char out[static LIFE_TEXT]);
+/* Milliseconds that an app may take to become so; 0: it has no check. */
+int64_t health_grace(const struct app *a);
+
+/* --- app.c --- */
 
 /* Pass on the app's output, a line each, as far as it is there. */
 void app_log(struct app *a);

@@ -372,21 +372,28 @@ runtime_says(struct container *c, int status, struct why *why)
 		    c->slot, n > 0 ? text : CONTAINER_RUNTIME " is missing?");
 }
 
-static enum dstack_status
-first_process(struct container *c, struct why *why)
+pid_t
+container_read_pid(const struct container *c, const char *name)
 {
 	char text[32] = "";
 	AUTO_CLOSE int fd =
-	    openat(c->dirfd, "pid", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	    openat(c->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 	long pid = n > 0 ? strtol(text, NULL, 10) : 0;
-	if (pid <= 1 || pid > INT32_MAX)
+	return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
+static enum dstack_status
+first_process(struct container *c, struct why *why)
+{
+	pid_t pid = container_read_pid(c, "pid");
+	if (pid == 0)
 		return why_set(why, DSTACK_E_SYS,
 		    "container %u: the runtime left no process id", c->slot);
-	c->pidfd = container_pidfd((pid_t)pid);
+	c->pidfd = container_pidfd(pid);
 	if (c->pidfd < 0)
 		return sys(c, "its process", why);
-	c->pid = (pid_t)pid;
+	c->pid = pid;
 	return DSTACK_OK;
 }
 
@@ -434,7 +441,14 @@ container_start(struct container *c, const struct oci_config *config,
 		    SPEC_ID_BASE + user.gid, why);
 	if (st != DSTACK_OK)
 		return st;
+	AUTO_FREE char *check = NULL;
+	if (config->health.ntest != 0)
+		st = spec_write_check(&s, &check, why);
+	if (st != DSTACK_OK)
+		return st;
 	if (write_text(c->dirfd, "config.json", json) != DSTACK_OK ||
+	    (check != NULL &&
+		write_text(c->dirfd, "check.json", check) != DSTACK_OK) ||
 	    unpack_remove(c->dirfd, "state") != DSTACK_OK ||
 	    unpack_remove(c->dirfd, "crun.log") != DSTACK_OK ||
 	    unpack_remove(c->dirfd, "pid") != DSTACK_OK)

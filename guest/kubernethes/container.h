@@ -63,6 +63,15 @@ DSTACK_CHECKED enum dstack_status container_listen(
 DSTACK_CHECKED enum dstack_status container_start(struct container *c,
     const struct oci_config *config, const char *volume, bool want_log,
     uint64_t free, struct why *why);
+/*
+ * One run of the image's health check beside the app, as its user and within
+ * its namespaces, bounds and list of calls. out: where it writes. *pid and
+ * *pidfd: of a child of this role that ends with the check's code; with
+ * another than 0 where it cannot be run; by SIGALRM where it was not over
+ * within ms. By then nothing of the check is left. SIGTERM ends it sooner.
+ */
+DSTACK_CHECKED enum dstack_status container_check(const struct container *c,
+    int out, uint32_t ms, pid_t *pid, int *pidfd, struct why *why);
 /* Has the first process ended? Then it is reaped and *status is its wait. */
 bool container_ended(struct container *c, int *status);
 /*

@@ -221,32 +221,10 @@ limits(void)
 	(void)setrlimit(RLIMIT_CORE, &core);
 }
 
-/*
- * In the child, on the way to the runtime. Descriptors first: the two that it
- * joins go to known numbers, the output to 1 and 2, and every other one of
- * this role is closed, the edges to other roles with them. Then bounds, group
- * and mounts, so that nothing of the app ever runs outside of them.
- */
-static void
-exec_runtime(const struct container *c, int out)
+void
+container_before_runtime(const struct container *c, int out, bool check)
 {
-	char state[64];
-	char log[64];
-	char pid[64];
-	char dir[sizeof(c->dir)];
-	char a0[] = "crun", a1[] = "--root", a2[] = "--log",
-	     a3[] = "--cgroup-manager=disabled", a4[] = "run",
-	     a5[] = "--detach", a6[] = "--pid-file", a7[] = "--bundle",
-	     a8[] = "app";
-	char env[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	char *const envp[] = { env, NULL };
-	char *const argv[] = { a0, a1, state, a2, log, a3, a4, a5, a6, pid, a7,
-		dir, a8, NULL };
 	sigset_t none;
-	(void)snprintf(state, sizeof(state), "%s/state", c->dir);
-	(void)snprintf(log, sizeof(log), "%s/crun.log", c->dir);
-	(void)snprintf(pid, sizeof(pid), "%s/pid", c->dir);
-	memcpy(dir, c->dir, sizeof(dir));
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	/* High first: 10 and 11 may be in use by what is moved there. */
 	int u = fcntl(c->userns, F_DUPFD_CLOEXEC, 64);
@@ -266,13 +244,45 @@ exec_runtime(const struct container *c, int out)
 	(void)signal(SIGPIPE, SIG_DFL);
 	limits();
 	cgroup_first_to_go(CGROUP_APP);
-	if (cgroup_there(CGROUP_ROOT) && !cgroup_enter(CGROUP_ROOT, c->slot))
+	if (cgroup_there(CGROUP_ROOT) &&
+	    !(check ? cgroup_enter_check(CGROUP_ROOT, c->slot)
+		    : cgroup_enter(CGROUP_ROOT, c->slot)))
 		_exit(CONTAINER_NO_GROUP);
-	if (!own_root(c))
-		_exit(CONTAINER_NO_ROOT);
+}
+
+void
+container_exec_runtime(char *const argv[])
+{
+	char env[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char *const envp[] = { env, NULL };
+
 	hide_mixed_cgroups();
 	(void)execve(CONTAINER_RUNTIME, argv, envp);
 	_exit(127);
+}
+
+/* In the child: the runtime makes the container, in a root of its own. */
+static void
+run_app(const struct container *c, int out)
+{
+	char state[64];
+	char log[64];
+	char pid[64];
+	char dir[sizeof(c->dir)];
+	char a0[] = "crun", a1[] = "--root", a2[] = "--log",
+	     a3[] = "--cgroup-manager=disabled", a4[] = "run",
+	     a5[] = "--detach", a6[] = "--pid-file", a7[] = "--bundle",
+	     a8[] = "app";
+	char *const argv[] = { a0, a1, state, a2, log, a3, a4, a5, a6, pid, a7,
+		dir, a8, NULL };
+	(void)snprintf(state, sizeof(state), "%s/state", c->dir);
+	(void)snprintf(log, sizeof(log), "%s/crun.log", c->dir);
+	(void)snprintf(pid, sizeof(pid), "%s/pid", c->dir);
+	memcpy(dir, c->dir, sizeof(dir));
+	container_before_runtime(c, out, false);
+	if (!own_root(c))
+		_exit(CONTAINER_NO_ROOT);
+	container_exec_runtime(argv);
 }
 
 enum dstack_status
@@ -285,7 +295,7 @@ container_runtime(const struct container *c, int out, int wait_ms,
 		    c->slot, strerror(errno));
 	pid_t pid = fork();
 	if (pid == 0)
-		exec_runtime(c, out);
+		run_app(c, out);
 	AUTO_CLOSE int fd = pid > 0 ? container_pidfd(pid) : -1;
 	if (fd < 0)
 		return why_set(why, DSTACK_E_SYS, "container %u: fork: %s",

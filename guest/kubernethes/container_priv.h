@@ -20,12 +20,25 @@
 DSTACK_CHECKED enum dstack_status container_namespaces(
     int *user, int *net, struct why *why);
 /*
+ * In a child, on the way to the runtime. Descriptors first: the two that it
+ * joins go to known numbers, out to 1 and 2, and every other one of this role
+ * is closed, the edges to other roles with them. Then bounds and group (check:
+ * that of a health check), so that nothing of the app ever runs outside of
+ * them.
+ */
+void container_before_runtime(const struct container *c, int out, bool check);
+/* The runtime takes the place of the child. */
+_Noreturn void container_exec_runtime(char *const argv[]);
+
+/*
  * Run the runtime to its end. out: the app's output, -1 for none. *status:
  * as of waitpid; killed after wait_ms.
  */
 DSTACK_CHECKED enum dstack_status container_runtime(const struct container *c,
     int out, int wait_ms, int *status, struct why *why);
 
+/* A process id that the runtime has left in the slot; 0: none. */
+pid_t container_read_pid(const struct container *c, const char *name);
 int container_pidfd(pid_t pid); /* -1 and errno */
 int container_signal(int pidfd, int sig);
 

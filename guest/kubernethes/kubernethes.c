@@ -96,6 +96,7 @@ idle(void *ctx)
 	for (int i = 0; i < CONTAINER_SLOTS; i++) {
 		struct app *a = &k->app[i];
 		app_log(a);
+		health_step(a);
 		if (a->watch >= 0)
 			(void)kube_shared_events(a->watch, a->host,
 			    FD_EDGE + ROLE_HOSTLINK, kube_now() + APP_SHARED_MS);
@@ -409,8 +410,9 @@ tick(struct kube *k, struct why *why)
 static void
 wait_for(struct kube *k, int64_t until)
 {
-	struct pollfd p[4] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 },
-		{ .fd = kube_ending_fd(), .events = POLLIN } };
+	struct pollfd p[6] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 },
+		{ .fd = kube_ending_fd(), .events = POLLIN }, { .fd = -1 },
+		{ .fd = -1 } };
 	if (k->live >= 0) {
 		const struct app *a = &k->app[k->live];
 		p[0] = (struct pollfd){ .fd = a->box.log, .events = POLLIN };
@@ -418,6 +420,7 @@ wait_for(struct kube *k, int64_t until)
 		p[2] = (struct pollfd){ .fd = a->box.pidfd, .events = POLLIN };
 		if (a->restart_at != 0 && a->restart_at < until)
 			until = a->restart_at;
+		until = health_poll(a, &p[4], until);
 	}
 	for (int i = 0; i < CONTAINER_SLOTS; i++)
 		if (k->app[i].retire_at != 0 && k->app[i].retire_at < until)
@@ -425,7 +428,7 @@ wait_for(struct kube *k, int64_t until)
 	int64_t ms = until - kube_now();
 	if (k->waiting && ms > VOLUME_STEP_MS)
 		ms = VOLUME_STEP_MS;
-	(void)poll(p, 4, ms > 0 ? (int)ms : 0);
+	(void)poll(p, 6, ms > 0 ? (int)ms : 0);
 	idle(k);
 	keep_running(k);
 	retire(k, kube_now());

@@ -353,22 +353,47 @@ capabilities(bool root)
 	return o;
 }
 
+static void
+append(json_t *list, char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list, json_string(v[i]));
+}
+
+/* ENTRYPOINT and then CMD. */
+static json_t *
+command(const struct oci_config *c)
+{
+	json_t *args = json_array();
+	append(args, c->entrypoint, c->nentrypoint);
+	append(args, c->cmd, c->ncmd);
+	return args;
+}
+
+/* What Healthcheck.Test says after its first word, by SHELL or as it is. */
+static json_t *
+check_command(const struct oci_config *c)
+{
+	json_t *args = json_array();
+	append(args, c->shell, c->health.shell ? c->nshell : 0);
+	if (c->health.shell && c->nshell == 0) {
+		(void)json_array_append_new(args, json_string("/bin/sh"));
+		(void)json_array_append_new(args, json_string("-c"));
+	}
+	append(args, c->health.test + 1, c->health.ntest - 1);
+	return args;
+}
+
 /*
- * ENTRYPOINT and then CMD; the image's environment, with the three variables
- * that Docker adds where the image does not name them.
+ * A process with these args (taken over): the image's environment, with the
+ * three variables that Docker adds where the image does not name them.
  */
 static json_t *
-process(const struct spec *s)
+process(const struct spec *s, json_t *args)
 {
 	const struct oci_config *c = s->config;
-	json_t *args = json_array();
 	json_t *env = json_array();
 	json_t *groups = json_array();
-	for (size_t i = 0; i < c->nentrypoint; i++)
-		(void)json_array_append_new(
-		    args, json_string(c->entrypoint[i]));
-	for (size_t i = 0; i < c->ncmd; i++)
-		(void)json_array_append_new(args, json_string(c->cmd[i]));
 	if (!env_has(c, "PATH="))
 		(void)json_array_append_new(env,
 		    json_string("PATH=/usr/local/sbin:/usr/local/bin:"
@@ -405,7 +430,7 @@ spec_write(const struct spec *s, char **json, struct why *why)
 	 */
 	json_t *j = json_pack("{s:s, s:s, s:o, s:{s:s, s:b}, s:o, s:o}",
 	    "ociVersion", "1.0.0", "hostname", "dstack-app", "process",
-	    process(s), "root", "path", "./././././root", "readonly", 0, "mounts",
+	    process(s, command(s->config)), "root", "path", "./././././root", "readonly", 0, "mounts",
 	    mounts(s), "linux", linux_part(s));
 	*json = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
@@ -413,4 +438,19 @@ spec_write(const struct spec *s, char **json, struct why *why)
 			     : why_set(why, DSTACK_E_NOMEM,
 				   "container: no memory, or a text of the "
 				   "image that is not UTF-8");
+}
+
+enum dstack_status
+spec_write_check(const struct spec *s, char **json, struct why *why)
+{
+	AUTO_FREE char *text = NULL;
+	json_t *j = process(s, check_command(s->config));
+
+	text = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
+	json_decref(j);
+	*json = take_ptr(&text);
+	return *json != NULL ? DSTACK_OK
+			     : why_set(why, DSTACK_E_NOMEM,
+				   "container: no memory, or a HEALTHCHECK "
+				   "that is not UTF-8");
 }

@@ -56,6 +56,13 @@ struct spec {
 DSTACK_CHECKED enum dstack_status spec_write(
     const struct spec *s, char **json, struct why *why);
 
+/*
+ * The process of the image's HEALTHCHECK, of which there is one: user,
+ * environment and bounds are those of the app's own. *json: caller frees.
+ */
+DSTACK_CHECKED enum dstack_status spec_write_check(
+    const struct spec *s, char **json, struct why *why);
+
 /* The linux.seccomp object; NULL without memory. */
 json_t *spec_seccomp(void);
 

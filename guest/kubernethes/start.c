@@ -4,8 +4,9 @@
  *
  * Its slot gets a tmpfs, the tree is unpacked into it by a bounded process,
  * and the host's files are copied beside it. guest-service listens for the
- * app, then its first process is started, and then it has three minutes to
- * take a connection on the port that the image EXPOSEs. An app that ends, or
+ * app, then its first process is started, and then it has three minutes (more
+ * where its HEALTHCHECK gives more) to say by its HEALTHCHECK that it is well
+ * and to take a connection on the port that the image EXPOSEs. An app that ends, or
  * that listens on the loopback only, will not: it is refused at once. One that
  * listens elsewhere may still come round, so that is only said.
  */
@@ -91,6 +92,8 @@ start_run(struct app *a, bool want_log, const struct kube_memory *m,
 	    PATH_VOLUME, want_log, m->first, why);
 	a->started = kube_now();
 	a->since = life_now();
+	if (st == DSTACK_OK)
+		health_begin(a);
 	return st;
 }
 
@@ -124,14 +127,29 @@ look(const struct app *a, unsigned *local, bool *told, struct why *why)
 	return DSTACK_OK;
 }
 
+static enum dstack_status
+too_late(const struct app *a, int64_t ms, struct why *why)
+{
+	if (!health_good(a))
+		return why_set(why, DSTACK_E_REJECTED,
+		    "app is not healthy after %lld s: its HEALTHCHECK says "
+		    "%s", (long long)ms / 1000,
+		    a->health.last[0] != '\0' ? a->health.last : "nothing");
+	return why_set(why, DSTACK_E_REJECTED,
+	    "app does not listen on port %u (EXPOSE names it) "
+	    "after %lld s", a->box.port, (long long)ms / 1000);
+}
+
 enum dstack_status
 start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 {
-	int64_t end = kube_now() + READY_MS;
+	const int64_t grace = health_grace(a);
+	const int64_t ms = grace > READY_MS ? grace : READY_MS;
+	int64_t end = kube_now() + ms;
 	int64_t next = kube_now() + LOOK_MS;
 	unsigned local = 0;
 	bool told = false;
-	while (!container_answers(&a->box, STEP_MS)) {
+	while (!health_good(a) || !container_answers(&a->box, STEP_MS)) {
 		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
 		bool on = go_on(ctx);
 		/* A refused connect comes back at once: wait by the process. */
@@ -144,9 +162,7 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 			return why_set(why, DSTACK_E_BUSY,
 			    "given up for what comes");
 		if (kube_now() > end)
-			return why_set(why, DSTACK_E_REJECTED,
-			    "app does not listen on port %u (EXPOSE names it) "
-			    "after %d s", a->box.port, READY_MS / 1000);
+			return too_late(a, ms, why);
 		if (kube_now() < next)
 			continue;
 		next = kube_now() + LOOK_MS;

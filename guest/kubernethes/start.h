@@ -26,8 +26,9 @@ DSTACK_CHECKED enum dstack_status start_plane(
 DSTACK_CHECKED enum dstack_status start_run(struct app *a, bool want_log,
     const struct kube_memory *m, struct why *why);
 /*
- * Until the app answers on its port. DSTACK_E_REJECTED: it ended, or does not
- * answer within READY_MS, or listens where nobody gets to, which is told as
+ * Until the app is healthy, where it can say so, and answers on its port.
+ * DSTACK_E_REJECTED: it ended, or does not answer within READY_MS or what its
+ * HEALTHCHECK needs, or listens where nobody gets to, which is told as
  * soon as it is seen; DSTACK_E_BUSY: go_on says no.
  */
 DSTACK_CHECKED enum dstack_status start_wait(struct app *a,

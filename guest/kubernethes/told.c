@@ -48,6 +48,7 @@ kube_told_app(struct kube_told *t, const struct app *a)
 	l->up = a != NULL && a->box.pid != 0;
 	l->since = l->up ? a->since : 0;
 	l->restarts = a != NULL ? a->restarts : 0;
+	health_text(a, l->health);
 	l->used = l->bound = 0;
 	if (a != NULL)
 		cgroup_usage(CGROUP_ROOT, a->box.slot, &l->used, &l->bound);

@@ -73,6 +73,8 @@ service_life_json(json_t *o, const struct life *l, uint64_t now)
 	if (l->refused.version != 0)
 		(void)json_object_set_new(
 		    o, "refused", refused_json(&l->refused, now));
+	if (l->health[0] != '\0')
+		(void)json_object_set_new(o, "health", json_string(l->health));
 	if (l->waits[0] != '\0')
 		(void)json_object_set_new(o, "waits", json_string(l->waits));
 }

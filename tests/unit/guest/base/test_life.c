@@ -26,6 +26,7 @@ static const struct life whole = {
 	.refused = { .version = 4, .tries = 6, .rests = true, .again = 4600,
 	    .why = "app ended before it listened on port 80 (exit 1)" },
 	.waits = "secret DB_PASSWORD is not there",
+	.health = "unhealthy: its check says exit 7",
 };
 
 static void
@@ -90,7 +91,7 @@ status_says_it_in_seconds_from_now(void **state)
 	service_life_json(o, &whole, 1060);
 	char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
 	assert_string_equal(text,
-	    "{\"lastEnd\":{\"ago\":70,\"memory\":true,\"signal\":9,"
+	    "{\"health\":\"unhealthy: its check says exit 7\",\"lastEnd\":{\"ago\":70,\"memory\":true,\"signal\":9,"
 	    "\"version\":3},\"memory\":{\"bound\":100663296,\"used\":5242880},"
 	    "\"refused\":{\"again\":3540,\"reason\":\"app ended before it "
 	    "listened on port 80 (exit 1)\",\"rests\":true,\"tries\":6,"
