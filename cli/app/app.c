@@ -43,16 +43,17 @@ static const struct usage uses[] = {
 	    "digest json", NULL },
 	{ "app push",
 	    "dstack app push [FILE] [--name NAME] [--config FILE]...\n"
-	    "           [--key-file FILE] [--dir DIR] [--json]\n"
+	    "           [--key-file FILE] [--dir DIR] [--no-wait]\n"
+	    "           [--timeout SECONDS] [--json]\n"
 	    "           check the archive (default " APP_PUSH_FILE "),\n"
-	    "           copy it into the host volume and propose it as the next\n"
-	    "           version",
+	    "           copy it into the host volume, propose it as the next\n"
+	    "           version, and wait until every node that runs serves it",
 	    NULL, NULL },
 	{ "app rollback",
 	    "dstack app rollback [--config FILE]... [--key-file FILE]\n"
-	    "           [--dir DIR] [--json]\n"
-	    "           propose what ran before as the next version",
-	    "config key-file dir json", NULL },
+	    "           [--dir DIR] [--no-wait] [--timeout SECONDS] [--json]\n"
+	    "           propose what ran before as the next version, and wait",
+	    "config key-file dir no-wait timeout json", NULL },
 	{ "app status",
 	    "dstack app status [--config FILE]... [--dir DIR] [--json]\n"
 	    "           which version the contract wants, which one each node\n"
@@ -66,6 +67,8 @@ static const char push_options[] =
     "  --config FILE    a node's host.env; again for each further node\n"
     "  --key-file FILE  the contract owner's key (default PRIVKEY)\n"
     "  --dir DIR        a network kept by dstack demo, instead of --config\n"
+    "  --no-wait        of push and rollback: the proposal is enough\n"
+    "  --timeout SECS   to wait after the notice (default 900)\n"
     "  --json           what was proposed, as JSON\n"
     "With neither: the network of " DEMO_DIR " when it runs, else host.env.";
 

@@ -20,6 +20,7 @@
 
 #define MAX_UNPACKED (16ull << 30)
 #define PATH_LEN 700
+#define PIECE ((size_t)8 << 20)
 
 enum dstack_status
 archive_open(const char *path, const uint8_t *want, struct archive *out,
@@ -72,8 +73,26 @@ own_name(const uint8_t *digest, const char *dir, char out[static PATH_LEN])
 	(void)snprintf(out, PATH_LEN, "%s/app-%s.tar", dir, hex);
 }
 
+/* Piece by piece, so that whoever waits sees it go on. */
+static enum dstack_status
+copy(int fd, const struct archive *a,
+    void (*copied)(void *ctx, size_t done, size_t len), void *ctx)
+{
+	enum dstack_status st = DSTACK_OK;
+
+	for (size_t at = 0; at < a->len && st == DSTACK_OK;) {
+		size_t n = a->len - at < PIECE ? a->len - at : PIECE;
+		st = files_write(fd, (const char *)a->map + at, n);
+		at += n;
+		copied(ctx, at, a->len);
+	}
+	return st;
+}
+
 enum dstack_status
-archive_give(const struct archive *a, const char *dir, struct why *why)
+archive_give(const struct archive *a, const char *dir,
+    void (*copied)(void *ctx, size_t done, size_t len), void *ctx,
+    struct why *why)
 {
 	char path[PATH_LEN];
 	char part[PATH_LEN + 8];
@@ -83,7 +102,7 @@ archive_give(const struct archive *a, const char *dir, struct why *why)
 	(void)snprintf(part, sizeof(part), "%s.part", path);
 	AUTO_CLOSE int fd = open(part,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd >= 0 && files_write(fd, a->map, a->len) == DSTACK_OK &&
+	if (fd >= 0 && copy(fd, a, copied, ctx) == DSTACK_OK &&
 	    rename(part, path) == 0)
 		return DSTACK_OK;
 	enum dstack_status st = why_set(

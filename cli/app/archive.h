@@ -28,9 +28,13 @@ DSTACK_CHECKED enum dstack_status archive_open(const char *path,
 void archive_close(struct archive *a);
 #define AUTO_ARCHIVE OWN_CLEANUP(archive_close)
 
-/* Put it where guests look for it first: DIR/app-DIGEST16.tar. */
-DSTACK_CHECKED enum dstack_status archive_give(
-    const struct archive *a, const char *dir, struct why *why);
+/*
+ * Put it where guests look for it first: DIR/app-DIGEST16.tar. copied is
+ * called as it goes on, with bytes done and in all.
+ */
+DSTACK_CHECKED enum dstack_status archive_give(const struct archive *a,
+    const char *dir, void (*copied)(void *ctx, size_t done, size_t len),
+    void *ctx, struct why *why);
 /* Does DIR hold the archive of this digest, under a name guests look for? */
 DSTACK_CHECKED enum dstack_status archive_there(
     const char *dir, const uint8_t digest[static 32], struct why *why);

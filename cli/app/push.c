@@ -6,6 +6,9 @@
  * Before it is copied, each node that runs is asked what memory it has beside
  * the version that serves, and an update that it would refuse is refused here.
  * A node that does not answer is not waited for: it judges for itself.
+ *
+ * Then the version is followed until every node that runs serves it (wait.c),
+ * unless --no-wait says that the proposal is enough.
  */
 #include "cli/app/archive.h"
 
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "cli/app/wait.h"
 #include "cli/app/where.h"
 #include "cli/cmd.h"
 #include "crypto/hash.h"
@@ -26,6 +30,11 @@ struct push {
 	const char *file;
 	const char *name;
 	bool json;
+	bool no_wait;
+	unsigned seconds;      /* to wait at most */
+	struct state_app now;  /* what is the newest, once it is proposed */
+	bool proposed;         /* by us */
+	struct show show;
 	struct where at;
 };
 
@@ -34,12 +43,18 @@ options(const struct usage *u, int argc, char **argv, struct push *p)
 {
 	static const struct option lopt[] = { WHERE_OPTIONS,
 		{ "name", 1, NULL, 'n' }, { "json", 0, NULL, 'j' },
+		{ "no-wait", 0, NULL, 'w' }, { "timeout", 1, NULL, 't' },
 		{ NULL, 0, NULL, 0 } };
 	int c;
 
 	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
 		if (c == 'n')
 			p->name = optarg;
+		else if (c == 'w')
+			p->no_wait = true;
+		else if (c == 't')
+			p->seconds = (unsigned)usage_number(
+			    u, "--timeout", optarg, 1, 30u * 86400);
 		else if (!where_option(&p->at, u, c))
 			p->json = true;
 	}
@@ -63,28 +78,63 @@ name_of(const char *file, char out[static KM_APP_NAME_MAX + 1])
 		(void)snprintf(out, KM_APP_NAME_MAX + 1, "app");
 }
 
+/* For people as soon as it is known; JSON is one object, at the end. */
 static void
-tell(const struct push *p, const struct state_app *a, bool new)
+tell(const struct push *p)
 {
 	char hex[65];
 
-	hex_encode(a->digest, 32, hex);
-	if (p->json) {
-		json_t *o = json_pack("{s:s,s:s+,s:I,s:I,s:b,s:i}", "name",
-		    a->name, "digest", "0x", hex, "version",
-		    (json_int_t)a->version, "notBefore",
-		    (json_int_t)a->not_before, "proposed", new, "volumes",
-		    (int)p->at.nodes);
-		(void)json_dumpf(o, stdout, JSON_COMPACT);
-		(void)putchar('\n');
-		json_decref(o);
+	hex_encode(p->now.digest, 32, hex);
+	if (p->json)
 		return;
-	}
 	printf("%s version %llu, 0x%s, %s; nodes run it from %llu on "
-	       "(Unix seconds); watch it with: dstack status\n",
-	    a->name, (unsigned long long)a->version, hex,
-	    new ? "proposed" : "is the newest already",
-	    (unsigned long long)a->not_before);
+	       "(Unix seconds)%s\n",
+	    p->now.name, (unsigned long long)p->now.version, hex,
+	    p->proposed ? "proposed" : "is the newest already",
+	    (unsigned long long)p->now.not_before,
+	    p->no_wait ? "; watch it with: dstack app status" : "");
+	(void)fflush(stdout);
+}
+
+static void
+tell_json(const struct push *p, bool served, json_t *nodes)
+{
+	char hex[65];
+
+	hex_encode(p->now.digest, 32, hex);
+	json_t *o = json_pack("{s:s,s:s+,s:I,s:I,s:b,s:i}", "name",
+	    p->now.name, "digest", "0x", hex, "version",
+	    (json_int_t)p->now.version, "notBefore",
+	    (json_int_t)p->now.not_before, "proposed", p->proposed, "volumes",
+	    (int)p->at.nodes);
+	if (!p->no_wait) {
+		(void)json_object_set_new(o, "served", json_boolean(served));
+		(void)json_object_set(o, "nodes", nodes);
+	}
+	(void)json_dumpf(o, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(o);
+}
+
+/* The version is named; now the nodes have to run it. */
+static enum dstack_status
+follow(struct push *p, struct why *why)
+{
+	json_t *nodes = json_array();
+	enum dstack_status st = DSTACK_OK;
+	bool served = false;
+
+	tell(p);
+	if (!p->no_wait)
+		st = wait_served(&p->at, &p->now, p->seconds, &p->show, nodes,
+		    &served, why);
+	if (p->json)
+		tell_json(p, served, nodes);
+	else if (served)
+		printf("version %llu serves\n",
+		    (unsigned long long)p->now.version);
+	json_decref(nodes);
+	return st;
 }
 
 /*
@@ -97,7 +147,6 @@ propose(struct push *p, const uint8_t digest[static 32], const char *name,
     const struct state_app *latest, struct why *why)
 {
 	struct state_app previous;
-	struct state_app now;
 	uint8_t id[32];
 
 	/* an app keeps its id, and with it its keys, whatever its name becomes */
@@ -108,10 +157,9 @@ propose(struct push *p, const uint8_t digest[static 32], const char *name,
 	enum dstack_status st = gov_propose_app(&p->at.gov, id, digest, name,
 	    latest->version + 1, 0, why);
 	if (st == DSTACK_OK)
-		st = gov_read_apps(&p->at.gov, &previous, &now, why);
-	if (st == DSTACK_OK)
-		tell(p, &now, true);
-	return st;
+		st = gov_read_apps(&p->at.gov, &previous, &p->now, why);
+	p->proposed = true;
+	return st == DSTACK_OK ? follow(p, why) : st;
 }
 
 /*
@@ -144,6 +192,34 @@ room(const struct archive *a, const char *state, struct why *why)
 	    (unsigned long long)free >> 20);
 }
 
+struct upload {
+	struct push *p;
+	unsigned node;
+};
+
+static void
+copied(void *ctx, size_t done, size_t len)
+{
+	const struct upload *up = ctx;
+
+	show_line(&up->p->show, false, "node %u: %zu of %zu MB copied",
+	    up->node, done >> 20, len >> 20);
+}
+
+static enum dstack_status
+give(struct push *p, const struct archive *a, unsigned i, struct why *why)
+{
+	struct upload up = { p, i };
+	enum dstack_status st =
+	    archive_give(a, p->at.volume[i], copied, &up, why);
+
+	if (st == DSTACK_OK)
+		show_line(&p->show, !p->show.moving,
+		    "node %u: %zu MB copied into its host volume", i,
+		    (a->len + (1u << 20) - 1) >> 20);
+	return st;
+}
+
 static enum dstack_status
 push(struct push *p, struct why *why)
 {
@@ -162,15 +238,16 @@ push(struct push *p, struct why *why)
 	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK && !serves; i++)
 		st = room(&a, p->at.state[i], why);
 	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK; i++)
-		st = archive_give(&a, p->at.volume[i], why);
+		st = give(p, &a, i, why);
+	show_end(&p->show);
 	if (st != DSTACK_OK)
 		return st;
 	/* Pushed twice: the copies are good for a node that had none, and the
 	   contract is asked for nothing. */
 	if (latest.version != 0 && !latest.stopped &&
 	    memcmp(latest.digest, oci_digest(a.img), 32) == 0) {
-		tell(p, &latest, false);
-		return DSTACK_OK;
+		p->now = latest;
+		return follow(p, why);
 	}
 	name_of(p->file, name);
 	return propose(p, oci_digest(a.img),
@@ -208,7 +285,9 @@ app_push(const struct usage *u, int argc, char **argv)
 
 	memset(&p, 0, sizeof(p));
 	p.file = APP_PUSH_FILE;
+	p.seconds = WAIT_SECONDS;
 	options(u, argc, argv, &p);
+	show_begin(&p.show, p.json);
 	enum dstack_status st = strcmp(argv[0], "push") == 0
 	    ? push(&p, &why)
 	    : rollback(&p, &why);

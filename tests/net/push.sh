@@ -1,7 +1,8 @@
 #!/bin/sh
 # A new version of the app on a running network without VMs: dstack app push
 # makes both nodes swap, the old one serves until the new one does, and
-# dstack app rollback brings the old one back.
+# dstack app rollback brings the old one back. A push waits until all serve, and
+# says why they do not.
 set -eu
 cd "$(dirname "$0")/../.."
 bin=${B:-build}/bin/dstack
@@ -104,8 +105,13 @@ while :; do
 done >"$d/seen" &
 loop=$!
 "$bin" app push "$d/new.tar" --dir $dir --json >"$d/pushed"
-[ "$(jq -c '[.name, .digest, .version, .proposed, .volumes]' "$d/pushed")" = \
-	"[\"app-example\",\"$new\",2,true,2]" ]
+[ "$(jq -c '[.name, .digest, .version, .proposed, .volumes, .served]' "$d/pushed")" = \
+	"[\"app-example\",\"$new\",2,true,2,true]" ]
+# it has waited: both serve, and no page is waited for
+for p in "$p0" "$p1"; do get "$p" | grep -q 'Second version of the greeting'; done
+jq -r '.nodes[]' "$d/pushed" >"$d/nodes"
+[ "$(grep -c '^serves version 2 for [0-9]* s$' "$d/nodes")" -eq 2 ]
+echo "ok push ends when every node serves the version"
 wait_for 'Second version of the greeting'
 n=0
 until grep -q "$p0 new" "$d/seen" && grep -q "$p1 new" "$d/seen"; do
@@ -127,8 +133,8 @@ echo "ok the old version serves until the new one does"
 [ "$(jq -c '[.version, .proposed]' "$d/pushed")" = "[2,false]" ]
 echo "ok the newest version is not proposed again"
 
-"$bin" app rollback --dir $dir --json >"$d/pushed"
-[ "$(jq -c '[.version, .proposed]' "$d/pushed")" = "[3,true]" ]
+"$bin" app rollback --dir $dir --json --no-wait >"$d/pushed"
+[ "$(jq -c '[.version, .proposed, .served]' "$d/pushed")" = "[3,true,null]" ]
 wait_for "$old"
 "$bin" status --dir $dir --json >"$d/status"
 [ "$(jq -c '[.app.version, (.nodes[].status.app.version)]' "$d/status")" = "[3,3,3]" ]
@@ -143,20 +149,33 @@ printf '{"Entrypoint":["/app"],"ExposedPorts":{"80/tcp":{}}}' >"$d/ends.json"
 [ "$(jq -c '[.wanted.version, .next, (.nodes[] | .state, .app.serving, .app.up)]' "$d/status")" = \
 	'[3,null,"serves",3,true,"serves",3,true]' ]
 "$bin" app build "$d/tree" -o "$d/ends.tar" --config "$d/ends.json" >/dev/null
-"$bin" app push "$d/ends.tar" --dir $dir >/dev/null
-n=0
-until "$bin" app status --dir $dir --json >"$d/status" || [ $? -eq 1 ] &&
-	[ "$(jq -c '[.nodes[].state]' "$d/status")" = '["refused","refused"]' ]; do
-	n=$((n + 1))
-	[ $n -lt 200 ] || { cat "$d/status"; exit 1; }
-	sleep 0.1
+reason='refused version 4: app ended before it listened on port 80 (exit 5) (tried [0-9]* times, again in [0-9]* s)'
+for try in first second; do
+	rc=0
+	"$bin" app push "$d/ends.tar" --dir $dir >"$d/progress" 2>"$d/no" || rc=$?
+	[ $rc -eq 1 ] && [ "$(wc -l <"$d/no")" -eq 1 ]
+	grep -q "^dstack: app: node [01] $reason\$" "$d/no"
+	grep -q '^node 1: 1 MB copied into its host volume$' "$d/progress"
+	grep -q "^node 1 $reason\$" "$d/progress"
+	if grep -q "$(printf '\033')" "$d/progress"; then exit 1; fi
+	echo "ok a $try push of a version that ends at once ends 1 with its exit status"
 done
+"$bin" app status --dir $dir --json >"$d/status" && exit 1
 [ "$(jq -c '[.nodes[].app | .serving, .refused.version, .refused.reason, .lastEnd.version, .lastEnd.exit, .lastEnd.memory]' "$d/status")" = \
 	'[3,4,"app ended before it listened on port 80 (exit 5)",4,5,false,3,4,"app ended before it listened on port 80 (exit 5)",4,5,false]' ]
 "$bin" app status --dir $dir >"$d/status" && exit 1
 grep -q '^node 1    refused version 4: app ended before it listened on port 80 (exit 5) (tried [0-9]* times, again in [0-9]* s)$' "$d/status"
 "$bin" status --dir $dir | grep -q '^  refused     version 4: app ended'
 echo "ok app status says which version was refused, and how it ended"
+
+# one that never listens: neither yes nor no in the time given; and a terminal
+printf 'int pause(void); int main(void) { for (;;) pause(); }' >"$d/ends.c"
+${CC:-gcc} -static -o "$d/tree/app" "$d/ends.c"
+"$bin" app build "$d/tree" -o "$d/never.tar" --config "$d/ends.json" >/dev/null
+script -qec "'$bin' app push '$d/never.tar' --dir $dir --timeout 4" /dev/null >"$d/progress" && exit 1
+[ "$(grep -c 'dstack: app: not all nodes serve version 5 after 4 s' "$d/progress")" -eq 1 ]
+grep -q "$(printf '\r')node 0 .*; node 1 .*$(printf '\033')\[K" "$d/progress"
+echo "ok on a terminal a push that takes too long is one moving line, and ends undecided"
 kill "$pid" && wait "$pid" || true
 pid=
 [ ! -e $dir/owner.key ]

@@ -219,6 +219,7 @@ wrong "no option '-o'" app inspect x -o y
 wrong "'y' is one word too many" app push x y
 wrong "--config or --dir, not both" app push x --config y --dir z
 wrong "--dir: over 63 bytes" app push x --dir "$hash"
+wrong "--timeout takes a number from 1 to 2592000, not '0'" app push x --timeout 0
 wrong "'x' is one word too many" app rollback x
 wrong "no option '--name'" app rollback --name x
 wrong "'x' is one word too many" app status x
