@@ -27,6 +27,8 @@
 #include "protocol/statements.h"
 
 #define BIT(r) (1u << (r))
+#define APP_EVENT "app-event"
+#define ANY_LEN SIZE_MAX /* app_event judges */
 
 struct event {
 	const char *name;
@@ -42,6 +44,7 @@ static const struct event events[] = {
 	{ "joined", ROLE_REPLICATOOR, 28, TEE_READY, TEE_JOINED },
 	{ "app", ROLE_KUBERNETHES, 72, TEE_JOINED, TEE_JOINED },
 	{ "app-start", ROLE_KUBERNETHES, 0, TEE_JOINED, TEE_JOINED },
+	{ APP_EVENT, ROLE_GUEST_SERVICE, ANY_LEN, TEE_JOINED, TEE_JOINED },
 };
 
 enum dstack_status
@@ -57,6 +60,7 @@ tee_begin(struct tee_state *s, const struct tee_driver *driver,
 	memcpy(s->rtmr3, r.rtmr[3], 48);
 	memcpy(s->mrconfigid, r.mrconfigid, 48);
 	s->driver = driver;
+	s->log_whole = s->phase == TEE_BOOT;
 	return DSTACK_OK;
 }
 
@@ -141,6 +145,76 @@ quote_app(struct tee_state *s, struct rd *body, struct wr *out,
 	return give_quote(s, report_data, out, why);
 }
 
+/*
+ * What an app asks for as it is, unless it would look like a quote of the
+ * network's: whose it is, RTMR3 and MRCONFIGID say.
+ */
+static enum ipc_status
+quote_raw(struct tee_state *s, struct rd *body, struct wr *out,
+    struct why *why)
+{
+	const uint8_t *data = NULL;
+	uint8_t report_data[64];
+	if (rd_take(body, 64, &data) != DSTACK_OK ||
+	    rd_end(body) != DSTACK_OK)
+		return refuse(why, "a raw quote request is 64 bytes");
+	if (s->phase < TEE_JOINED) {
+		(void)refuse(why, "not joined yet");
+		return IPC_LATER;
+	}
+	if (stmt_report_raw(data, 64, report_data) != DSTACK_OK)
+		return refuse(why, "the second half of report_data is a "
+		    "purpose of the network's own quotes");
+	return give_quote(s, report_data, out, why);
+}
+
+/*
+ * An event of an app's own: its form, a name that none of the guest's events
+ * has, and room for it in the log, so that whoever reads a quote can still
+ * replay all of them.
+ */
+static enum ipc_status
+app_event(const struct tee_state *s, const uint8_t *data, size_t n,
+    struct why *why)
+{
+	struct rd r = rd_over(data, n);
+	char name[EVENT_APP_NAME_MAX + 1];
+	const uint8_t *payload = NULL;
+	size_t len = 0;
+	if (rd_skip(&r, 32) != DSTACK_OK ||
+	    rd_text(&r, name, sizeof(name)) != DSTACK_OK || name[0] == '\0' ||
+	    rd_blob(&r, EVENT_APP_PAYLOAD_MAX, &payload, &len) != DSTACK_OK ||
+	    rd_end(&r) != DSTACK_OK)
+		return refuse(why, "an app's event is appId, a name of 1 to "
+		    "64 bytes and at most 1024 bytes of payload");
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (strcmp(events[i].name, name) == 0)
+			return refuse(why, "that is the name of an event of "
+			    "the guest's own; take another");
+	if (s->log_apps + n > TEE_LOG_APPS)
+		return refuse(why, "the log has no room for more events of "
+		    "apps until this VM boots anew");
+	return IPC_YES;
+}
+
+static void
+log_event(struct tee_state *s, const struct event *e, const uint8_t *data,
+    size_t n)
+{
+	AUTO_WR struct wr w = wr_new(0);
+	wr_text(&w, e->name);
+	wr_blob(&w, data, n);
+	if (wr_status(&w) != DSTACK_OK || w.len > TEE_LOG_MAX - s->log_len) {
+		/* Part of a chain replays to nothing: say so instead. */
+		s->log_whole = false;
+		return;
+	}
+	memcpy(s->log + s->log_len, w.buf, w.len);
+	s->log_len += w.len;
+	if (e->len == ANY_LEN)
+		s->log_apps += w.len;
+}
+
 static enum ipc_status
 extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
     struct why *why)
@@ -150,13 +224,13 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 	size_t n = 0;
 	const struct event *e = NULL;
 	if (rd_text(body, name, sizeof(name)) != DSTACK_OK ||
-	    rd_blob(body, 256, &data, &n) != DSTACK_OK ||
+	    rd_blob(body, EVENT_DATA_MAX, &data, &n) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return refuse(why, "an event is a name and its data");
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (strcmp(events[i].name, name) == 0)
 			e = &events[i];
-	if (e == NULL || e->from != from || e->len != n)
+	if (e == NULL || e->from != from || (e->len != ANY_LEN && e->len != n))
 		return refuse(why, "no such event for this role, or its data "
 		    "has another length");
 	/*
@@ -172,6 +246,8 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 		(void)refuse(why, "an event before this one is missing");
 		return IPC_LATER;
 	}
+	if (e->len == ANY_LEN && app_event(s, data, n, why) != IPC_YES)
+		return IPC_REFUSED;
 	/*
 	 * The launcher measured one netcfg into MRCONFIGID; the host may not
 	 * have shown another.
@@ -190,6 +266,7 @@ extend(struct tee_state *s, enum role from, struct rd *body, struct wr *out,
 	 * Before the comparison: the register has moved, whatever it moved to.
 	 */
 	s->phase = e->leads;
+	log_event(s, e, data, n);
 	if (!ct_equal(got, s->rtmr3, 48))
 		return refuse(why, "RTMR3 has another value than the events "
 		    "give");
@@ -213,6 +290,17 @@ report(struct tee_state *s, struct rd *body, struct wr *out, struct why *why)
 	return IPC_YES;
 }
 
+static enum ipc_status
+event_log(const struct tee_state *s, struct rd *body, struct wr *out,
+    struct why *why)
+{
+	if (rd_end(body) != DSTACK_OK)
+		return refuse(why, "an events request is empty");
+	wr_u8(out, s->log_whole ? 1 : 0);
+	wr_blob(out, s->log, s->log_len);
+	return IPC_YES;
+}
+
 /* Which roles may ask which op; EXTEND says itself who may which event. */
 static unsigned
 askers(uint8_t op)
@@ -222,12 +310,15 @@ askers(uint8_t op)
 	case TEE_QUOTE_BOOTSTRAP:
 		return BIT(ROLE_REPLICATOOR);
 	case TEE_QUOTE_APP:
+	case TEE_QUOTE_RAW:
+	case TEE_EVENTS:
 		return BIT(ROLE_GUEST_SERVICE);
 	case TEE_EXTEND:
 		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR) |
-		    BIT(ROLE_KUBERNETHES);
+		    BIT(ROLE_KUBERNETHES) | BIT(ROLE_GUEST_SERVICE);
 	case TEE_REPORT:
-		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR);
+		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR) |
+		    BIT(ROLE_GUEST_SERVICE);
 	case TEE_INFO:
 		return BIT(ROLE_INIT) | BIT(ROLE_REPLICATOOR) |
 		    BIT(ROLE_GUEST_SERVICE) | BIT(ROLE_KUBERNETHES);
@@ -250,6 +341,12 @@ tee_handle(struct tee_state *s, enum role from, uint8_t op, struct rd *body,
 		break;
 	case TEE_QUOTE_APP:
 		st = quote_app(s, body, out, why);
+		break;
+	case TEE_QUOTE_RAW:
+		st = quote_raw(s, body, out, why);
+		break;
+	case TEE_EVENTS:
+		st = event_log(s, body, out, why);
 		break;
 	case TEE_EXTEND:
 		st = extend(s, from, body, out, why);

@@ -8,6 +8,8 @@
 #ifndef GUEST_TEE_H
 #define GUEST_TEE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/rd.h"
@@ -24,10 +26,16 @@ enum tee_op {
 	TEE_REPORT = 5,          /* -> struct tee_report's fields in order */
 	TEE_INFO = 6,            /* -> text flavour */
 	TEE_RESUME = 7,          /* by tee_resume, without an answer */
+	TEE_QUOTE_RAW = 8,       /* report_data 64 -> blob quote */
+	TEE_EVENTS = 9,          /* -> u8 1 if whole, blob log */
 };
 
 #define TEE_MAX_APP_DATA (64u * 1024)
 #define TEE_REPORT_LEN (6u * 48)
+/* The log of this boot's events, for those who replay RTMR3. What apps emit
+   may fill half of it; a log that has no room for more is not whole. */
+#define TEE_LOG_MAX (48u * 1024)
+#define TEE_LOG_APPS (TEE_LOG_MAX / 2)
 
 /*
  * How far the boot has come. Each event moves one step on or stays, none
@@ -46,6 +54,10 @@ struct tee_state {
 	enum tee_phase phase;
 	uint8_t rtmr3[48]; /* as replayed from the events */
 	uint8_t mrconfigid[48];
+	bool log_whole;
+	size_t log_len;
+	size_t log_apps; /* bytes of it that apps' events took */
+	uint8_t log[TEE_LOG_MAX]; /* text name, blob data; as many as were */
 };
 
 /*

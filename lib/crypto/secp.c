@@ -78,6 +78,34 @@ secp_public(const struct secret32 *key, uint8_t pub[static 64])
 }
 
 enum dstack_status
+secp_compressed(const struct secret32 *key, uint8_t pub[static 33])
+{
+	secp256k1_pubkey p;
+	size_t n = 33;
+	if (secp256k1_ec_pubkey_create(ctx(), &p, key->b) != 1)
+		return DSTACK_E_REJECTED;
+	if (secp256k1_ec_pubkey_serialize(
+	        ctx(), pub, &n, &p, SECP256K1_EC_COMPRESSED) != 1)
+		abort();
+	return DSTACK_OK;
+}
+
+enum dstack_status
+secp_verify(const uint8_t digest[static 32], const uint8_t sig[static 64],
+    const uint8_t *pub, size_t n)
+{
+	secp256k1_pubkey p;
+	secp256k1_ecdsa_signature s;
+	if (secp256k1_ec_pubkey_parse(ctx(), &p, pub, n) != 1)
+		return DSTACK_E_FORMAT;
+	/* the library's verify refuses a high s by itself */
+	if (secp256k1_ecdsa_signature_parse_compact(ctx(), &s, sig) != 1 ||
+	    secp256k1_ecdsa_verify(ctx(), &s, digest, &p) != 1)
+		return DSTACK_E_REJECTED;
+	return DSTACK_OK;
+}
+
+enum dstack_status
 secp_address(const struct secret32 *key, uint8_t addr[static 20])
 {
 	uint8_t pub[64];

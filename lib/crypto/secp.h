@@ -3,6 +3,7 @@
 #ifndef CRYPTO_SECP_H
 #define CRYPTO_SECP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/secret.h"
@@ -22,6 +23,17 @@ DSTACK_CHECKED enum dstack_status secp_address(
 /* Uncompressed point without the 0x04: 64 bytes. */
 DSTACK_CHECKED enum dstack_status secp_public(
     const struct secret32 *key, uint8_t pub[static 64]);
+
+/* Compressed point, SEC 1: 33 bytes. */
+DSTACK_CHECKED enum dstack_status secp_compressed(
+    const struct secret32 *key, uint8_t pub[static 33]);
+
+/*
+ * Is it the signature r || s of the digest by the point (33 or 65 bytes)?
+ * DSTACK_E_REJECTED: no, or s is high. DSTACK_E_FORMAT: not a point.
+ */
+DSTACK_CHECKED enum dstack_status secp_verify(const uint8_t digest[static 32],
+    const uint8_t sig[static 64], const uint8_t *pub, size_t n);
 
 /*
  * Sign a 32-byte digest; nonce by RFC 6979, with 32 bytes of extra entropy

@@ -10,6 +10,9 @@
  * joined      epoch u64 || xPub 20
  * app         appId 32 || image digest 32 || version u64
  * app-start   empty
+ * app-event   appId 32 || text name || blob payload (wr.h): the app's own,
+ *             with what it likes in it; EVENT_APP_NAME_MAX bytes of name,
+ *             EVENT_APP_PAYLOAD_MAX of payload
  */
 #ifndef PROTOCOL_EVENTS_H
 #define PROTOCOL_EVENTS_H
@@ -18,6 +21,10 @@
 #include <stdint.h>
 
 #define EVENT_NAME_MAX 32
+#define EVENT_APP_NAME_MAX 64
+#define EVENT_APP_PAYLOAD_MAX 1024
+#define EVENT_DATA_MAX \
+	(32 + 4 + EVENT_APP_NAME_MAX + 4 + EVENT_APP_PAYLOAD_MAX)
 
 /* name: at most EVENT_NAME_MAX characters. */
 void event_digest(

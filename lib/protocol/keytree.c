@@ -282,3 +282,37 @@ keytree_app_sign(const struct keytree *app, const char *tag,
 		return DSTACK_E_REJECTED;
 	return secp_scalar(app, "app-sign/secp256k1", c, 1, key, addr);
 }
+
+enum dstack_status
+keytree_sdk_secp(const struct keytree *app, const char *path,
+    const char *purpose, struct secret32 *key)
+{
+	const struct piece c[] = { { path, strlen(path) },
+		{ purpose, strlen(purpose) } };
+	return scalar(app, "sdk/secp256k1", c, 2, secp256k1_n1, key);
+}
+
+enum dstack_status
+keytree_sdk_p256(const struct keytree *app, const char *path,
+    const char *purpose, struct secret32 *key)
+{
+	const struct piece c[] = { { path, strlen(path) },
+		{ purpose, strlen(purpose) } };
+	return scalar(app, "sdk/p256", c, 2, p256_n1, key);
+}
+
+enum dstack_status
+keytree_sdk_ed25519(const struct keytree *app, const char *path,
+    const char *purpose, struct secret32 *seed)
+{
+	const struct piece c[] = { { path, strlen(path) },
+		{ purpose, strlen(purpose) } };
+	return keytree_derive(
+	    app, "sdk/ed25519", c, 2, seed->b, sizeof(seed->b));
+}
+
+enum dstack_status
+keytree_app_ca(const struct keytree *app, struct secret32 *key)
+{
+	return scalar(app, "app-ca/p256", NULL, 0, p256_n1, key);
+}

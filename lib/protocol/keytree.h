@@ -89,4 +89,20 @@ DSTACK_CHECKED enum dstack_status keytree_getkey2(const struct keytree *app,
 DSTACK_CHECKED enum dstack_status keytree_app_sign(const struct keytree *app,
     const char *tag, struct secret32 *key, uint8_t *addr);
 
+/*
+ * Keys that apps ask for in the SDK's form, by path and purpose (each at most
+ * 65535 bytes, any): "sdk/secp256k1" and "sdk/p256" are scalars,
+ * "sdk/ed25519" is a seed.
+ */
+DSTACK_CHECKED enum dstack_status keytree_sdk_secp(const struct keytree *app,
+    const char *path, const char *purpose, struct secret32 *key);
+DSTACK_CHECKED enum dstack_status keytree_sdk_p256(const struct keytree *app,
+    const char *path, const char *purpose, struct secret32 *key);
+DSTACK_CHECKED enum dstack_status keytree_sdk_ed25519(
+    const struct keytree *app, const char *path, const char *purpose,
+    struct secret32 *seed);
+/* "app-ca/p256": the scalar of the app's own certificate authority. */
+DSTACK_CHECKED enum dstack_status keytree_app_ca(
+    const struct keytree *app, struct secret32 *key);
+
 #endif

@@ -12,8 +12,10 @@
  */
 #include "protocol/statements.h"
 
+#include <assert.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "crypto/hash.h"
 #include "protocol/frame.h"
 #include "protocol/layout.h"
@@ -154,17 +156,21 @@ report_data(
 	keccak256(purpose, strlen(purpose), out + 32);
 }
 
+#define PURPOSE_REGISTER "dstack2/rd/register/v1"
+#define PURPOSE_BOOTSTRAP "dstack2/rd/bootstrap/v1"
+#define PURPOSE_APP "dstack2/rd/app/v1"
+
 void
 stmt_report_register(
     const uint8_t request_id[static 32], uint8_t out[static 64])
 {
-	report_data(request_id, "dstack2/rd/register/v1", out);
+	report_data(request_id, PURPOSE_REGISTER, out);
 }
 
 void
 stmt_report_bootstrap(const uint8_t digest[static 32], uint8_t out[static 64])
 {
-	report_data(digest, "dstack2/rd/bootstrap/v1", out);
+	report_data(digest, PURPOSE_BOOTSTRAP, out);
 }
 
 /*
@@ -180,7 +186,28 @@ stmt_report_app(const uint8_t app_id[static 32], const void *data, size_t len,
 	keccak256(data, len, m + 32);
 	uint8_t h[32];
 	keccak256(m, sizeof(m), h);
-	report_data(h, "dstack2/rd/app/v1", out);
+	report_data(h, PURPOSE_APP, out);
+}
+
+enum dstack_status
+stmt_report_raw(const void *data, size_t n, uint8_t out[static 64])
+{
+	static const char *const purposes[] = { PURPOSE_REGISTER,
+		PURPOSE_BOOTSTRAP, PURPOSE_APP };
+	static const uint8_t none[32] = { 0 };
+	uint8_t rd[64] = { 0 };
+	uint8_t reserved[64];
+	if (n > sizeof(rd))
+		return DSTACK_E_LIMIT;
+	memcpy(rd, data, n);
+	/* Each purpose of this file is here: a new one has to be added. */
+	for (size_t i = 0; i < sizeof(purposes) / sizeof(purposes[0]); i++) {
+		report_data(none, purposes[i], reserved);
+		if (memcmp(rd + 32, reserved + 32, 32) == 0)
+			return DSTACK_E_REJECTED;
+	}
+	memcpy(out, rd, sizeof(rd));
+	return DSTACK_OK;
 }
 
 void
@@ -227,4 +254,29 @@ stmt_hpke_info(const uint8_t request_id[static 32],
 	memcpy(out, tag, sizeof(tag)); /* with its 0x00 */
 	memcpy(out + sizeof(tag), request_id, 32);
 	memcpy(out + sizeof(tag) + 32, seed_commit, 32);
+}
+
+/*
+ * The form is the SDK's, not ours, and still says one thing: what stands
+ * behind the last colon has a length by the key's kind, and no colon in it.
+ */
+void
+stmt_sdk_key_digest(const char *purpose, const uint8_t *pub, size_t n,
+    uint8_t out[static 32])
+{
+	char hex[2 * 33 + 1];
+	assert(n <= 33 && strlen(purpose) <= STMT_SDK_PURPOSE_MAX);
+	hex_encode(pub, n, hex);
+	const struct piece v[] = { { purpose, strlen(purpose) }, { ":", 1 },
+		{ hex, 2 * n } };
+	keccak256v(v, 3, out);
+}
+
+void
+stmt_sdk_root_digest(const uint8_t app_id[static 32],
+    const uint8_t root[static 33], uint8_t out[static 32])
+{
+	const struct piece v[] = { { "dstack-kms-issued:", 18 },
+		{ app_id, 32 }, { root, 33 } };
+	keccak256v(v, 3, out); /* all of fixed length */
 }

@@ -134,6 +134,13 @@ void stmt_report_bootstrap(
     const uint8_t digest[static 32], uint8_t out[static 64]);
 void stmt_report_app(const uint8_t app_id[static 32], const void *data,
     size_t len, uint8_t out[static 64]);
+/*
+ * An app's own report_data, n (at most 64) bytes and zeros behind them, as
+ * verifiers outside know it. DSTACK_E_REJECTED: its second half is one of the
+ * purposes above, so it could be taken for a quote of the network.
+ */
+DSTACK_CHECKED enum dstack_status stmt_report_raw(
+    const void *data, size_t n, uint8_t out[static 64]);
 
 /*
  * What an app attests (PROTOCOL section 7): keccak256(abi.encode(typehash,
@@ -145,6 +152,21 @@ void stmt_app_data(const struct eip712_domain *d,
 /* keccak256("attest" || appData), the digest that verify() expects. */
 void stmt_attest_digest(
     const uint8_t app_data[static 32], uint8_t out[static 32]);
+
+/*
+ * The two links of an SDK key's signature chain, as the SDK's guests have
+ * them. The app's root key (keytree_app_sign, STMT_SDK_ROOT) signs
+ * keccak256(purpose || ":" || hex of the public key, n bytes, 32 or 33); the
+ * epoch's key signs keccak256("dstack-kms-issued:" || appId || root public
+ * key, 33 bytes). Neither can be another statement: those begin otherwise.
+ * purpose: at most STMT_SDK_PURPOSE_MAX bytes.
+ */
+#define STMT_SDK_ROOT "sdk-root"
+#define STMT_SDK_PURPOSE_MAX 255
+void stmt_sdk_key_digest(const char *purpose, const uint8_t *pub, size_t n,
+    uint8_t out[static 32]);
+void stmt_sdk_root_digest(const uint8_t app_id[static 32],
+    const uint8_t root[static 33], uint8_t out[static 32]);
 
 /* HPKE info of an onboarding: tag || 0x00 || requestId || seedCommit. */
 #define STMT_HPKE_INFO_LEN (23 + 1 + 32 + 32)
