@@ -138,6 +138,8 @@ static const struct entry table[] = {
 	[KEYD_OP_SIGN_ANCHOR] = { BIT(ROLE_VOLUME), true, keyd_sign_anchor },
 	[KEYD_OP_TLS_ATTEST] = { BIT(ROLE_TLS), true, keyd_tls_attest },
 	[KEYD_OP_TLS_BIND] = { BIT(ROLE_TLS), true, keyd_tls_bind },
+	[KEYD_OP_SDK_KEY] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_key },
+	[KEYD_OP_SDK_SIGN] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_sign },
 };
 
 enum dstack_status

@@ -37,6 +37,8 @@ enum keyd_op {
 	KEYD_OP_SIGN_ANCHOR = 18,
 	KEYD_OP_TLS_ATTEST = 19,
 	KEYD_OP_TLS_BIND = 20,
+	KEYD_OP_SDK_KEY = 30,
+	KEYD_OP_SDK_SIGN = 31,
 };
 
 enum keyd_phase {
@@ -94,7 +96,12 @@ typedef enum dstack_status keyd_fn(
 keyd_fn keyd_netcfg, keyd_node_key, keyd_sign_register, keyd_sign_register_tx,
     keyd_open, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
     keyd_onboard, keyd_getkey, keyd_attest, keyd_heartbeat, keyd_public,
-    keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor;
+    keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor,
+    keyd_sdk_key, keyd_sdk_sign;
+
+/* May this VM serve that app? */
+DSTACK_CHECKED enum dstack_status keyd_app_ok(
+    const struct keyd *k, const uint8_t app[static 32], struct why *why);
 
 DSTACK_CHECKED enum dstack_status keyd_random(
     struct secret32 *out, struct why *why);

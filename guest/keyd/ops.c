@@ -99,8 +99,8 @@ struct app_tag {
  * the role volume, which reads it from the chain, has opened the app's volume,
  * this VM has to do with no other app: the contract never changes the appId.
  */
-static enum dstack_status
-app_ok(const struct keyd *k, const uint8_t app[static 32], struct why *why)
+enum dstack_status
+keyd_app_ok(const struct keyd *k, const uint8_t app[static 32], struct why *why)
 {
 	if (ct_is_zero(app, 32))
 		return keyd_no(why, "appId 0 is no app");
@@ -119,7 +119,7 @@ app_tag_get(
 		return keyd_no(why, "the request is no appId and tag");
 	if (!keytree_tag_ok(a->tag))
 		return keyd_no(why, "the tag is not 1 to 64 of [A-Za-z0-9._-]");
-	return app_ok(k, a->app, why);
+	return keyd_app_ok(k, a->app, why);
 }
 
 /*
@@ -287,7 +287,7 @@ keyd_volume_keys(
 	    rd_copy(body, uuid, sizeof(uuid)) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a VOLUME_KEYS is appId and uuid");
-	enum dstack_status st = app_ok(k, app, why);
+	enum dstack_status st = keyd_app_ok(k, app, why);
 	if (st == DSTACK_OK)
 		st = keytree_volume(&k->tree, app, uuid, &xts, &mac, &hdr);
 	if (st != DSTACK_OK)
@@ -335,7 +335,7 @@ keyd_sign_anchor(
 		return keyd_no(why, "a volume anchor is six fields, "
 				    "120 bytes, then appId, index, owner and "
 				    "the owner's signature");
-	enum dstack_status st = app_ok(k, app, why);
+	enum dstack_status st = keyd_app_ok(k, app, why);
 	if (st != DSTACK_OK)
 		return st;
 	/*

@@ -34,7 +34,8 @@ may_ask(enum role r, unsigned op)
 	case ROLE_VERIFIER:
 		return op == 10 || op == 14;
 	case ROLE_GUEST_SERVICE:
-		return op >= 11 && op <= 14;
+		return (op >= 11 && op <= 14) || op == KEYD_OP_SDK_KEY ||
+		    op == KEYD_OP_SDK_SIGN;
 	case ROLE_TLS:
 		return op == 15 || op == 19 || op == 20;
 	case ROLE_VOLUME:
@@ -127,7 +128,7 @@ static void
 all_later(struct bed *b, const struct node *n)
 {
 	AUTO_WR struct wr q = wr_new(0);
-	for (unsigned op = 10; op < 21; op++) {
+	for (unsigned op = 10; op < 64; op++) {
 		for (size_t i = 0; i < ASKERS; i++) {
 			request(&q, op, n);
 			if (may_ask(askers[i], op))
