@@ -249,6 +249,11 @@ mounts(const struct spec *s)
 		{ "/dev/mqueue", "mqueue", "nosuid,noexec,nodev" },
 		{ "/sys", "sysfs", "nosuid,noexec,nodev,ro" },
 	};
+	static const char *const socks[] = { "/var/run/dstack.sock",
+		"/run/dstack.sock", "/var/run/dstack/dstack.sock",
+		"/run/dstack/dstack.sock", "/var/run/tappd.sock",
+		"/run/tappd.sock", "/var/run/dstack/tappd.sock",
+		"/run/dstack/tappd.sock" };
 	json_t *l = json_array();
 	for (size_t i = 0; i < sizeof(fs) / sizeof(fs[0]); i++)
 		(void)json_array_append_new(l,
@@ -270,8 +275,10 @@ mounts(const struct spec *s)
 	bind_of(l, s, "hostname", "/etc/hostname", "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "resolv.conf", "/etc/resolv.conf",
 	    "bind,nosuid,nodev,noexec");
-	bind_of(l, s, "run/dstack.sock", "/var/run/dstack.sock",
-	    "bind,nosuid,nodev,noexec");
+	/* one socket, wherever an SDK of some age looks for it */
+	for (size_t i = 0; i < sizeof(socks) / sizeof(socks[0]); i++)
+		bind_of(l, s, "run/dstack.sock", socks[i],
+		    "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "host", "/mnt/host_volume",
 	    "bind,nosuid,nodev,noexec");
 	if (s->data != NULL)

@@ -22,10 +22,12 @@
 #include "base/wr.h"
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
+#include "guest/service/sdk.h"
 #include "protocol/keytree.h"
 
 #define KEYD_GETKEY 11
 #define KEYD_ATTEST 12
+#define DIRECTLY "ask http://dstack-guest/ directly, from the app itself"
 #define DATA_MAX 4096u /* bytes of appdata that an app may have attested */
 
 void
@@ -232,15 +234,23 @@ on_request(struct evhttp_request *req, void *arg)
 	const char *rest = NULL;
 	/*
 	 * The order: method, who stands between, path, tag; the key service is
-	 * asked last.
+	 * asked last. The SDK's calls exist on the socket alone: what can be
+	 * made to POST over a network is more than what can be made to open a
+	 * file.
 	 */
+	if (by_socket(req) && sdk_is(req)) {
+		if (direct(req))
+			sdk_serve(req, app);
+		else
+			sdk_error(req, 403, DIRECTLY);
+		return;
+	}
 	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
 		service_text(req, 405, "only GET");
 		return;
 	}
 	if (!direct(req)) {
-		service_text(req, 403,
-		    "ask http://dstack-guest/ directly, from the app itself");
+		service_text(req, 403, DIRECTLY);
 		return;
 	}
 	if (!split(uri, verb, tag, &rest)) {
@@ -287,15 +297,16 @@ service_slot_of(int tcp)
 }
 
 static struct service_plane *
-serve(struct service *s, int fd, struct service_app *app)
+serve(struct service *s, int fd, bool local, struct service_app *app)
 {
 	struct service_plane *p = service_plane_open(
 	    s->base, fd, SERVICE_CONNECTIONS, on_request, app);
 	if (p == NULL)
 		return NULL;
 	struct evhttp *h = service_plane_http(p);
-	evhttp_set_allowed_methods(h, EVHTTP_REQ_GET);
-	evhttp_set_max_body_size(h, 1024);
+	evhttp_set_allowed_methods(
+	    h, local ? EVHTTP_REQ_GET | EVHTTP_REQ_POST : EVHTTP_REQ_GET);
+	evhttp_set_max_body_size(h, local ? SDK_MAX_BODY : 1024);
 	evhttp_set_timeout(h, SERVICE_TIMEOUT_S);
 	return p;
 }
@@ -305,8 +316,8 @@ service_app_listen(
     struct service *s, int slot, int tcp, int local, struct why *why)
 {
 	struct service_app *app = &s->app[slot];
-	app->tcp = serve(s, tcp, app);
-	app->local = app->tcp != NULL ? serve(s, local, app) : NULL;
+	app->tcp = serve(s, tcp, false, app);
+	app->local = app->tcp != NULL ? serve(s, local, true, app) : NULL;
 	if (app->local == NULL) {
 		if (app->tcp != NULL)
 			/*

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The npm package @phala/dstack-sdk, unchanged, against the socket of an app:
+# every call with its result checked, here and on another node of the network.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/net/lib.sh
+need
+tests/sdk/install
+own_net "$PWD/tests/net/sdk.sh"
+base sdk-net
+out=$net/sdk
+mkdir -p "$out/a" "$out/b"
+
+# app_of PID-FILE: the first process of the app's container below a node
+app_of() {
+	local top=$1 p q
+	for p in $(pgrep -x greeting | sort -n); do
+		q=$p
+		while [ "${q:-0}" -gt 1 ] && [ "$q" != "$top" ]; do
+			q=$(awk '/^PPid/{print $2}' "/proc/$q/status" 2>/dev/null)
+		done
+		if [ "$q" = "$top" ]; then
+			echo "$p"
+			return
+		fi
+	done
+	return 1
+}
+# as_app PID COMMAND...: where the SDK looks for them, the app's sockets
+as_app() {
+	local at=/proc/$1/root/run
+	shift
+	# shellcheck disable=SC2016
+	unshare -m bash -c 'at=$1; shift
+		mount -t tmpfs tmpfs /run &&
+		ln -s "$at/dstack.sock" "$at/tappd.sock" /run/ && exec "$@"' - "$at" "$@"
+}
+
+until_true 60 app_of "$(jq .pid "$net/node0/node.json")" || fail "no app" "$net/node0/node.log"
+app=$(app_of "$(jq .pid "$net/node0/node.json")")
+for s in /var/run /run /var/run/dstack /run/dstack; do
+	for n in dstack tappd; do
+		[ -S "/proc/$app/root$s/$n.sock" ] || fail "no $s/$n.sock"
+		got=$(curl -sS --max-time 20 --unix-socket "/proc/$app/root$s/$n.sock" \
+			-d '{}' http://localhost/Version)
+		[ "$(jq -r .version <<<"$got")" != null ] || fail "$s/$n.sock says $got"
+	done
+done
+echo "ok the sockets are at all eight places"
+
+as_app "$app" node tests/sdk/calls.mjs "$out/a" || fail "the SDK's calls" "$net/node0/console.log"
+
+# what the SDK was given, by our own verifier
+"$bin" sim root >"$out/root.pem"
+verify() { # FILE ARGUMENT...
+	local f=$1
+	shift
+	"$bin" quote verify "$f" --collateral "$net/auditing/bootstrap-collateral-0.json" \
+		--root "$out/root.pem" --json "$@"
+}
+rd=$(printf 'user:alice' | od -An -tx1 | tr -d ' \n')
+padded=$(printf '%-128s' "$rd" | tr ' ' 0)
+verify "$out/a/quote.hex" --report-data "$padded" | jq -e .ok >/dev/null
+verify "$out/a/attested.hex" --report-data "$padded" | jq -e .ok >/dev/null
+verify "$out/a/quote-full.hex" --report-data "$(printf 'a5%.0s' {1..64})" | jq -e .ok >/dev/null
+[ "$(verify "$out/a/quote-event.hex" | jq -r '.rtmr[3]')" = "$(cat "$out/a/rtmr3")" ] ||
+	fail "RTMR3 of the quote is not what the log gives"
+echo "ok quotes verify with their report_data and their log"
+xpub=$(call 'xPub()(address)')
+[ "0x$(jq -r .xpub "$out/a/keys.json")" = "${xpub,,}" ] ||
+	fail "the chain of keys does not end in the contract's xPub"
+echo "ok the signature chain ends in the contract's xPub"
+
+# another node, and the same app there: the same keys
+make_node other
+start_node
+reaches serving 120
+until_true 60 app_of "$(jq .pid "$d/node.json")" || fail "no app on the other node" "$d/console.log"
+as_app "$(app_of "$(jq .pid "$d/node.json")")" node tests/sdk/calls.mjs "$out/b" >"$out/log" ||
+	fail "the SDK's calls on another node" "$out/log" "$d/console.log"
+cmp "$out/a/keys.json" "$out/b/keys.json" || fail "the nodes give other keys"
+echo "ok another node gives the same keys and chains"
+# and after the app's processes were ended and started anew
+kill -9 "$(app_of "$(jq .pid "$net/node0/node.json")")"
+until_true 60 app_of "$(jq .pid "$net/node0/node.json")" || fail "the app does not come back"
+again() {
+	as_app "$(app_of "$(jq .pid "$net/node0/node.json")")" node tests/sdk/calls.mjs "$out/a"
+}
+until_true 30 again || fail "the SDK's calls after a restart" "$net/node0/console.log"
+cmp "$out/a/keys.json" "$out/b/keys.json" || fail "other keys after a restart"
+echo "ok keys are the same after a restart"
