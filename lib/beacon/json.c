@@ -58,8 +58,8 @@ put_le(uint8_t *at, uint64_t v, size_t n)
 }
 
 /*
- * Member of an object of exactly count members; NULL after an error. With all
- * count names asked for and found, there is none that was not looked at.
+ * Member of an object of exactly count members; NULL after an error. All count
+ * names are asked for: with one too few, one of them is missing.
  */
 static const json_t *
 member(struct ssz_out *o, const json_t *in, size_t count, const char *name)
@@ -67,7 +67,7 @@ member(struct ssz_out *o, const json_t *in, size_t count, const char *name)
 	const json_t *v = json_object_get(in, name);
 	if (v == NULL)
 		wrong(o, name, "is missing");
-	else if (json_object_size(in) != count)
+	else if (json_object_size(in) > count) /* fewer: one is missing */
 		wrong(o, name, "stands beside members that are not known");
 	return o->bad ? NULL : v;
 }
