@@ -18,16 +18,36 @@
 #include "base/own.h"
 #include "crypto/hash.h"
 
+/* Where a tar goes, and the first thing that was wrong there. */
+struct out {
+	enum dstack_status (*put)(
+	    void *ctx, const void *p, size_t n, struct why *why);
+	void *ctx;
+	enum dstack_status st;
+	struct why why; /* libarchive's own word for it would come over it */
+};
+
 static la_ssize_t
-to_wr(struct archive *a, void *ctx, const void *p, size_t n)
+to_out(struct archive *a, void *ctx, const void *p, size_t n)
 {
-	struct wr *w = ctx;
-	wr_put(w, p, n);
-	if (wr_status(w) != DSTACK_OK) {
-		archive_set_error(a, EIO, "out of memory");
+	struct out *o = ctx;
+	if (o->st == DSTACK_OK)
+		o->st = o->put(o->ctx, p, n, &o->why);
+	if (o->st != DSTACK_OK) {
+		archive_set_error(a, EIO, "it cannot be written");
 		return -1;
 	}
 	return (la_ssize_t)n;
+}
+
+static enum dstack_status
+to_wr(void *ctx, const void *p, size_t n, struct why *why)
+{
+	struct wr *w = ctx;
+	wr_put(w, p, n);
+	return wr_status(w) == DSTACK_OK
+	    ? DSTACK_OK
+	    : why_set(why, wr_status(w), "out of memory");
 }
 
 static enum dstack_status
@@ -83,10 +103,14 @@ odd_names(const struct oci_file *files, size_t n)
 	return false;
 }
 
-static enum dstack_status
-tar(const struct oci_file *files, size_t n, struct wr *out, struct why *why)
+enum dstack_status
+oci_tar(const struct oci_file *files, size_t n,
+    enum dstack_status (*out)(
+	void *ctx, const void *p, size_t n, struct why *why),
+    void *ctx, struct why *why)
 {
 	struct archive *a = archive_write_new();
+	struct out o = { .put = out, .ctx = ctx };
 	enum dstack_status st = DSTACK_OK;
 	if (a == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
@@ -96,14 +120,16 @@ tar(const struct oci_file *files, size_t n, struct wr *out, struct why *why)
 		    a, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK) ||
 	    archive_write_set_bytes_per_block(a, 512) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
-	    archive_write_open(a, out, NULL, to_wr, NULL) != ARCHIVE_OK)
+	    archive_write_open(a, &o, NULL, to_out, NULL) != ARCHIVE_OK)
 		st = why_set(why, DSTACK_E_NOMEM, "no memory");
 	for (size_t i = 0; st == DSTACK_OK && i < n; i++)
 		st = put(a, &files[i], why);
 	if (st == DSTACK_OK && archive_write_close(a) != ARCHIVE_OK)
 		st = why_set(why, DSTACK_E_NOMEM, "no memory");
-	(void)archive_write_free(a);
-	return st;
+	/* its last bytes may go out only now */
+	if (archive_write_free(a) != ARCHIVE_OK && st == DSTACK_OK)
+		st = why_set(why, DSTACK_E_NOMEM, "no memory");
+	return o.st != DSTACK_OK ? why_set(why, o.st, "%s", o.why.text) : st;
 }
 
 static json_t *
@@ -179,7 +205,7 @@ oci_build(const struct oci_file *files, size_t n, const struct oci_config *c,
 	char id[72];
 	char lname[80];
 	char cname[80];
-	enum dstack_status st = tar(files, n, &layer, why);
+	enum dstack_status st = oci_tar(files, n, to_wr, &layer, why);
 	if (st != DSTACK_OK)
 		return st;
 	sha256(layer.buf, layer.len, diff);
@@ -218,5 +244,5 @@ oci_build(const struct oci_file *files, size_t n, const struct oci_config *c,
 		{ .path = "manifest.json", .kind = OCI_FILE, .mode = 0644,
 		    .data = mtext, .size = strlen(mtext) },
 	};
-	return tar(v, sizeof(v) / sizeof(v[0]), out, why);
+	return oci_tar(v, sizeof(v) / sizeof(v[0]), to_wr, out, why);
 }

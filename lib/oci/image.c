@@ -191,6 +191,7 @@ choose(struct search *s, struct oci_image *img, size_t *which, json_t **root)
 		ours = is;
 		config = s->v[i].config;
 		*which = i;
+		img->config_at = config;
 		memcpy(img->digest, d, 32);
 	}
 	if (!found)

@@ -64,6 +64,7 @@ bool oci_digest_text(const char *text, uint8_t out[static 32]);
 struct oci_image {
 	struct blobs blobs;
 	uint8_t digest[32];
+	size_t config_at; /* in blobs */
 	json_t *run; /* the config's member "config", as it is; or NULL */
 	struct oci_config config;
 	struct oci_layer layer[OCI_MAX_LAYERS];
@@ -102,6 +103,15 @@ enum dstack_status tree_end(struct tree *t, struct why *why);
 /* So much of the archive is still in memory. */
 void tree_held(struct tree *t, uint64_t held);
 void tree_sums(const struct tree *t, struct oci_tree *out);
+
+/*
+ * build.c: a tar of the files, in order, times and owners zero; the same
+ * bytes for the same files. A piece at a time to out, whose no ends it.
+ */
+enum dstack_status oci_tar(const struct oci_file *files, size_t n,
+    enum dstack_status (*out)(
+	void *ctx, const void *p, size_t n, struct why *why),
+    void *ctx, struct why *why);
 
 /* rootfs.diff_ids, os and architecture of a config document. */
 enum dstack_status oci_config_rootfs(
