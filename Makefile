@@ -37,7 +37,7 @@ LDFLAGS_ALL = $(LDHARD) $(EXTRA_LDFLAGS)
 # Libraries: every room links what its programs need, nothing else.
 LIBS_LIB = libcrypto nettle libsecp256k1 jansson libarchive
 LIBS_GUEST = $(LIBS_LIB) libssl libevent libevent_openssl libseccomp
-LIBS_HOST = $(LIBS_LIB) libssl libevent libcurl snappy
+LIBS_HOST = $(LIBS_LIB) libssl libevent libcurl snappy yaml-0.1
 
 # the build root of the image has the guest's libraries only
 LIBS_ALL = $(sort $(LIBS_GUEST) $(if $(GUEST_STATIC),,$(LIBS_HOST)))
