@@ -31,6 +31,10 @@ by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/*
+ * All names are judged before one is kept. They are kept sorted, as the
+ * manifest has them: indices of services are the same in both.
+ */
 static enum dstack_status
 names(struct compose_reading *r, const yaml_node_t *services)
 {
@@ -91,6 +95,7 @@ declared(struct compose_reading *r, const yaml_node_t *n, const char *what,
 	return DSTACK_OK;
 }
 
+/* When every service has been read, all ports are known. */
 static enum dstack_status
 front(struct compose_reading *r, const yaml_node_t *services)
 {
@@ -150,6 +155,7 @@ volumes(struct compose_reading *r, const yaml_node_t *services,
 	return DSTACK_OK;
 }
 
+/* Unknown members of the top level first: a typo there changes all below. */
 static enum dstack_status
 whole(struct compose_reading *r)
 {

@@ -35,6 +35,7 @@ add_mount(struct compose_part *p, const yaml_node_t *n, char *name, char *path,
 	return DSTACK_OK;
 }
 
+/* A path of this machine would be another thing on every node. */
 /* NAME:PATH[:ro] */
 static enum dstack_status
 short_volume(struct compose_part *p, const yaml_node_t *n)
@@ -96,6 +97,7 @@ long_volume(struct compose_part *p, const yaml_node_t *n)
 	    ro != NULL && strcmp(ro, "true") == 0);
 }
 
+/* Each entry in its short form, a text, or its long one, a map. */
 enum dstack_status
 compose_volumes(struct compose_part *p)
 {
@@ -110,6 +112,7 @@ compose_volumes(struct compose_part *p)
 	return st;
 }
 
+/* Of itself, or in a circle: the manifest's reader sees that. */
 static enum dstack_status
 need(struct compose_part *p, const yaml_node_t *at, const char *name,
     enum manifest_condition condition)
@@ -151,6 +154,7 @@ long_need(struct compose_part *p, const yaml_node_t *n, const char *name)
 	return need(p, c, name, (enum manifest_condition)i);
 }
 
+/* The list means "started"; the map has a condition for each. */
 enum dstack_status
 compose_depends_on(struct compose_part *p)
 {
@@ -172,6 +176,7 @@ compose_depends_on(struct compose_part *p)
 	return st;
 }
 
+/* A text is run by the container's own shell, as Docker does. */
 static enum dstack_status
 health_test(struct compose_part *p, const yaml_node_t *n, struct manifest_texts *t)
 {
@@ -186,6 +191,10 @@ health_test(struct compose_part *p, const yaml_node_t *n, struct manifest_texts 
 	return compose_texts(&q, t);
 }
 
+/*
+ * Compose can take the image's test with other times; here a test must be
+ * named, as what runs should be in the manifest and not in two places.
+ */
 enum dstack_status
 compose_healthcheck(struct compose_part *p)
 {

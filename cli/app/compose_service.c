@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where it is found is the caller's matter, who may have been told. */
 static enum dstack_status
 get_image(struct compose_part *p)
 {
@@ -50,6 +51,7 @@ get_stop_signal(struct compose_part *p)
 	return compose_text(p, p->n, &p->s->stop_signal);
 }
 
+/* A node has to stop in its own time, so that of a service is bounded. */
 static enum dstack_status
 get_stop_grace(struct compose_part *p)
 {
@@ -79,6 +81,7 @@ get_mem_limit(struct compose_part *p)
 	return bytes(p, &p->s->mem_limit);
 }
 
+/* Their bound is the app's memory; a size of their own there is none. */
 static enum dstack_status
 get_tmpfs(struct compose_part *p)
 {
@@ -90,6 +93,7 @@ get_tmpfs(struct compose_part *p)
 	return st;
 }
 
+/* Nobody is inside to stop a service by hand, so the first two are one. */
 static enum dstack_status
 get_restart(struct compose_part *p)
 {
@@ -113,6 +117,7 @@ get_restart(struct compose_part *p)
 			  "on-failure or no", t);
 }
 
+/* No ranges: each port that is meant is written. */
 static enum dstack_status
 get_expose(struct compose_part *p)
 {
@@ -135,6 +140,10 @@ get_expose(struct compose_part *p)
 	return st;
 }
 
+/*
+ * Kept with its place, for the line of a refusal later: a port is wrong or
+ * right only beside those of the other services.
+ */
 static enum dstack_status
 add_port(struct compose_part *p, const yaml_node_t *at, const char *t, bool label)
 {
@@ -192,6 +201,7 @@ get_labels(struct compose_part *p)
 	return st;
 }
 
+/* Only names: a value never comes near the archive. */
 static enum dstack_status
 get_secrets(struct compose_part *p)
 {
@@ -254,6 +264,10 @@ static const struct member {
 };
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 
+/*
+ * In the order in which they are written, which no member depends on. Of an
+ * unknown one the key's own line is told, not that of its value.
+ */
 enum dstack_status
 compose_service(struct compose_reading *r, unsigned i, const yaml_node_t *n)
 {

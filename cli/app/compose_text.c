@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One NULL more than texts, as C wants its lists. */
 enum dstack_status
 compose_add(struct compose_reading *r, struct manifest_texts *t, char *text)
 {
@@ -35,6 +36,7 @@ compose_text(struct compose_part *p, const yaml_node_t *n, char **out)
 }
 
 /* "NAME=value": over one of that name that is there. */
+/* Taken over in any case, so that no caller has to look. */
 static enum dstack_status
 set(struct compose_part *p, struct manifest_texts *t, char *pair)
 {
@@ -176,6 +178,7 @@ env_line(struct compose_part *p, const char *file, size_t number, char *line)
 	return set(p, &p->s->environment, pair);
 }
 
+/* Lines are counted for the reason; the last needs no newline. */
 static enum dstack_status
 env_file(struct compose_part *p, const char *file)
 {

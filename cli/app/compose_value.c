@@ -25,6 +25,7 @@ digits(const char **t, uint64_t *out)
 	return true;
 }
 
+/* Parts in any order, as Go reads them; "m" is looked for after "ms". */
 bool
 compose_duration(const char *t, uint32_t *ms)
 {
@@ -53,6 +54,7 @@ compose_duration(const char *t, uint32_t *ms)
 	return sum != 0;
 }
 
+/* Powers of 1024, whatever the unit is called. */
 bool
 compose_bytes(const char *t, uint64_t *bytes)
 {
@@ -78,6 +80,7 @@ compose_bytes(const char *t, uint64_t *bytes)
 	return true;
 }
 
+/* What stands before the last colon is the host's side, which is not here. */
 bool
 compose_port_of(const char *text, uint16_t *port)
 {

@@ -18,6 +18,7 @@
 
 #include "base/wr.h"
 
+/* libyaml counts lines from 0, people from 1. */
 static enum dstack_status
 no_at(const struct yaml *y, size_t line, const char *fmt, va_list ap)
 {
@@ -59,6 +60,7 @@ yaml_is_list(const yaml_node_t *n)
 	return n->type == YAML_SEQUENCE_NODE;
 }
 
+/* Always there and NUL-terminated; a NUL inside is looked for elsewhere. */
 static const char *
 scalar(const yaml_node_t *n)
 {
@@ -108,6 +110,7 @@ yaml_key(struct yaml *y, const yaml_node_t *n, size_t i)
 	return scalar(yaml_key_at(y, n, i));
 }
 
+/* Linear: a file has few members, and none comes twice. */
 yaml_node_t *
 yaml_get(struct yaml *y, const yaml_node_t *n, const char *key)
 {
@@ -123,6 +126,10 @@ by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/*
+ * libyaml keeps every entry of a map, also those of one key; which of them
+ * counts is each reader's own choice, so there may be one.
+ */
 static enum dstack_status
 keys(struct yaml *y, const yaml_node_t *n)
 {
@@ -239,6 +246,7 @@ yaml_root(struct yaml *y)
 
 /* --- ${NAME} --- */
 
+/* Names of variables, as in POSIX. */
 static bool
 name_char(char c, bool first)
 {

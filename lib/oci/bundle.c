@@ -57,6 +57,7 @@ bundle_there(const void *buf, size_t len, const uint8_t *want)
 	return find(buf, len, want, &text, &n, digest, NULL) == DSTACK_OK;
 }
 
+/* Of its layers' tars, which oci_open has counted. */
 static uint64_t
 unpacked(const struct oci_image *img)
 {
@@ -180,14 +181,15 @@ struct making {
 	struct oci_file *file;
 	size_t n;
 	char **own;
-	size_t nown;
+	size_t count;
 	json_t *list;
 };
 
+/* The bytes of configs and layers are the images' own. */
 static void
 making_free(struct making *k)
 {
-	for (size_t i = 0; i < k->nown; i++)
+	for (size_t i = 0; i < k->count; i++)
 		free(k->own[i]);
 	free(k->own);
 	free(k->file);
@@ -204,10 +206,11 @@ name_of(struct making *k, const uint8_t digest[static 32], const char *end)
 	hex_encode(digest, 32, hex);
 	if (asprintf(&t, "%s%s", hex, end) < 0)
 		return NULL;
-	k->own[k->nown++] = t;
+	k->own[k->count++] = t;
 	return t;
 }
 
+/* A file is in the archive once, however many images have it. */
 static bool
 there(const struct making *k, const char *path)
 {

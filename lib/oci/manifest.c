@@ -17,6 +17,7 @@
 
 #include "base/own.h"
 
+/* Also of a list that was broken off: n counts what is there. */
 static void
 texts_free(struct manifest_texts *t)
 {
@@ -85,6 +86,10 @@ names(struct manifest *m, json_t *services, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * Which service, and on which port: the manifest says both, since an image's
+ * EXPOSE is a guess as soon as there are two of them.
+ */
 static enum dstack_status
 front(struct manifest *m, json_t *j, struct why *why)
 {
@@ -156,6 +161,10 @@ order(struct manifest *m, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * The order is that of what each part needs: names before anything that
+ * names, services before volumes and order, which look at all of them.
+ */
 static enum dstack_status
 whole(struct manifest *m, json_t *root, struct why *why)
 {

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The commonest refusal: the member is there and is not what it must be. */
 static enum dstack_status
 kind(const struct part *p, const char *want)
 {
@@ -20,6 +21,10 @@ kind(const struct part *p, const char *want)
 	    p->why, DSTACK_E_FORMAT, "%s is not %s", p->key, want);
 }
 
+/*
+ * Names end up in file names of the volume, in /etc/hosts and in tags of keys:
+ * this is what all three take, so that none of them needs an escape.
+ */
 bool
 manifest_name_ok(const char *name)
 {
@@ -82,6 +87,10 @@ path_ok(const char *path)
 
 /* --- kinds of members --- */
 
+/*
+ * An empty text is refused, since for a node it would be the same as none, and
+ * two manifests that mean the same should not both be canonical.
+ */
 static enum dstack_status
 take_text(const struct part *p, char **out)
 {
@@ -114,6 +123,7 @@ take_ms(const struct part *p, uint32_t max, uint32_t *out)
 	return st;
 }
 
+/* Memory for n texts; from here on manifest_free frees what is in it. */
 static enum dstack_status
 room(const struct part *p, size_t n, struct manifest_texts *out)
 {
@@ -175,6 +185,7 @@ take_map(const struct part *p, bool (*ok)(const char *),
 
 /* --- members of a service --- */
 
+/* In Docker's spelling of a digest, lower case, so that there is one. */
 static enum dstack_status
 get_image(struct part *p)
 {
@@ -183,6 +194,10 @@ get_image(struct part *p)
 	    : kind(p, "sha256: and 64 hex digits");
 }
 
+/*
+ * Words are anything: what a program makes of them is its own matter. That an
+ * empty list is not the same as none is what "there" is for.
+ */
 static enum dstack_status
 get_command(struct part *p)
 {
@@ -212,6 +227,10 @@ get_environment(struct part *p)
 	return take_map(p, variable_ok, &p->s->environment);
 }
 
+/*
+ * Which labels there are, and with what values, label.c judges when they are
+ * put over the image's; here they only must be of this project.
+ */
 static bool
 label_ok(const char *name)
 {
@@ -232,6 +251,7 @@ get_secrets(struct part *p)
 	return manifest_take_list(p, secret_name_ok, true, &p->s->secrets);
 }
 
+/* Looked up in the image when it is there, like a USER of its own. */
 static enum dstack_status
 get_user(struct part *p)
 {
@@ -247,12 +267,14 @@ get_working_dir(struct part *p)
 	    : kind(p, "an absolute path");
 }
 
+/* Names and numbers as in STOPSIGNAL; what is none of them is SIGTERM. */
 static enum dstack_status
 get_stop_signal(struct part *p)
 {
 	return take_text(p, &p->s->stop_signal);
 }
 
+/* Bounded, as the node itself has to be gone in its own time. */
 static enum dstack_status
 get_stop_grace(struct part *p)
 {
@@ -292,6 +314,10 @@ one_volume(struct part *p, json_t *j, struct manifest_mount *out)
 		  "volumes: %.40s is no name of one", out->volume);
 }
 
+/*
+ * Sorted by path, which also finds a path that is there twice. One volume may
+ * be at several places and in several services: that is how they share files.
+ */
 static enum dstack_status
 get_volumes(struct part *p)
 {
@@ -314,6 +340,10 @@ get_volumes(struct part *p)
 	return DSTACK_OK;
 }
 
+/*
+ * Needs are by index from here on, which is why all names are read before any
+ * service is. A need of itself is a circle, and found as one.
+ */
 static enum dstack_status
 get_depends_on(struct part *p)
 {
@@ -358,6 +388,10 @@ test_ok(const struct manifest_texts *t)
 	return strcmp(t->v[0], "CMD") == 0 && t->n >= 2;
 }
 
+/*
+ * The image's check is replaced as a whole: a manifest that only changed its
+ * times would mean another check with each image.
+ */
 static enum dstack_status
 get_healthcheck(struct part *p)
 {
@@ -392,6 +426,7 @@ get_healthcheck(struct part *p)
 		  "healthcheck: test is not NONE, CMD or CMD-SHELL");
 }
 
+/* "always" has a spelling here, but manifest_write leaves it out. */
 static enum dstack_status
 get_restart(struct part *p)
 {
@@ -406,6 +441,7 @@ get_restart(struct part *p)
 	return kind(p, "always, on-failure or no");
 }
 
+/* Nothing is opened or closed by it; it is told by inspect. */
 static enum dstack_status
 get_expose(struct part *p)
 {
@@ -442,6 +478,7 @@ get_mem_limit(struct part *p)
 	return manifest_take_number(p, MANIFEST_MAX_BYTES, &p->s->mem_limit);
 }
 
+/* All that a service may have; see docs/manifest.md. */
 static const struct member {
 	const char *key;
 	enum dstack_status (*get)(struct part *p);

@@ -21,12 +21,17 @@
 #include "base/own.h"
 #include "base/secret.h"
 
+/* Byte order, which for the names that are allowed is RFC 8785's as well. */
 static int
 by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/*
+ * NULL without memory, or where a text is no UTF-8 and so no JSON string: a
+ * list with a word less would be another command.
+ */
 static json_t *
 list(const struct manifest_texts *t, bool sorted)
 {
@@ -40,8 +45,12 @@ list(const struct manifest_texts *t, bool sorted)
 		v[i] = t->v[i];
 	if (sorted)
 		qsort(v, t->n, sizeof(*v), by_text);
-	for (size_t i = 0; i < t->n; i++)
-		(void)json_array_append_new(j, json_string(v[i]));
+	for (size_t i = 0; i < t->n; i++) {
+		if (json_array_append_new(j, json_string(v[i])) != 0) {
+			json_decref(j);
+			return NULL;
+		}
+	}
 	return j;
 }
 
@@ -94,6 +103,7 @@ by_path(const void *a, const void *b)
 	return strcmp((*x)->path, (*y)->path);
 }
 
+/* Sorted by path, as the reader wants them; false only where it is true. */
 static json_t *
 mounts(const struct manifest_service *s, bool *ok)
 {
@@ -149,6 +159,7 @@ by_port(const void *a, const void *b)
 	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
+/* Rising, and each once: Compose takes a port twice. */
 static json_t *
 ports(const struct manifest_service *s, bool *ok)
 {
@@ -166,6 +177,10 @@ ports(const struct manifest_service *s, bool *ok)
 	return j;
 }
 
+/*
+ * What is at its default is left out, so that a manifest does not grow, and
+ * change its digest, with every member that a later version of this adds.
+ */
 static json_t *
 service(const struct manifest *m, const struct manifest_service *s, bool *ok)
 {
@@ -304,6 +319,10 @@ front_port(const struct manifest *m, json_t *config, bool *ok)
 	    ok);
 }
 
+/*
+ * Member by member. What is set to a list or text replaces; what is a map is
+ * merged, as Compose does it.
+ */
 static void
 overlay(const struct manifest *m, const struct manifest_service *s,
     json_t *config, bool *ok)

@@ -288,6 +288,13 @@ writing_sorts_and_refuses_what_reading_would(void **state)
 	assert_null(none);
 	s->working_dir = (char[]){ "/\xff" };
 	assert_int_equal(manifest_write(&m, &none, &why), DSTACK_E_FORMAT);
+	s->working_dir = NULL;
+	char *words[] = { (char[]){ "a" }, (char[]){ "\xff" } };
+	s->command = (struct manifest_texts){ words, 2, true };
+	assert_int_equal(manifest_write(&m, &none, &why), DSTACK_E_FORMAT);
+	s->command = (struct manifest_texts){ .n = 0 };
+	env[0] = (char[]){ "Z=\xff" };
+	assert_int_equal(manifest_write(&m, &none, &why), DSTACK_E_FORMAT);
 }
 
 /* An image whose config is the text; w is its archive. */
