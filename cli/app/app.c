@@ -283,8 +283,14 @@ texts(char *const *v, size_t n)
 
 /* What a node will make other than the image has it, a line each. */
 static void
-remarks(const struct oci_tree *t, json_t *out)
+remarks(const struct oci_config *c, const struct oci_tree *t, json_t *out)
 {
+	if (c->port == 0)
+		(void)json_array_append_new(out,
+		    json_sprintf("the port is seen at the start: of %s that it "
+				 "listens on, one that answers HTTP; the label "
+				 "dstack.port names one", c->nexposed != 0
+			? "the EXPOSEd ones" : "all"));
 	if (t->devices != 0)
 		(void)json_array_append_new(out,
 		    json_sprintf("%zu device nodes are not made, the first is "
@@ -317,7 +323,7 @@ print(const struct archive *a, bool as_json)
 	char hex[65];
 	hex_encode(oci_digest(img), 32, hex);
 	json_t *layers = json_array();
-	remarks(&a->tree, notes);
+	remarks(c, &a->tree, notes);
 	if (!as_json)
 		(void)printf("digest      0x%s\n", hex);
 	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i,"
@@ -332,6 +338,15 @@ print(const struct archive *a, bool as_json)
 	char id[67];
 	(void)snprintf(id, sizeof(id), "0x%s", hex);
 	(void)json_object_set_new(j, "digest", json_string(id));
+	if (c->port == 0)
+		(void)json_object_set_new(j, "port", json_null());
+	json_t *exposed = json_array();
+	for (size_t i = 0; i < c->nexposed; i++)
+		(void)json_array_append_new(
+		    exposed, json_integer(c->exposed[i]));
+	(void)json_object_set_new(j, "exposed", exposed);
+	(void)json_object_set_new(j, "healthcheck",
+	    texts(c->health.test, c->health.ntest));
 	json_t *labels = json_object();
 	for (size_t i = 0; i < c->nlabels; i++)
 		(void)json_object_set_new(labels, c->labels[i].key,
@@ -352,7 +367,7 @@ print(const struct archive *a, bool as_json)
 	} else {
 		static const char *const keys[] = { "entrypoint", "cmd", "env",
 			"volumes", "user", "workdir", "stopsignal", "port",
-			"labels" };
+			"exposed", "healthcheck", "labels" };
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 			char *t = json_dumps(json_object_get(j, keys[i]),
 			    JSON_COMPACT | JSON_ENCODE_ANY);

@@ -467,7 +467,9 @@ container_start(struct container *c, const struct oci_config *config,
 	if (st != DSTACK_OK)
 		return st;
 	c->stop_signal = spec_stop_signal(config->stopsignal);
-	c->port = config->port;
+	/* one that was found stays: what serves is started again as it was */
+	if (config->port != 0)
+		c->port = config->port;
 	int status = 0;
 	st = container_runtime(c, out, START_MS, &status, why);
 	if (st != DSTACK_OK)

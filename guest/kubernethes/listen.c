@@ -10,10 +10,11 @@
  * "sl: ADDRESS:PORT REMOTE STATE", hex, the address in words of this machine's
  * byte order; state 0A listens).
  */
-#include "guest/kubernethes/start.h"
+#include "guest/kubernethes/listen.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,8 +33,24 @@ loopback(const char *address)
 		strcmp(address + 30, "7F") == 0);
 }
 
+bool
+listen_has(const uint16_t *ports, size_t n, uint16_t port)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+static void
+add(uint16_t *ports, size_t *n, uint16_t port)
+{
+	if (*n < LISTENS_MAX && !listen_has(ports, *n, port))
+		ports[(*n)++] = port;
+}
+
 void
-listen_read(const char *table, uint16_t port, struct listens *l)
+listen_read(const char *table, struct listens *l)
 {
 	for (const char *p = strchr(table, '\n'); p != NULL;
 	     p = strchr(p + 1, '\n')) {
@@ -43,17 +60,15 @@ listen_read(const char *table, uint16_t port, struct listens *l)
 		if (sscanf(p + 1, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*4x %2x",
 			address, &at, &state) != 3 || state != 0x0a)
 			continue;
-		if (at != port)
-			l->other = l->other != 0 ? l->other : (uint16_t)at;
-		else if (loopback(address))
-			l->local = true;
+		if (loopback(address))
+			add(l->local, &l->nlocal, (uint16_t)at);
 		else
-			l->open = true;
+			add(l->open, &l->nopen, (uint16_t)at);
 	}
 }
 
 void
-listen_look(pid_t pid, uint16_t port, struct listens *l)
+listen_look(pid_t pid, struct listens *l)
 {
 	static const char *const kinds[] = { "tcp", "tcp6" };
 	AUTO_FREE char *text = malloc(TABLE_MAX);
@@ -69,6 +84,6 @@ listen_look(pid_t pid, uint16_t port, struct listens *l)
 		    (got = read(fd, text + n, TABLE_MAX - 1 - n)) > 0)
 			n += (size_t)got;
 		text[n] = '\0';
-		listen_read(text, port, l);
+		listen_read(text, l);
 	}
 }

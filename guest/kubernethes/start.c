@@ -6,9 +6,9 @@
  * and the host's files are copied beside it. guest-service listens for the
  * app, then its first process is started, and then it has three minutes (more
  * where its HEALTHCHECK gives more) to say by its HEALTHCHECK that it is well
- * and to take a connection on the port that the image EXPOSEs. An app that ends, or
- * that listens on the loopback only, will not: it is refused at once. One that
- * listens elsewhere may still come round, so that is only said.
+ * and to take a connection on its port (port.c says which one that is). An app
+ * that ends, or that listens where nobody gets to, will not: it is refused
+ * before that.
  */
 #include "guest/kubernethes/start.h"
 
@@ -25,14 +25,11 @@
 #include "guest/base/paths.h"
 #include "guest/base/role.h"
 #include "guest/init/cgroup.h"
+#include "guest/kubernethes/port.h"
 #include "guest/kubernethes/unpacker.h"
 
 #define STEP_MS 50
 #define FILL_MS 60000    /* for the host's files, before an app starts */
-#define LOOK_MS 1000     /* between looks at where it listens */
-#define LOCAL_LOOKS 3    /* some move on from there when they are ready */
-#define ELSEWHERE_MS 8000
-
 
 enum dstack_status
 start_lay_out(struct app *a, struct kube_stage *s, const struct kube_memory *m,
@@ -101,43 +98,33 @@ static enum dstack_status
 has_ended(const struct app *a, struct why *why)
 {
 	char how[LIFE_END_TEXT];
+	char port[16] = "";
 
 	life_end_text(&a->end, how);
+	if (a->box.port != 0)
+		(void)snprintf(port, sizeof(port), " on port %u", a->box.port);
 	return why_set(why, DSTACK_E_REJECTED,
-	    "app ended before it listened on port %u (%s)", a->box.port, how);
-}
-
-/* Looks now and then; *local counts those that found the loopback alone. */
-static enum dstack_status
-look(const struct app *a, unsigned *local, bool *told, struct why *why)
-{
-	struct listens l;
-	listen_look(a->box.pid, a->box.port, &l);
-	*local = l.local && !l.open ? *local + 1 : 0;
-	if (*local >= LOCAL_LOOKS)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "app listens on 127.0.0.1 port %u only, where no one gets "
-		    "to; let it listen on 0.0.0.0", a->box.port);
-	if (!*told && !l.local && !l.open && l.other != 0 &&
-	    kube_now() - a->started >= ELSEWHERE_MS) {
-		*told = true;
-		log_line("app listens on port %u, its image EXPOSEs %u; it is "
-			 "waited for", l.other, a->box.port);
-	}
-	return DSTACK_OK;
+	    "app ended before it listened%s (%s)", port, how);
 }
 
 static enum dstack_status
-too_late(const struct app *a, int64_t ms, struct why *why)
+too_late(const struct app *a, const struct port_look *look, int64_t ms,
+    struct why *why)
 {
-	if (!health_good(a))
-		return why_set(why, DSTACK_E_REJECTED,
-		    "app is not healthy after %lld s: its HEALTHCHECK says "
-		    "%s", (long long)ms / 1000,
-		    a->health.last[0] != '\0' ? a->health.last : "nothing");
+	if (health_good(a))
+		return port_too_late(look, ms, why);
 	return why_set(why, DSTACK_E_REJECTED,
-	    "app does not listen on port %u (EXPOSE names it) "
-	    "after %lld s", a->box.port, (long long)ms / 1000);
+	    "app is not healthy after %lld s: its HEALTHCHECK says %s",
+	    (long long)ms / 1000,
+	    a->health.last[0] != '\0' ? a->health.last : "nothing");
+}
+
+static bool
+ready(struct app *a, const struct port_look *look)
+{
+	a->box.port = look->port;
+	return look->port != 0 && health_good(a) &&
+	    container_answers(&a->box, STEP_MS);
 }
 
 enum dstack_status
@@ -146,10 +133,9 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 	const int64_t grace = health_grace(a);
 	const int64_t ms = grace > READY_MS ? grace : READY_MS;
 	int64_t end = kube_now() + ms;
-	int64_t next = kube_now() + LOOK_MS;
-	unsigned local = 0;
-	bool told = false;
-	while (!health_good(a) || !container_answers(&a->box, STEP_MS)) {
+	struct port_look look;
+	port_begin(&look, oci_config(a->image));
+	while (!ready(a, &look)) {
 		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
 		bool on = go_on(ctx);
 		/* A refused connect comes back at once: wait by the process. */
@@ -162,11 +148,8 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 			return why_set(why, DSTACK_E_BUSY,
 			    "given up for what comes");
 		if (kube_now() > end)
-			return too_late(a, ms, why);
-		if (kube_now() < next)
-			continue;
-		next = kube_now() + LOOK_MS;
-		enum dstack_status st = look(a, &local, &told, why);
+			return too_late(a, &look, ms, why);
+		enum dstack_status st = port_look(&look, &a->box, why);
 		if (st != DSTACK_OK)
 			return st;
 	}

@@ -34,17 +34,4 @@ DSTACK_CHECKED enum dstack_status start_run(struct app *a, bool want_log,
 DSTACK_CHECKED enum dstack_status start_wait(struct app *a,
     bool (*go_on)(void *ctx), void *ctx, struct why *why);
 
-/* --- listen.c --- */
-
-/* What is listened to in a network, as far as it matters for one port. */
-struct listens {
-	bool open;      /* the port, where others get to */
-	bool local;     /* the port, on the loopback */
-	uint16_t other; /* the first other port; 0: none */
-};
-/* Adds what a table of the form of /proc/net/tcp or tcp6 says. */
-void listen_read(const char *table, uint16_t port, struct listens *l);
-/* In the network that the process is in. */
-void listen_look(pid_t pid, uint16_t port, struct listens *l);
-
 #endif

@@ -164,10 +164,17 @@ static json_t *
 config_json(const struct oci_config *c)
 {
 	json_t *j = json_object();
-	char port[16];
-	(void)snprintf(port, sizeof(port), "%u/tcp", c->port);
+	json_t *ports = json_object();
+	for (size_t i = 0; i < c->nexposed; i++) {
+		char port[16];
+		(void)snprintf(port, sizeof(port), "%u/tcp", c->exposed[i]);
+		(void)json_object_set_new(ports, port, json_object());
+	}
 	put_text(j, "User", c->user);
-	(void)json_object_set_new(j, "ExposedPorts", json_pack("{s:{}}", port));
+	if (c->nexposed != 0)
+		(void)json_object_set_new(j, "ExposedPorts", ports);
+	else
+		json_decref(ports);
 	put_list(j, "Env", c->env, c->nenv);
 	put_list(j, "Entrypoint", c->entrypoint, c->nentrypoint);
 	put_list(j, "Cmd", c->cmd, c->ncmd);

@@ -60,6 +60,7 @@ oci_config_free(struct oci_config *c)
 	list_free(c->env);
 	list_free(c->volumes);
 	oci_labels_free(c);
+	free(c->exposed);
 	list_free(c->shell);
 	list_free(c->health.test);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -137,11 +138,46 @@ port_of(const char *text)
 	return (uint16_t)v;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	const uint16_t x = *(const uint16_t *)a;
+	const uint16_t y = *(const uint16_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In whatever order the config's author had them: the text decides nothing. */
+static enum dstack_status
+take_ports(json_t *root, struct oci_config *out, struct why *why)
+{
+	char **names = NULL;
+	size_t n = 0;
+	enum dstack_status st =
+	    oci_config_list(root, "ExposedPorts", true, &names, &n, why);
+	out->exposed = calloc(n + 1, sizeof(*out->exposed));
+	if (st == DSTACK_OK && out->exposed == NULL)
+		st = why_set(why, DSTACK_E_NOMEM, "image config: no memory");
+	for (size_t i = 0; i < n && st == DSTACK_OK; i++) {
+		uint16_t p = port_of(names[i]);
+		size_t k = 0;
+		while (k < out->nexposed && out->exposed[k] != p)
+			k++;
+		if (p != 0 && k == out->nexposed)
+			out->exposed[out->nexposed++] = p;
+	}
+	list_free(names);
+	if (st == DSTACK_OK && out->nexposed == 1)
+		out->port = out->exposed[0];
+	if (st == DSTACK_OK)
+		qsort(out->exposed, out->nexposed, sizeof(*out->exposed),
+		    by_number);
+	return st;
+}
+
 enum dstack_status
 oci_config_take(json_t *root, struct oci_config *out, struct why *why)
 {
-	char **ports = NULL;
-	size_t nports = 0;
 	*out = (struct oci_config){ 0 };
 	enum dstack_status st = oci_config_list(root, "Entrypoint", false,
 	    &out->entrypoint, &out->nentrypoint, why);
@@ -164,15 +200,9 @@ oci_config_take(json_t *root, struct oci_config *out, struct why *why)
 	if (st == DSTACK_OK)
 		st = take_text(root, "StopSignal", &out->stopsignal, why);
 	if (st == DSTACK_OK)
-		st = oci_config_list(root, "ExposedPorts", true, &ports, &nports,
-		    why);
+		st = take_ports(root, out, why);
 	if (st == DSTACK_OK)
 		st = oci_labels_take(root, out, why);
-	for (size_t i = 0; i < nports && out->port == 0; i++)
-		out->port = port_of(ports[i]);
-	list_free(ports);
-	if (out->port == 0)
-		out->port = 80;
 	if (st != DSTACK_OK)
 		oci_config_free(out);
 	return st;

@@ -57,8 +57,11 @@ struct oci_config {
 	size_t nentrypoint, ncmd, nenv, nvolumes, nshell;
 	struct oci_health health;
 	const char *user, *workdir, *stopsignal; /* "" where absent */
-	uint16_t port; /* the label dstack.port, else the first exposed TCP
-	                  port, else 80 */
+	/* the label dstack.port, else the TCP port that is EXPOSEd, if there
+	   is one; 0: of several, or of none, what it listens on decides */
+	uint16_t port;
+	uint16_t *exposed; /* TCP ports, ascending, each once */
+	size_t nexposed;
 	struct oci_label *labels; /* by key, in strcmp's order */
 	size_t nlabels;
 };

@@ -67,6 +67,7 @@ static struct wr archive;      /* what the host has as app-example.tar */
 static char events[4096];      /* what the role did, in order */
 static char put_name[80];
 static struct life life; /* as guest-service was told last */
+static const char *ports = ",\"ExposedPorts\":{\"80/tcp\":{}}";
 static const char *volumes = ""; /* more members of the next image's config */
 
 static int
@@ -277,7 +278,7 @@ publish_as(uint64_t version, const char *arg, bool right, size_t zeros)
 {
 	AUTO_WR struct wr layer = wr_new(0);
 	AUTO_WR struct wr prog = wr_new(0);
-	char config[256];
+	char config[512];
 	char buf[65536];
 	ssize_t n;
 	int fd = open(battery, O_RDONLY);
@@ -294,8 +295,8 @@ publish_as(uint64_t version, const char *arg, bool right, size_t zeros)
 	free(zero);
 	tar_end(&layer);
 	snprintf(config, sizeof(config),
-	    "{\"Cmd\":[\"/battery\",\"%s\",\"80\"],\"StopSignal\":\"SIGINT\"%s}",
-	    arg, volumes);
+	    "{\"Cmd\":[\"/battery\",\"%s\",\"80\"],\"StopSignal\":\"SIGINT\"%s%s}",
+	    arg, ports, volumes);
 	wr_free(&archive);
 	archive = wr_new(0);
 	make_image(&archive, HYBRID, &layer, 1,

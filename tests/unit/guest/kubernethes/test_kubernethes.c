@@ -363,8 +363,10 @@ an_app_that_is_not_healthy_is_not_turned_to_and_says_so_later(void **state)
 	assert_null(strstr(events, "[gone 0]"));
 	assert_true(answers_at(0));
 	volumes = "";
+	ports = ""; /* none is EXPOSEd: it is the one that it listens on */
 	publish(12, "twelve", true);
 	until("[serving battery version 12]");
+	before("[backend 10.1:80]", "[serving battery version 12]");
 	assert_string_equal(life.health, "");
 	shown->ahead += DRAIN_MS / 1000;
 	until("[gone 0]");

@@ -180,10 +180,21 @@ what_the_config_says_is_taken(void **state)
 	assert_string_equal(c.workdir, "/w");
 	assert_string_equal(c.stopsignal, "SIGINT");
 	assert_string_equal(c.volumes[0], "/v");
-	assert_int_equal(c.port, 8080);
+	assert_int_equal(c.port, 0); /* of two, what it listens on */
+	assert_int_equal(c.nexposed, 2);
+	assert_int_equal(c.exposed[0], 9);
+	assert_int_equal(c.exposed[1], 8080);
+	oci_config_free(&c);
+	static const char one[] = "{\"ExposedPorts\":{\"81/udp\":{},"
+				  "\"81/tcp\":{},\"81\":{},\"0/tcp\":{}}}";
+	assert_int_equal(
+	    oci_config_parse(one, strlen(one), &c, &why), DSTACK_OK);
+	assert_int_equal(c.port, 81);
+	assert_int_equal(c.nexposed, 1);
 	oci_config_free(&c);
 	assert_int_equal(oci_config_parse("{}", 2, &c, &why), DSTACK_OK);
-	assert_int_equal(c.port, 80);
+	assert_int_equal(c.port, 0);
+	assert_int_equal(c.nexposed, 0);
 	assert_string_equal(c.user, "");
 	oci_config_free(&c);
 }
