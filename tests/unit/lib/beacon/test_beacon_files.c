@@ -233,8 +233,10 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_files_are_what_they_are_called),
 	};
-	if (argc == 2) {
-		net = mk_network(32);
+	if (argc >= 2) {
+		/* a second argument: so many keys */
+		net = mk_network(
+		    argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 32);
 		dir = argv[1];
 		put_all();
 		return 0;
