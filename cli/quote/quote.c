@@ -21,6 +21,7 @@
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
 #include "cli/usage.h"
+#include "crypto/ratls.h"
 #include "dcap/json.h"
 #include "sim/key.h"
 
@@ -31,8 +32,12 @@ static const struct usage uses[] = {
 	    "dstack quote show FILE [--at TIME] [--root FILE] [--json]",
 	    "at root json", NULL },
 	[VERIFY] = { "quote verify",
-	    "dstack quote verify FILE --collateral FILE|DIR [--at TIME]\n"
-	    "           [--root FILE] [--report-data HEX] [--policy FILE] [--json]",
+	    "dstack quote verify FILE|--certificate FILE --collateral FILE|DIR\n"
+	    "           [--at TIME] [--root FILE] [--policy FILE] [--json]\n"
+	    "           [--report-data HEX | --app-report-data HEX]\n"
+	    "  --certificate: of an RA-TLS server, PEM or DER: the quote in it, which\n"
+	    "  has to name the certificate's key. --app-report-data: what an app gave\n"
+	    "  to the SDK's getQuote, up to 64 bytes.",
 	    NULL, NULL },
 	[COLLATERAL] = { "quote collateral", 
 	    "dstack quote collateral QUOTE|--fmspc HEX [--ca platform|processor]\n"
@@ -49,6 +54,7 @@ static const char forms[] = "FILE: raw, hex or base64, - for standard input. "
 
 struct args {
 	const char *quote, *collateral, *at, *root, *report_data, *policy;
+	const char *certificate, *app_data;
 	bool json;
 };
 
@@ -60,6 +66,8 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		{ "at", required_argument, NULL, 'a' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "report-data", required_argument, NULL, 'd' },
+		{ "app-report-data", required_argument, NULL, 'D' },
+		{ "certificate", required_argument, NULL, 'C' },
 		{ "policy", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
@@ -71,12 +79,19 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		case 'a': a->at = optarg; break;
 		case 'r': a->root = optarg; break;
 		case 'd': a->report_data = optarg; break;
+		case 'D': a->app_data = optarg; break;
+		case 'C': a->certificate = optarg; break;
 		case 'p': a->policy = optarg; break;
 		default: a->json = true; break;
 		}
 	}
-	usage_words(u, argc, argv, 1, 1, "FILE");
-	a->quote = argv[optind];
+	const int words = a->certificate != NULL ? 0 : 1;
+	usage_words(u, argc, argv, words, words, "FILE");
+	a->quote = a->certificate != NULL ? a->certificate : argv[optind];
+	if ((a->certificate != NULL) + (a->report_data != NULL) +
+		(a->app_data != NULL) > 1)
+		usage_wrong(u, "--certificate, --report-data and "
+		    "--app-report-data each say what report_data is");
 }
 
 /* Is it the root of this project's simulator, whose key everybody has? */
@@ -305,7 +320,9 @@ struct inputs {
 	enum dcap_code code;
 	struct why why;
 	uint8_t root[64];
+	bool bound; /* report_data is to be this */
 	uint8_t report_data[64];
+	struct ratls cert;
 	struct quote_policy policy;
 };
 
@@ -313,6 +330,7 @@ static void
 free_inputs(struct inputs *in)
 {
 	free(in->quote);
+	ratls_free(&in->cert);
 	dcap_collateral_free(in->c);
 	quote_policy_free(&in->policy);
 }
@@ -345,6 +363,41 @@ read_collateral(const char *path, struct inputs *in, struct why *why)
 	return st;
 }
 
+/* The bytes that an app gave, and the zeros that the guest puts behind them. */
+static void
+app_report_data(const struct usage *u, const char *hex, uint8_t out[64])
+{
+	size_t n = 0;
+	memset(out, 0, 64);
+	if (hex_decode_var(hex, strlen(hex), out, 64, &n) != DSTACK_OK)
+		usage_wrong(u, "--app-report-data takes 1 to 64 bytes of hex");
+}
+
+/*
+ * The quote, alone or out of a certificate that holds at the time asked for.
+ * A certificate that does not is a no; one that cannot be read is none.
+ */
+static enum dstack_status
+read_quote(const struct args *a, int64_t now, struct inputs *in,
+    struct why *why)
+{
+	AUTO_FREE uint8_t *file = NULL;
+	size_t len = 0;
+	if (a->certificate == NULL)
+		return quote_read_quote(
+		    a->quote, &in->quote, &in->len, &in->garbled, why);
+	enum dstack_status st =
+	    quote_read_file(a->certificate, RATLS_MAX_FILE, &file, &len, why);
+	if (st == DSTACK_OK)
+		st = ratls_read(file, len, now, &in->cert, why);
+	if (st != DSTACK_OK)
+		return st;
+	in->quote = wr_steal(&in->cert.quote, &in->len);
+	memcpy(in->report_data, in->cert.report_data, 64);
+	in->bound = true;
+	return DSTACK_OK;
+}
+
 static void
 judge(const struct args *a, const struct inputs *in, int64_t now,
     struct dcap_verdict *v)
@@ -352,7 +405,7 @@ judge(const struct args *a, const struct inputs *in, int64_t now,
 	if (in->c != NULL) {
 		enum dstack_status st = dcap_authenticate(in->quote, in->len,
 		    in->c, now, in->root,
-		    a->report_data != NULL ? in->report_data : NULL, v);
+		    in->bound ? in->report_data : NULL, v);
 		if (st == DSTACK_OK && a->policy != NULL)
 			(void)!dcap_apply_policy(v, &in->policy.p);
 		return;
@@ -377,11 +430,17 @@ verify(const struct usage *u, const struct args *a)
 		usage_wrong(u, "--collateral FILE|DIR is missing");
 	if (quote_read_time(a->at, &now, &why) != DSTACK_OK)
 		usage_wrong(u, "--at: %.150s", why.text);
+	in.bound = a->report_data != NULL || a->app_data != NULL;
 	if (a->report_data != NULL)
 		usage_hex(u, "--report-data", a->report_data, in.report_data,
 		    64);
-	enum dstack_status st =
-	    quote_read_quote(a->quote, &in.quote, &in.len, &in.garbled, &why);
+	if (a->app_data != NULL)
+		app_report_data(u, a->app_data, in.report_data);
+	enum dstack_status st = read_quote(a, now, &in, &why);
+	if (st == DSTACK_E_REJECTED && a->certificate != NULL) {
+		(void)cmd_fail("quote", st, &why);
+		return EXIT_NO;
+	}
 	if (st == DSTACK_OK)
 		st = read_collateral(a->collateral, &in, &why);
 	if (st == DSTACK_OK)
@@ -415,6 +474,14 @@ verify(const struct usage *u, const struct args *a)
 	          "which is not Intel's");
 	put_text(o, "root", intel ? "intel" : sim_root(in.root) ? "simulator"
 							      : "other");
+	if (a->certificate != NULL) {
+		put_hex(o, "certificate_key_sha256", in.cert.spki_sha256, 32);
+		if (in.cert.app_id.len == 32)
+			put_hex(o, "certificate_app_id", in.cert.app_id.buf,
+			    32);
+		(void)json_object_set_new(o, "certificate_issuers",
+		    json_integer((json_int_t)in.cert.chain));
+	}
 	put_quote(o, &v);
 	put_tcb(o, &v);
 	int rc = print(o, a->json);

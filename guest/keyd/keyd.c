@@ -140,6 +140,8 @@ static const struct entry table[] = {
 	[KEYD_OP_TLS_BIND] = { BIT(ROLE_TLS), true, keyd_tls_bind },
 	[KEYD_OP_SDK_KEY] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_key },
 	[KEYD_OP_SDK_SIGN] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_sign },
+	[KEYD_OP_SDK_CERT] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_cert },
+	[KEYD_OP_SDK_CA] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_ca },
 };
 
 enum dstack_status

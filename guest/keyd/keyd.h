@@ -39,7 +39,14 @@ enum keyd_op {
 	KEYD_OP_TLS_BIND = 20,
 	KEYD_OP_SDK_KEY = 30,
 	KEYD_OP_SDK_SIGN = 31,
+	KEYD_OP_SDK_CERT = 32,
+	KEYD_OP_SDK_CA = 33,
 };
+
+/* Flags of SDK_CERT. */
+#define KEYD_CERT_SERVER 1u
+#define KEYD_CERT_CLIENT 2u
+#define KEYD_CERT_APP 4u /* the app's id as an extension */
 
 enum keyd_phase {
 	KEYD_EMPTY = 0, /* no S_e */
@@ -97,7 +104,7 @@ keyd_fn keyd_netcfg, keyd_node_key, keyd_sign_register, keyd_sign_register_tx,
     keyd_open, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
     keyd_onboard, keyd_getkey, keyd_attest, keyd_heartbeat, keyd_public,
     keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor,
-    keyd_sdk_key, keyd_sdk_sign;
+    keyd_sdk_key, keyd_sdk_sign, keyd_sdk_cert, keyd_sdk_ca;
 
 /* May this VM serve that app? */
 DSTACK_CHECKED enum dstack_status keyd_app_ok(

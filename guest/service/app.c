@@ -331,6 +331,7 @@ service_app_listen(
 		app->tcp = NULL;
 		return why_set(why, DSTACK_E_NOMEM, "app plane of slot %d", slot);
 	}
+	app->chain_time = &s->chain_time;
 	app->used = true;
 	return DSTACK_OK;
 }

@@ -295,12 +295,18 @@ info(const struct service_app *app, const struct sdk_request *q,
 	    o, "compose_hash", hex_json(app->digest, 32));
 	(void)json_object_set_new(
 	    o, "key_provider_info", json_string(provider));
-	static const char *const empty[] = { "app_cert", "device_id",
+	AUTO_WR struct wr pem = wr_new(0);
+	static const char *const empty[] = { "device_id",
 		"mr_aggregated", "vm_config", "cloud_vendor",
 		"cloud_product" };
 	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
 		(void)json_object_set_new(o, empty[i], json_string(""));
-	st = tcb_info(app, o, why);
+	st = sdk_authority(app, &pem, why);
+	if (st == DSTACK_OK) {
+		(void)json_object_set_new(
+		    o, "app_cert", json_string((const char *)pem.buf));
+		st = tcb_info(app, o, why);
+	}
 	char *text = st == DSTACK_OK ? json_dumps(o, JSON_COMPACT) : NULL;
 	if (text != NULL)
 		wr_str(out, text);
@@ -340,7 +346,7 @@ function(enum sdk_call call)
 	case SDK_TDX_QUOTE: return sdk_tdx_quote;
 	case SDK_EMIT_EVENT: return sdk_emit_event;
 	case SDK_GET_TLS_KEY:
-	case SDK_DERIVE_KEY:
+	case SDK_DERIVE_KEY: return sdk_tls_key;
 	default: return NULL;
 	}
 }

@@ -23,9 +23,16 @@ void sdk_error(struct evhttp_request *req, int code, const char *text);
  */
 typedef enum dstack_status sdk_fn(const struct service_app *app,
     const struct sdk_request *q, struct wr *out, struct why *why);
-sdk_fn sdk_get_quote, sdk_attest, sdk_tdx_quote, sdk_emit_event;
+sdk_fn sdk_get_quote, sdk_attest, sdk_tdx_quote, sdk_emit_event, sdk_tls_key;
 
 /* The events of RTMR3 as a JSON list (sdk_quote.c); caller frees. */
 DSTACK_CHECKED enum dstack_status sdk_event_log(char **json, struct why *why);
+/* A quote over rd, and the log that replays to it; caller frees the log. */
+DSTACK_CHECKED enum dstack_status sdk_quote_and_log(
+    const uint8_t rd[static 64], struct wr *quote, char **json,
+    struct why *why);
+/* The certificate of the app's authority, PEM with a NUL (sdk_tls.c). */
+DSTACK_CHECKED enum dstack_status sdk_authority(
+    const struct service_app *app, struct wr *pem, struct why *why);
 
 #endif

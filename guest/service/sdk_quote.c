@@ -183,17 +183,23 @@ quote_and_log(const uint8_t rd[static 64], struct wr *quote, struct wr *log,
 	return why_set(why, DSTACK_E_MISSING, "RTMR3 does not stand still");
 }
 
+enum dstack_status
+sdk_quote_and_log(const uint8_t rd[static 64], struct wr *quote, char **json,
+    struct why *why)
+{
+	AUTO_WR struct wr a = wr_new(0);
+	struct rd events;
+	enum dstack_status st = quote_and_log(rd, quote, &a, &events, why);
+	return st == DSTACK_OK ? log_json(events, json) : st;
+}
+
 static enum dstack_status
 put_quote(json_t *o, const uint8_t rd[static 64], struct why *why)
 {
 	AUTO_WR struct wr quote = wr_new(0);
-	AUTO_WR struct wr a = wr_new(0);
 	AUTO_WR struct wr hex = wr_new(0);
 	AUTO_FREE char *log = NULL;
-	struct rd events;
-	enum dstack_status st = quote_and_log(rd, &quote, &a, &events, why);
-	if (st == DSTACK_OK)
-		st = log_json(events, &log);
+	enum dstack_status st = sdk_quote_and_log(rd, &quote, &log, why);
 	if (st != DSTACK_OK)
 		return st;
 	wr_hex(&hex, quote.buf, quote.len);

@@ -189,6 +189,7 @@ heartbeat(struct role_state *g, struct why *why)
 		st = chain_final(&g->chain, &head, why);
 	if (st != DSTACK_OK)
 		return st;
+	g->s.chain_time = head.timestamp;
 	m.s.anchor_number = head.number;
 	memcpy(m.s.anchor_hash, head.hash, 32);
 	stmt_heartbeat_put(&q, &m.s);

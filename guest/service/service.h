@@ -31,6 +31,7 @@ struct service_app {
 	char name[KM_APP_NAME_MAX + 1];
 	uint8_t digest[32];
 	uint64_t version;
+	const uint64_t *chain_time; /* the service's, below */
 	struct service_plane *tcp;
 	struct service_plane *local;
 };
@@ -43,6 +44,7 @@ struct service {
 	   beside what runs; 0 and 0: kubernethes has not said. */
 	uint64_t memory, spare;
 	struct life life;    /* of the app, with them */
+	uint64_t chain_time; /* of the newest proven header, seconds; 0: none */
 	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
 	struct service_plane *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */

@@ -53,11 +53,9 @@ as_app "$app" node tests/sdk/calls.mjs "$out/a" || fail "the SDK's calls" "$net/
 
 # what the SDK was given, by our own verifier
 "$bin" sim root >"$out/root.pem"
-verify() { # FILE ARGUMENT...
-	local f=$1
-	shift
-	"$bin" quote verify "$f" --collateral "$net/auditing/bootstrap-collateral-0.json" \
-		--root "$out/root.pem" --json "$@"
+verify() { # ARGUMENT...
+	"$bin" quote verify "$@" --collateral "$net/auditing/bootstrap-collateral-0.json" \
+		--root "$out/root.pem" --json
 }
 rd=$(printf 'user:alice' | od -An -tx1 | tr -d ' \n')
 padded=$(printf '%-128s' "$rd" | tr ' ' 0)
@@ -66,7 +64,47 @@ verify "$out/a/attested.hex" --report-data "$padded" | jq -e .ok >/dev/null
 verify "$out/a/quote-full.hex" --report-data "$(printf 'a5%.0s' {1..64})" | jq -e .ok >/dev/null
 [ "$(verify "$out/a/quote-event.hex" | jq -r '.rtmr[3]')" = "$(cat "$out/a/rtmr3")" ] ||
 	fail "RTMR3 of the quote is not what the log gives"
+verify "$out/a/tappd.hex" --report-data "$(cat "$out/a/tappd.rd")" | jq -e .ok >/dev/null
+verify "$out/a/quote.hex" --app-report-data "$rd" | jq -e .ok >/dev/null
+no() { # EXIT TEXT ARGUMENT...: of quote verify
+	local want=$1 text=$2 got=0
+	shift 2
+	"$bin" quote verify "$@" --collateral "$net/auditing/bootstrap-collateral-0.json" \
+		--root "$out/root.pem" --json >"$out/no" 2>&1 || got=$?
+	if [ "$got" -ne "$want" ] || ! grep -q -- "$text" "$out/no"; then
+		fail "exit $got, wanted $want and '$text': $*" "$out/no"
+	fi
+}
+no 1 report_data_mismatch "$out/a/quote.hex" --app-report-data "${rd}00ff"
+no 2 '1 to 64 bytes' "$out/a/quote.hex" --app-report-data "$(printf 'a5%.0s' {1..65})"
 echo "ok quotes verify with their report_data and their log"
+
+for n in plain ratls; do
+	openssl verify -x509_strict -CAfile "$out/a/$n-ca.pem" -purpose sslserver \
+		-verify_hostname www.example.com "$out/a/$n.pem" >"$out/no" 2>&1 ||
+		fail "openssl does not take the chain of $n" "$out/no"
+done
+# under the authority that the app got at another call, too
+openssl verify -CAfile "$out/a/plain-ca.pem" "$out/a/ratls.pem" >/dev/null
+verify --certificate "$out/a/ratls.pem" >"$out/ratls.json"
+jq -e --arg a "$(jq -r .app_id "$out/a/keys.json")" \
+	'.ok and .certificate_app_id == $a and .certificate_issuers == 1' "$out/ratls.json" >/dev/null ||
+	fail "the certificate's quote" "$out/ratls.json"
+openssl x509 -in "$out/a/ratls.pem" -outform DER -out "$out/ratls.der"
+[ "$(openssl x509 -in "$out/a/ratls.pem" -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)" = \
+	"$(verify --certificate "$out/ratls.der" | jq -r .certificate_key_sha256)" ]
+# the same quote in a certificate for another key: its own issuer, and a lie
+openssl ecparam -name prime256v1 -genkey -noout -out "$out/thief.key"
+openssl x509 -in "$out/a/ratls.pem" -force_pubkey <(openssl pkey -in "$out/thief.key" -pubout) \
+	-signkey "$out/thief.key" -out "$out/thief.pem" 2>/dev/null
+no 1 report_data_mismatch --certificate "$out/thief.pem"
+no 3 'carries no quote' --certificate "$out/a/plain.pem"
+no 3 'neither PEM nor' --certificate <(printf '0nonsense')
+cat "$out/thief.pem" "$out/a/ratls-ca.pem" >"$out/mixed.pem"
+no 1 'not issued by the next' --certificate "$out/mixed.pem"
+no 1 'not valid at that time' --certificate "$out/a/ratls.pem" --at 1600000000
+no 2 'each say what report_data is' --certificate "$out/a/ratls.pem" --app-report-data 00
+echo "ok a certificate's quote is its key's, and no other's"
 xpub=$(call 'xPub()(address)')
 [ "0x$(jq -r .xpub "$out/a/keys.json")" = "${xpub,,}" ] ||
 	fail "the chain of keys does not end in the contract's xPub"

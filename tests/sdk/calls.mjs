@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import net from 'node:net'
-import { createHash } from 'node:crypto'
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { secp256k1 } from '@noble/curves/secp256k1'
 import { ed25519 } from '@noble/curves/ed25519'
 import { keccak_256 } from '@noble/hashes/sha3'
 import { bytesToHex } from '@noble/hashes/utils'
-import { DstackClient } from '@phala/dstack-sdk'
+import { DstackClient, TappdClient } from '@phala/dstack-sdk'
 
 const dir = process.argv[2]
 const client = new DstackClient() // finds the socket by itself
@@ -145,6 +145,61 @@ save('attested.hex', a.subarray(2 + width, 2 + width + len).toString('hex'))
 assert.equal(a.subarray(a.length - 65, a.length - 1).toString('hex'), quote.report_data)
 ok('attest_wraps_a_quote_and_its_events')
 
+const certs = (chain) => chain.map((pem) => new X509Certificate(pem))
+const authority = new X509Certificate(info.app_cert)
+for (const [name, more] of [['plain', {}], ['ratls', { usageRaTls: true }]]) {
+	const tls = await client.getTlsKey({ subject: 'api.example.com', usageClientAuth: name === 'plain',
+		altNames: ['localhost', '*.example.com', '127.0.0.1', '::1'], ...more })
+	const [leaf, ca] = certs(tls.certificate_chain)
+	assert.equal(tls.certificate_chain.length, 2)
+	assert.ok(leaf.checkPrivateKey(createPrivateKey(tls.key)))
+	assert.ok(leaf.verify(ca.publicKey) && ca.verify(ca.publicKey) && leaf.checkIssued(ca))
+	assert.ok(ca.ca && !leaf.ca)
+	assert.equal(leaf.subject, 'CN=api.example.com')
+	for (const h of ['localhost', 'www.example.com']) assert.ok(leaf.checkHost(h), h)
+	for (const ip of ['127.0.0.1', '::1']) assert.ok(leaf.checkIP(ip), ip)
+	assert.deepEqual(leaf.keyUsage, name === 'plain' ? ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'] : ['1.3.6.1.5.5.7.3.1'])
+	// one authority on every node and in Info, by key and name
+	assert.ok(ca.publicKey.equals(authority.publicKey) && leaf.verify(authority.publicKey))
+	assert.equal(ca.subject, authority.subject)
+	assert.ok(ca.subject.includes(info.app_id))
+	assert.equal(createPrivateKey({ key: Buffer.from(tls.asUint8Array()), format: 'der', type: 'pkcs8' }).type, 'private')
+	save(`${name}.key`, tls.key)
+	save(`${name}.pem`, tls.certificate_chain.join(''))
+	save(`${name}-ca.pem`, tls.certificate_chain[1])
+	assert.notEqual((await client.getTlsKey()).key, tls.key)
+}
+const from = Math.floor(Date.now() / 1000) - 3600
+const dated = certs((await client.getTlsKey({ notBefore: from, notAfter: from + 7200, withAppInfo: true })).certificate_chain)[0]
+assert.equal(Date.parse(dated.validFrom), from * 1000)
+assert.equal(Date.parse(dated.validTo), (from + 7200) * 1000)
+await refused('no time', '/GetTlsKey', { not_before: 10, not_after: 10 }, /not later/)
+await refused('no name', '/GetTlsKey', { alt_names: ['a b'] }, /no DNS name/)
+await refused('OpenSSL words', '/GetTlsKey', { alt_names: ['a,DNS:b'] }, /no DNS name/)
+await refused('a long subject', '/GetTlsKey', { subject: 'x'.repeat(65) }, /64 bytes/)
+ok('a_tls_key_has_a_chain_that_names_what_was_asked_for')
+
+console.warn = () => {} // it says of each call that it is of old
+const old = new TappdClient()
+assert.equal(await old.isReachable(), true)
+const d1 = await old.deriveKey('svc/a', 'svc.a', ['svc.test'])
+const d2 = await old.deriveKey('svc/a', 'svc.a')
+assert.equal(d1.key, d2.key)
+assert.notEqual((await old.deriveKey('svc/b')).key, d1.key)
+assert.equal(d1.asUint8Array(32).length, 32)
+const [derived] = certs(d1.certificate_chain)
+assert.ok(derived.checkPrivateKey(createPrivateKey(d1.key)) && derived.checkHost('svc.test'))
+const q = await old.tdxQuote('hello')
+assert.equal(q.hash_algorithm, 'sha512')
+assert.equal(q.prefix, 'app-data:')
+save('tappd.hex', q.quote)
+save('tappd.rd', createHash('sha512').update('app-data:hello').digest('hex'))
+for (const h of ['sha256', 'sha384', 'sha3-256', 'sha3-384', 'sha3-512', 'keccak256', 'raw'])
+	assert.equal((await old.tdxQuote('hello', h)).hash_algorithm, h)
+await assert.rejects(old.tdxQuote('hello', 'keccak512'), /'keccak512' is none of/)
+assert.equal((await old.info()).app_id, info.app_id)
+ok('the_older_half_derives_keys_and_quotes')
+
 await refused('no JSON', '/GetKey', '[1]', /JSON object/)
 await refused('a member twice', '/GetKey', '{"path":"a","path":"b"}', /twice/)
 await refused('another member', '/GetKey', { path: 'a', lifetime: 1 }, /'lifetime' is not a member/)
@@ -158,4 +213,5 @@ assert.equal(browser.code, 403)
 ok('what_is_wrong_is_refused_with_its_reason')
 
 save('keys.json', JSON.stringify({ app_id: info.app_id, xpub: JSON.parse(info.key_provider_info).id,
-	root, eth: hex(key.key), sol: hex(seed.key) }))
+	root, eth: hex(key.key), sol: hex(seed.key), derived: d1.key,
+	authority: authority.publicKey.export({ type: 'spki', format: 'pem' }) }))

@@ -34,8 +34,7 @@ may_ask(enum role r, unsigned op)
 	case ROLE_VERIFIER:
 		return op == 10 || op == 14;
 	case ROLE_GUEST_SERVICE:
-		return (op >= 11 && op <= 14) || op == KEYD_OP_SDK_KEY ||
-		    op == KEYD_OP_SDK_SIGN;
+		return (op >= 11 && op <= 14) || (op >= KEYD_OP_SDK_KEY && op <= KEYD_OP_SDK_CA);
 	case ROLE_TLS:
 		return op == 15 || op == 19 || op == 20;
 	case ROLE_VOLUME:
