@@ -286,7 +286,7 @@ main(int argc, char **argv)
 	tell("sysctl", open("/proc/sys/kernel/core_pattern", O_WRONLY));
 	tell("sysrq", open("/proc/sysrq-trigger", O_WRONLY));
 	tell("setuid0", setuid(0));
-	tell("escape", open("/proc/1/root/run/dstack", O_RDONLY));
+	tell("escape", open("/proc/1/root/run/dstack/app", O_RDONLY));
 	tell("hosts", open("/etc/hosts", O_WRONLY));
 	tell("data", open("/mnt/encrypted_data/f", O_WRONLY | O_CREAT, 0600));
 	tell("host", open("/mnt/host_volume/f", O_WRONLY | O_CREAT, 0600));

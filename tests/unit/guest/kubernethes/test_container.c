@@ -235,7 +235,8 @@ two_slots_run_side_by_side_and_apart(void **state)
 	AUTO_WR struct wr ar2 = wr_new(0);
 	static char out[16384];
 	int fd[4];
-	static const char cfg[] = "{\"Cmd\":[\"/battery\",\"a\",\"80\"]}";
+	static const char cfg[] = "{\"Cmd\":[\"/battery\",\"a\",\"80\"],"
+				  "\"ExposedPorts\":{\"80/tcp\":{}}}";
 	if (!can)
 		skip();
 	container_init(&c[0], 0);
