@@ -2,18 +2,13 @@
 /*
  * dstack app: make archives that guests run, and look into them.
  *
- * build takes a folder as it lies there: files, folders and symlinks, in the
- * order of their names' bytes, so that two machines make the same archive of
- * the same tree. Names are bytes and are not judged; owners and times are not
- * taken over, as they differ from machine to machine. Sockets, FIFOs and
- * devices are refused. inspect reads an archive as a node does (archive.c)
- * and says what a node will make of it. push and rollback are in push.c.
+ * build is in build.c for a folder and in compose_build.c for a Compose file,
+ * push and rollback in push.c. inspect, here, reads an archive as a node does
+ * (archive.c) and says what a node will make of it, for each service where it
+ * has several.
  */
 #include "cli/cmd.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,11 +17,10 @@
 #include "base/hex.h"
 #include "base/own.h"
 #include "cli/app/archive.h"
+#include "cli/app/build.h"
 #include "cli/app/look.h"
 #include "cli/demo/network.h"
 #include "cli/usage.h"
-
-#define MAX_FILES 100000
 
 static const struct usage uses[] = {
 	{ "app build",
@@ -34,8 +28,12 @@ static const struct usage uses[] = {
 	    "           an archive as `docker save` makes it, from a folder that\n"
 	    "           becomes the root; --config: JSON with Entrypoint, Cmd, Env,\n"
 	    "           User, WorkingDir, ExposedPorts, StopSignal, Volumes,\n"
-	    "           Labels",
-	    "config tag", "o:" },
+	    "           Labels\n"
+	    "       dstack app build COMPOSE.yaml -o FILE [--image NAME=FILE]...\n"
+	    "           [--env NAME=VALUE]...\n"
+	    "           one archive of all services; --image: the archive or folder\n"
+	    "           of a service's image, --env: what ${NAME} stands for",
+	    "config tag image env", "o:" },
 	{ "app inspect",
 	    "dstack app inspect FILE [--digest HEX] [--json]\n"
 	    "           check an archive whole and print the digest that the\n"
@@ -71,206 +69,6 @@ static const char push_options[] =
     "  --timeout SECS   to wait after the notice (default 900)\n"
     "  --json           what was proposed, as JSON\n"
     "With neither: the network of " DEMO_DIR " when it runs, else host.env.";
-
-struct tree {
-	struct oci_file *v;
-	size_t n;
-	struct why *why;
-};
-
-static void
-tree_free(struct tree *t)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		free((void *)(uintptr_t)t->v[i].path);
-		free((void *)(uintptr_t)t->v[i].target);
-		free((void *)(uintptr_t)t->v[i].data);
-	}
-	free(t->v);
-}
-#define AUTO_TREE OWN_CLEANUP(tree_free)
-
-static enum dstack_status
-sys(struct why *why, const char *path)
-{
-	return why_set(why, DSTACK_E_SYS, "%.150s: %s", path, strerror(errno));
-}
-
-/* Whole file into memory; max 0: no bound. */
-static enum dstack_status
-slurp(int at, const char *name, void **out, size_t *n, struct why *why)
-{
-	AUTO_CLOSE int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat s;
-	if (fd < 0 || fstat(fd, &s) != 0)
-		return sys(why, name);
-	AUTO_FREE char *p = malloc((size_t)s.st_size + 1);
-	if (p == NULL)
-		return why_set(why, DSTACK_E_NOMEM, "%.150s: no memory", name);
-	size_t got = 0;
-	while (got < (size_t)s.st_size) {
-		ssize_t r = read(fd, p + got, (size_t)s.st_size - got);
-		if (r < 0)
-			return sys(why, name);
-		if (r == 0)
-			break;
-		got += (size_t)r;
-	}
-	*n = got;
-	*out = take_ptr(&p);
-	return DSTACK_OK;
-}
-
-/*
- * One name of the folder as an entry of the archive. Of its mode only whether
- * it can be run is kept: the rest is the umask's of whoever made the folder,
- * and would make another digest. path is t's from here on, also on failure.
- */
-static enum dstack_status
-one(struct tree *t, int dir, const char *name, char *path)
-{
-	struct oci_file f = { .path = path };
-	void *data = NULL;
-	char *target = NULL;
-	struct stat s;
-	enum dstack_status st = DSTACK_OK;
-	if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) != 0)
-		st = sys(t->why, path);
-	else if (S_ISDIR(s.st_mode)) /* whatever the umask was here */
-		f = (struct oci_file){ .path = path, .kind = OCI_DIR,
-			.mode = 0755 };
-	else if (S_ISREG(s.st_mode)) {
-		f.kind = OCI_FILE;
-		f.mode = (s.st_mode & 0100) != 0 ? 0755 : 0644;
-		st = slurp(dir, name, &data, &f.size, t->why);
-		f.data = data;
-	} else if (S_ISLNK(s.st_mode)) {
-		char to[OCI_MAX_PATH + 1];
-		ssize_t n = readlinkat(dir, name, to, sizeof(to) - 1);
-		to[n > 0 ? n : 0] = '\0';
-		f.kind = OCI_SYMLINK;
-		f.mode = 0777;
-		target = strdup(to);
-		f.target = target;
-		if (target == NULL)
-			st = why_set(t->why, DSTACK_E_NOMEM, "no memory");
-	} else {
-		st = why_set(t->why, DSTACK_E_REJECTED,
-		    "%.150s: no file, folder or link", path);
-	}
-	if (st == DSTACK_OK && t->n % 256 == 0) {
-		struct oci_file *v =
-		    reallocarray(t->v, t->n + 256, sizeof(*v));
-		if (v == NULL || t->n > MAX_FILES)
-			st = why_set(t->why, DSTACK_E_LIMIT, "too many files");
-		if (v != NULL)
-			t->v = v;
-	}
-	if (st != DSTACK_OK) {
-		free(path);
-		free(target);
-		free(data);
-		return st;
-	}
-	t->v[t->n++] = f;
-	return DSTACK_OK;
-}
-
-/* A folder's entries in byte order of their names, each before its own. */
-static enum dstack_status
-walk(struct tree *t, int dir, const char *prefix, int depth)
-{
-	struct dirent **names = NULL;
-	char self[32];
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
-	int n = depth > OCI_MAX_DEPTH ? -1 : scandir(self, &names, NULL, NULL);
-	if (n < 0)
-		return sys(t->why, prefix);
-	enum dstack_status st = DSTACK_OK;
-	for (int i = 1; i < n; i++) { /* by bytes, whatever the locale says */
-		struct dirent *x = names[i];
-		int k = i;
-		for (; k > 0 && strcmp(names[k - 1]->d_name, x->d_name) > 0; k--)
-			names[k] = names[k - 1];
-		names[k] = x;
-	}
-	for (int i = 0; i < n; i++) {
-		const char *name = names[i]->d_name;
-		char *path = NULL;
-		if (st != DSTACK_OK || strcmp(name, ".") == 0 ||
-		    strcmp(name, "..") == 0)
-			continue;
-		if (asprintf(&path, "%s%s%s", prefix,
-			prefix[0] != '\0' ? "/" : "", name) < 0) {
-			st = why_set(t->why, DSTACK_E_NOMEM, "no memory");
-			continue;
-		}
-		st = one(t, dir, name, path);
-		if (st != DSTACK_OK || t->v[t->n - 1].kind != OCI_DIR)
-			continue;
-		AUTO_CLOSE int sub = openat(
-		    dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		st = sub < 0 ? sys(t->why, path)
-			     : walk(t, sub, path, depth + 1);
-	}
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	return st;
-}
-
-/* Whole or not at all: a node may look into the folder that it goes to. */
-static enum dstack_status
-write_file(const char *name, const struct wr *w, struct why *why)
-{
-	AUTO_FREE char *tmp = NULL;
-	if (asprintf(&tmp, "%s.part", name) < 0)
-		return why_set(why, DSTACK_E_NOMEM, "no memory");
-	AUTO_CLOSE int fd =
-	    open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return sys(why, tmp);
-	for (size_t done = 0; done < w->len;) {
-		ssize_t n = write(fd, w->buf + done, w->len - done);
-		if (n < 0)
-			return sys(why, tmp);
-		done += (size_t)n;
-	}
-	return rename(tmp, name) == 0 ? DSTACK_OK : sys(why, name);
-}
-
-static int
-build(const char *dir, const char *out, const char *config, const char *tag)
-{
-	struct why why = { "" };
-	AUTO_TREE struct tree t = { .why = &why };
-	AUTO_WR struct wr w = wr_new(0);
-	AUTO_FREE void *json = NULL;
-	struct oci_config c;
-	uint8_t digest[32];
-	char hex[65];
-	size_t n = 0;
-	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return cmd_fail("app build", sys(&why, dir), &why);
-	enum dstack_status st = walk(&t, fd, "", 1);
-	if (st == DSTACK_OK && config != NULL)
-		st = slurp(AT_FDCWD, config, &json, &n, &why);
-	if (st == DSTACK_OK)
-		st = oci_config_parse(
-		    json != NULL ? json : "{}", json != NULL ? n : 2, &c, &why);
-	if (st != DSTACK_OK)
-		return cmd_fail("app build", st, &why);
-	st = oci_build(t.v, t.n, &c, tag, &w, digest, &why);
-	oci_config_free(&c);
-	if (st == DSTACK_OK)
-		st = write_file(out, &w, &why);
-	if (st != DSTACK_OK)
-		return cmd_fail("app build", st, &why);
-	hex_encode(digest, 32, hex);
-	(void)printf("0x%s\n", hex);
-	return EXIT_YES;
-}
 
 static json_t *
 texts(char *const *v, size_t n)
@@ -312,10 +110,9 @@ remarks(const struct oci_config *c, const struct oci_tree *t, json_t *out)
  * it will be run, what memory a node needs for it, and where a node makes
  * something else than the image has.
  */
-static void
-print(const struct archive *a, bool as_json)
+static json_t *
+describe(const struct oci_image *img, const struct oci_tree *tree, bool as_json)
 {
-	const struct oci_image *img = a->img;
 	const struct oci_config *c = oci_config(img);
 	json_t *notes = json_array();
 	size_t n = 0;
@@ -323,7 +120,7 @@ print(const struct archive *a, bool as_json)
 	char hex[65];
 	hex_encode(oci_digest(img), 32, hex);
 	json_t *layers = json_array();
-	remarks(c, &a->tree, notes);
+	remarks(c, tree, notes);
 	if (!as_json)
 		(void)printf("digest      0x%s\n", hex);
 	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i,"
@@ -333,8 +130,8 @@ print(const struct archive *a, bool as_json)
 	    "env", texts(c->env, c->nenv), "volumes",
 	    texts(c->volumes, c->nvolumes), "user", c->user, "workdir",
 	    c->workdir, "stopsignal", c->stopsignal, "port", (int)c->port,
-	    "notes", notes, "unpacked", (json_int_t)a->tree.bytes, "needs",
-	    (json_int_t)a->tree.most);
+	    "notes", notes, "unpacked", (json_int_t)tree->bytes, "needs",
+	    (json_int_t)tree->most);
 	char id[67];
 	(void)snprintf(id, sizeof(id), "0x%s", hex);
 	(void)json_object_set_new(j, "digest", json_string(id));
@@ -361,10 +158,7 @@ print(const struct archive *a, bool as_json)
 		    json_pack("{s:s, s:I}", "diff_id", hex, "size",
 			(json_int_t)l[i].size));
 	}
-	if (as_json) {
-		(void)json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-		(void)putchar('\n');
-	} else {
+	if (!as_json) {
 		static const char *const keys[] = { "entrypoint", "cmd", "env",
 			"volumes", "user", "workdir", "stopsignal", "port",
 			"exposed", "healthcheck", "labels" };
@@ -376,13 +170,61 @@ print(const struct archive *a, bool as_json)
 		}
 		(void)printf("unpacked    %llu bytes of a node's memory, %llu "
 			     "while it is unpacked\n",
-		    (unsigned long long)a->tree.bytes,
-		    (unsigned long long)a->tree.most);
+		    (unsigned long long)tree->bytes,
+		    (unsigned long long)tree->most);
 		for (size_t i = 0; i < json_array_size(notes); i++)
 			(void)printf("note        %s\n",
 			    json_string_value(json_array_get(notes, i)));
 	}
-	json_decref(j);
+	return j;
+}
+
+/*
+ * A manifest: its digest, then each service as a node will run it, and what
+ * the manifest alone says of it.
+ */
+static json_t *
+describe_all(const struct archive *a, bool as_json)
+{
+	const struct manifest *m = &a->bundle->m;
+	const char *front = m->service[m->front].name;
+	json_t *services = json_object();
+	AUTO_FREE char *text = NULL;
+	struct why why;
+	char id[67] = "0x";
+	hex_encode(a->digest, 32, id + 2);
+	if (manifest_write(m, &text, &why) != DSTACK_OK)
+		text = NULL;
+	json_t *whole = json_loads(text != NULL ? text : "{}", 0, NULL);
+	if (!as_json)
+		(void)printf("digest      %s (manifest)\n"
+			     "front       %s, port %u\n"
+			     "unpacked    %llu bytes of a node's memory, %llu "
+			     "while they are unpacked\n",
+		    id, front, m->front_port,
+		    (unsigned long long)a->tree.bytes,
+		    (unsigned long long)a->tree.most);
+	for (size_t i = 0; i < m->nservices; i++) {
+		const char *name = m->service[m->order[i]].name;
+		if (!as_json)
+			(void)printf("\nservice     %s\n", name);
+		json_t *j = describe(a->bundle->image[m->order[i]],
+		    &a->each[m->order[i]], as_json);
+		json_t *says = json_object_get(
+		    json_object_get(whole, "services"), name);
+		AUTO_FREE char *line =
+		    json_dumps(says, JSON_COMPACT | JSON_SORT_KEYS);
+		if (!as_json)
+			(void)printf("manifest    %s\n",
+			    line != NULL ? line : "");
+		(void)json_object_set(j, "manifest", says);
+		(void)json_object_set_new(services, name, j);
+	}
+	json_decref(whole);
+	return json_pack("{s:s, s:{s:s, s:i}, s:o, s:I, s:I}", "digest", id,
+	    "front", "service", front, "port", (int)m->front_port, "services",
+	    services, "unpacked", (json_int_t)a->tree.bytes, "needs",
+	    (json_int_t)a->tree.most);
 }
 
 static int
@@ -391,10 +233,18 @@ inspect(const char *file, const uint8_t *digest, bool as_json)
 	struct why why = { "" };
 	AUTO_ARCHIVE struct archive a = { .map = NULL };
 	enum dstack_status st = archive_open(file, digest, &a, &why);
-	if (st == DSTACK_OK)
-		print(&a, as_json);
-	if (st == DSTACK_OK)
+	if (st == DSTACK_OK) {
+		json_t *j = a.bundle != NULL
+		    ? describe_all(&a, as_json)
+		    : describe(a.img, &a.tree, as_json);
+		if (as_json) {
+			(void)json_dumpf(
+			    j, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+			(void)putchar('\n');
+		}
+		json_decref(j);
 		return EXIT_YES;
+	}
 	(void)cmd_fail("app inspect", st, &why);
 	/* A file that is no image, or another one, is a "no" of ours. */
 	return st == DSTACK_E_SYS || st == DSTACK_E_NOMEM ? EXIT_UNDECIDED
@@ -406,8 +256,10 @@ cmd_app(int argc, char **argv)
 {
 	static const struct option lopt[] = { { "config", 1, NULL, 'c' },
 		{ "tag", 1, NULL, 't' }, { "digest", 1, NULL, 'd' },
+		{ "image", 1, NULL, 'i' }, { "env", 1, NULL, 'e' },
 		{ "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	const char *out = NULL, *config = NULL, *tag = NULL;
+	struct build_compose b = { .file = NULL };
 	bool json = false, named = false;
 	uint8_t digest[32];
 	int c;
@@ -424,6 +276,16 @@ cmd_app(int argc, char **argv)
 		case 'o': out = optarg; break;
 		case 'c': config = optarg; break;
 		case 't': tag = optarg; break;
+		case 'i':
+			if (strchr(optarg, '=') == NULL || b.nimages == 16)
+				usage_wrong(u, "--image: NAME=FILE, 16 at most");
+			b.image[b.nimages++] = optarg;
+			break;
+		case 'e':
+			if (strchr(optarg, '=') == NULL || b.nvars == 64)
+				usage_wrong(u, "--env: NAME=VALUE, 64 at most");
+			b.var[b.nvars++] = optarg;
+			break;
 		case 'd':
 			usage_hex(u, "--digest", optarg, digest, 32);
 			named = true;
@@ -431,10 +293,21 @@ cmd_app(int argc, char **argv)
 		default: json = true; break;
 		}
 	}
-	usage_words(u, argc, argv, 1, 1, u == uses ? "DIR" : "FILE");
+	usage_words(u, argc, argv, 1, 1, u == uses ? "DIR or COMPOSE.yaml" : "FILE");
 	if (u != uses)
 		return inspect(argv[optind], named ? digest : NULL, json);
 	if (out == NULL)
 		usage_wrong(u, "where to? -o FILE is missing");
-	return build(argv[optind], out, config, tag);
+	b.file = argv[optind];
+	b.out = out;
+	/* a folder is an image's root, and all else a Compose file */
+	struct stat is;
+	if (stat(b.file, &is) != 0 || S_ISDIR(is.st_mode)) {
+		if (b.nimages + b.nvars != 0)
+			usage_wrong(u, "--image and --env are for a Compose file");
+		return app_build(b.file, out, config, tag);
+	}
+	if (config != NULL || tag != NULL)
+		usage_wrong(u, "--config and --tag are for a folder");
+	return app_build_compose(&b);
 }

@@ -22,6 +22,36 @@
 #define PATH_LEN 700
 #define PIECE ((size_t)8 << 20)
 
+static enum dstack_status
+open_image(struct archive *a, const uint8_t *want, struct why *why)
+{
+	enum dstack_status st =
+	    oci_open(a->map, a->len, want, MAX_UNPACKED, &a->img, why);
+	if (st == DSTACK_OK)
+		st = oci_walk(a->img, NULL, &a->tree, why);
+	if (st == DSTACK_OK)
+		memcpy(a->digest, oci_digest(a->img), 32);
+	return st;
+}
+
+/* The same for each service, and for all of them together. */
+static enum dstack_status
+open_bundle(struct archive *a, const uint8_t *want, struct why *why)
+{
+	struct bundle *b = calloc(1, sizeof(*b));
+	if (b == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	enum dstack_status st =
+	    bundle_open(a->map, a->len, want, MAX_UNPACKED, b, why);
+	if (st != DSTACK_OK) {
+		free(b);
+		return st;
+	}
+	a->bundle = b;
+	memcpy(a->digest, b->digest, 32);
+	return bundle_walk(b, a->each, &a->tree, why);
+}
+
 enum dstack_status
 archive_open(const char *path, const uint8_t *want, struct archive *out,
     struct why *why)
@@ -45,10 +75,9 @@ archive_open(const char *path, const uint8_t *want, struct archive *out,
 	   digest can tell, such as a path that leads out of the image. */
 	out->map = p;
 	out->len = (size_t)s.st_size;
-	enum dstack_status st = oci_open(
-	    p, out->len, want, MAX_UNPACKED, &out->img, why);
-	if (st == DSTACK_OK)
-		st = oci_walk(out->img, NULL, &out->tree, why);
+	enum dstack_status st = bundle_there(p, out->len, want)
+	    ? open_bundle(out, want, why)
+	    : open_image(out, want, why);
 	if (st == DSTACK_OK)
 		return st;
 	archive_close(out);
@@ -59,6 +88,9 @@ void
 archive_close(struct archive *a)
 {
 	oci_free(a->img);
+	if (a->bundle != NULL)
+		bundle_free(a->bundle);
+	free(a->bundle);
 	if (a->map != NULL)
 		(void)munmap(a->map, a->len);
 	memset(a, 0, sizeof(*a));
@@ -97,7 +129,7 @@ archive_give(const struct archive *a, const char *dir,
 	char path[PATH_LEN];
 	char part[PATH_LEN + 8];
 
-	own_name(oci_digest(a->img), dir, path);
+	own_name(a->digest, dir, path);
 	/* a node may look at any moment, and then must see all of it or none */
 	(void)snprintf(part, sizeof(part), "%s.part", path);
 	AUTO_CLOSE int fd = open(part,

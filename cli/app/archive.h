@@ -8,19 +8,24 @@
 
 #include "base/own.h"
 #include "base/status.h"
-#include "oci/oci.h"
+#include "oci/bundle.h"
 
 struct archive {
 	void *map;
 	size_t len;
-	struct oci_image *img; /* lives as long as the mapping */
-	struct oci_tree tree;  /* what a node will make of it */
+	uint8_t digest[32];    /* what the contract names */
+	/* one of the two; it lives as long as the mapping */
+	struct oci_image *img;
+	struct bundle *bundle;
+	struct oci_tree tree;  /* what a node will make of it, of all services */
+	struct oci_tree each[MANIFEST_SERVICES]; /* of a bundle, by service */
 };
 
 /*
  * Map and check the file, with the tree that a node would unpack (oci_walk):
  * what is taken here no node refuses for what it is. want: the digest it must
- * have, or NULL. DSTACK_E_SYS: it cannot be read; else what oci_open and
+ * have, or NULL: then a manifest goes before the images that it names.
+ * DSTACK_E_SYS: it cannot be read; else what oci_open, bundle_open and
  * oci_walk say.
  */
 DSTACK_CHECKED enum dstack_status archive_open(const char *path,

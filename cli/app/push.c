@@ -234,7 +234,7 @@ push(struct push *p, struct why *why)
 	if (st == DSTACK_OK)
 		st = gov_read_apps(&p->at.gov, &previous, &latest, why);
 	bool serves = st == DSTACK_OK && !latest.stopped &&
-	    memcmp(latest.digest, oci_digest(a.img), 32) == 0;
+	    memcmp(latest.digest, a.digest, 32) == 0;
 	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK && !serves; i++)
 		st = room(&a, p->at.state[i], why);
 	for (unsigned i = 0; i < p->at.nodes && st == DSTACK_OK; i++)
@@ -245,12 +245,12 @@ push(struct push *p, struct why *why)
 	/* Pushed twice: the copies are good for a node that had none, and the
 	   contract is asked for nothing. */
 	if (latest.version != 0 && !latest.stopped &&
-	    memcmp(latest.digest, oci_digest(a.img), 32) == 0) {
+	    memcmp(latest.digest, a.digest, 32) == 0) {
 		p->now = latest;
 		return follow(p, why);
 	}
 	name_of(p->file, name);
-	return propose(p, oci_digest(a.img),
+	return propose(p, a.digest,
 	    p->name != NULL           ? p->name
 	        : latest.version != 0 ? latest.name
 	                              : name,

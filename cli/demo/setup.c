@@ -190,7 +190,7 @@ app_digest(struct demo *d, struct why *why)
 		return why_set(why, DSTACK_E_MISSING,
 		    "%s cannot be read; make it with ./build_app.sh", d->app);
 	if (st == DSTACK_OK)
-		memcpy(d->app_digest, oci_digest(a.img), 32);
+		memcpy(d->app_digest, a.digest, 32);
 	return st;
 }
 

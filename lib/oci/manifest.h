@@ -128,7 +128,8 @@ bool manifest_name_ok(const char *name);
  * takes the image's CMD away, environment and labels are put over the
  * image's one by one, named volumes are VOLUMEs. Of the front the port is
  * the manifest's, also where a label of the image names another.
- * DSTACK_E_REJECTED: the image is not the service's.
+ * DSTACK_E_REJECTED: the image is not the service's, or nothing says what to
+ * run.
  */
 DSTACK_CHECKED enum dstack_status manifest_apply(const struct manifest *m,
     unsigned service, struct oci_image *img, struct why *why);

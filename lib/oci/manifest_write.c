@@ -376,5 +376,9 @@ manifest_apply(const struct manifest *m, unsigned i, struct oci_image *img,
 		return why_wrap(why, st, "service %s", s->name);
 	oci_config_free(&img->config);
 	img->config = config;
-	return DSTACK_OK;
+	return config.nentrypoint + config.ncmd != 0
+	    ? DSTACK_OK
+	    : why_set(why, DSTACK_E_REJECTED,
+		  "service %s: neither it nor its image has a command or an "
+		  "entrypoint", s->name);
 }

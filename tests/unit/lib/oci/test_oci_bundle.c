@@ -34,8 +34,8 @@ take(void *ctx, const void *p, size_t n, struct why *why)
 static void
 make_bed(struct bed *b, const char *front)
 {
-	static const char *const config[] = { "{\"User\":\"1\"}",
-		"{\"User\":\"2\"}", "{}" };
+	static const char *const config[] = { "{\"User\":\"1\",\"Cmd\":[\"x\"]}",
+		"{\"User\":\"2\",\"Cmd\":[\"x\"]}", "{\"Cmd\":[\"x\"]}" };
 	struct manifest m = { .nservices = 3, .front_port = 80 };
 	struct why why;
 	memset(b, 0, sizeof(*b));

@@ -353,7 +353,8 @@ the_manifest_goes_over_the_image(void **state)
 	assert_string_equal(c->stopsignal, "SIGINT");
 
 	/* from the image's own again, not from what the last one left */
-	assert_int_equal(manifest_apply(&m, 1, img, &why), DSTACK_OK);
+	assert_int_equal(manifest_apply(&m, 1, img, &why), DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "service init: neither it nor"));
 	expect_list(c->entrypoint, c->nentrypoint, "");
 	expect_list(c->cmd, c->ncmd, "");
 	expect_list(c->env, c->nenv, "A=image AB=image");
