@@ -12,7 +12,9 @@
  * that shows an empty disk gets a refusal, not a new volume.
  *
  * The root that is anchored leaves out the generation, which moves at every
- * opening, so that an anchor stays true for the life of the volume.
+ * opening, and how far the volume has grown, so that an anchor stays true for
+ * the life of the volume. It grows only up: what a record says that is in use
+ * must be on the disk.
  */
 #include "protocol/volume.h"
 
@@ -65,33 +67,64 @@ volume_owner_digest(uint64_t chain_id, const uint8_t contract[static 20],
 	keccak256v(v, 6, out);
 }
 
+static uint8_t *
+put_u64(uint8_t *p, uint64_t v)
+{
+	u64be(v, p);
+	return p + 8;
+}
+
 /* Every field but the MAC, into exactly MAC_AT bytes. */
 static void
-put_fields(const struct volume_record *r, uint64_t generation,
-    uint8_t out[static MAC_AT])
+put_fields(const struct volume_record *r, uint8_t out[static MAC_AT])
 {
 	uint8_t *p = out;
 	memset(out, 0, MAC_AT);
 	memcpy(p, MAGIC, MAGIC_LEN);
 	memcpy(p += MAGIC_LEN, r->uuid, 16);
 	memcpy(p += 16, r->volume_id, 32);
-	p += 32;
-	const uint64_t n[] = { generation, r->device_bytes, r->data_sectors };
-	for (unsigned i = 0; i < 3; i++) {
-		for (unsigned k = 0; k < 8; k++)
-			*p++ = (uint8_t)(n[i] >> (56 - 8 * k));
-	}
+	p = put_u64(p + 32, r->generation);
+	p = put_u64(p, r->device_bytes);
+	p = put_u64(p, r->data_sectors);
 	memcpy(p, r->integrity_sb, VOLUME_INTEGRITY_SB);
-	p += VOLUME_INTEGRITY_SB;
-	for (unsigned k = 0; k < 8; k++)
-		*p++ = (uint8_t)(r->epoch_plus_1 >> (56 - 8 * k));
+	p = put_u64(p + VOLUME_INTEGRITY_SB, r->epoch_plus_1);
+	p = put_u64(p, r->grown_bytes);
+	(void)put_u64(p, r->grown_sectors);
+}
+
+uint64_t
+volume_bytes(const struct volume_record *r)
+{
+	return r->grown_bytes != 0 ? r->grown_bytes : r->device_bytes;
+}
+
+uint64_t
+volume_sectors(const struct volume_record *r)
+{
+	return r->grown_bytes != 0 ? r->grown_sectors : r->data_sectors;
+}
+
+uint64_t
+volume_grows(const struct volume_record *r, uint64_t device_bytes)
+{
+	uint64_t to = device_bytes < VOLUME_MAX_BYTES ? device_bytes
+						      : VOLUME_MAX_BYTES;
+	to -= to % VOLUME_BLOCK;
+	return to >= VOLUME_GROW_LEAST &&
+		to - VOLUME_GROW_LEAST >= volume_bytes(r)
+	    ? to
+	    : 0;
 }
 
 void
 volume_root(const struct volume_record *r, uint8_t out[static 32])
 {
 	uint8_t fields[MAC_AT];
-	put_fields(r, 0, fields);
+	struct volume_record born = *r;
+	born.generation = 0;
+	born.grown_bytes = 0;
+	born.grown_sectors = 0;
+	put_fields(&born, fields);
 	keccak256(fields, sizeof(fields), out);
 }
 
@@ -99,7 +132,7 @@ void
 volume_encode(const struct volume_record *r, const struct secret32 *header_key,
     uint8_t out[static VOLUME_BLOCK])
 {
-	put_fields(r, r->generation, out);
+	put_fields(r, out);
 	hmac_sha256(header_key->b, sizeof(header_key->b), out, MAC_AT,
 	    out + MAC_AT);
 }
@@ -122,9 +155,40 @@ volume_peek(const uint8_t block[static VOLUME_BLOCK], struct volume_hint *out)
 	h.volume = memcmp(block, MAGIC, MAGIC_LEN) == 0 &&
 	    rd_skip(&r, MAGIC_LEN + 16) == DSTACK_OK &&
 	    rd_copy(&r, h.volume_id, 32) == DSTACK_OK &&
-	    rd_skip(&r, 3 * 8 + VOLUME_INTEGRITY_SB) == DSTACK_OK &&
+	    rd_u64be(&r, &h.generation) == DSTACK_OK &&
+	    rd_skip(&r, 2 * 8 + VOLUME_INTEGRITY_SB) == DSTACK_OK &&
 	    rd_u64be(&r, &h.epoch_plus_1) == DSTACK_OK;
 	*out = h;
+}
+
+#define MARK "dstack2/restored"
+#define LINE_SHIFT 32u
+
+void
+volume_mark(uint8_t block[static VOLUME_BLOCK])
+{
+	memset(block, 0, VOLUME_BLOCK);
+	memcpy(block, MARK, sizeof(MARK) - 1);
+}
+
+bool
+volume_marked(const uint8_t block[static VOLUME_BLOCK])
+{
+	uint8_t mark[VOLUME_BLOCK];
+	volume_mark(mark);
+	return memcmp(block, mark, sizeof(mark)) == 0;
+}
+
+uint64_t
+volume_next(uint64_t generation, uint64_t anchored, bool restored)
+{
+	const uint64_t top = generation > anchored ? generation : anchored;
+	const uint64_t line = top >> LINE_SHIFT;
+	/* after four thousand million restores there is no next line */
+	if (!restored || line == UINT32_MAX)
+		return generation + 1;
+	/* odd after even: the copy that is written is never the newest */
+	return (line + 1) << LINE_SHIFT | ((generation & 1) ^ 1);
 }
 
 #define AWAY "move encrypted_container.img away"
@@ -194,6 +258,10 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 		st = rd_copy(&r, v.integrity_sb, sizeof(v.integrity_sb));
 	if (st == DSTACK_OK)
 		st = rd_u64be(&r, &v.epoch_plus_1);
+	if (st == DSTACK_OK)
+		st = rd_u64be(&r, &v.grown_bytes);
+	if (st == DSTACK_OK)
+		st = rd_u64be(&r, &v.grown_sectors);
 	if (st != DSTACK_OK)
 		return st;
 	/* ours, since the MAC holds; still never trust a size blindly */
@@ -204,6 +272,15 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 	     * volume of ours.
 	     */
 	    v.data_sectors >= v.device_bytes / SECTOR)
+		return DSTACK_E_FORMAT;
+	/* Grown in both or in neither, and never by getting smaller. */
+	if (v.grown_bytes == 0 && v.grown_sectors != 0)
+		return DSTACK_E_FORMAT;
+	if (v.grown_bytes != 0 &&
+	    (v.grown_bytes <= v.device_bytes ||
+		v.grown_bytes % VOLUME_BLOCK != 0 ||
+		v.grown_sectors < v.data_sectors ||
+		v.grown_sectors >= v.grown_bytes / SECTOR))
 		return DSTACK_E_FORMAT;
 	*out = v;
 	return DSTACK_OK;
@@ -263,11 +340,12 @@ volume_judge(const struct volume_record *record, bool blank,
 		    "the volume belongs to another node or app");
 		return VOLUME_REFUSE;
 	}
-	/* A larger disk is fine, the volume uses what it was made with. */
-	if (record->device_bytes > device_bytes) {
+	/* A larger disk is fine: the volume grows to it (volume_grows). */
+	if (volume_bytes(record) > device_bytes) {
 		(void)why_set(why, DSTACK_E_REJECTED,
-		    "the disk was cut from %llu to %llu bytes",
-		    (unsigned long long)record->device_bytes,
+		    "the disk was cut from %llu to %llu bytes: put the whole "
+		    "encrypted_container.img back",
+		    (unsigned long long)volume_bytes(record),
 		    (unsigned long long)device_bytes);
 		return VOLUME_REFUSE;
 	}

@@ -73,6 +73,52 @@ impossible_sizes_are_refused_even_under_a_good_mac(void **state)
 	}
 }
 
+static struct volume_record
+grown(uint64_t bytes, uint64_t sectors)
+{
+	struct volume_record r = sample();
+	r.grown_bytes = bytes;
+	r.grown_sectors = sectors;
+	return r;
+}
+
+static void
+a_volume_grows_to_its_disk_and_never_shrinks(void **state)
+{
+	(void)state;
+	struct volume_record r = sample(), got;
+	uint8_t b[VOLUME_BLOCK];
+	const uint64_t mb = 1u << 20;
+	assert_int_equal(volume_bytes(&r), 64 * mb);
+	assert_int_equal(volume_sectors(&r), 100000);
+	assert_int_equal(volume_grows(&r, 0), 0);
+	assert_int_equal(volume_grows(&r, 63 * mb), 0);
+	assert_int_equal(volume_grows(&r, 64 * mb), 0);
+	assert_int_equal(volume_grows(&r, 65 * mb - 1), 0);
+	assert_int_equal(volume_grows(&r, 65 * mb), 65 * mb);
+	assert_int_equal(volume_grows(&r, 65 * mb + 4095), 65 * mb);
+	/* what a host says that its disk has is no bound */
+	assert_int_equal(volume_grows(&r, UINT64_MAX), VOLUME_MAX_BYTES);
+	r = grown(128 * mb, 200000);
+	assert_int_equal(volume_bytes(&r), 128 * mb);
+	assert_int_equal(volume_sectors(&r), 200000);
+	assert_int_equal(volume_grows(&r, 128 * mb), 0);
+	assert_int_equal(volume_grows(&r, 64 * mb), 0);
+	assert_int_equal(volume_grows(&r, 256 * mb), 256 * mb);
+	volume_encode(&r, &key, b);
+	assert_int_equal(volume_decode(b, &key, &got), DSTACK_OK);
+	assert_memory_equal(&got, &r, sizeof(r));
+	const struct volume_record bad[] = { grown(0, 200000),
+		grown(128 * mb, 0), grown(128 * mb, 99999),
+		grown(64 * mb, 200000), grown(32 * mb, 100000),
+		grown(128 * mb + 512, 200000),
+		grown(128 * mb, 128 * mb / 512) };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		volume_encode(&bad[i], &key, b);
+		assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_FORMAT);
+	}
+}
+
 static void
 the_root_names_the_disk_and_not_its_generation(void **state)
 {
@@ -81,6 +127,10 @@ the_root_names_the_disk_and_not_its_generation(void **state)
 	uint8_t ra[32], rb[32];
 	b.generation = 9;
 	volume_root(&a, ra);
+	volume_root(&b, rb);
+	assert_memory_equal(ra, rb, 32);
+	/* nor how far it has grown: the anchor holds on */
+	b = grown((uint64_t)1 << 30, 2000000);
 	volume_root(&b, rb);
 	assert_memory_equal(ra, rb, 32);
 	b.uuid[0] ^= 1;
@@ -253,6 +303,37 @@ an_anchor_of_another_volume_is_not_taken_for_ours(void **state)
 	    volume_anchored(&theirs, 1, root, &why), DSTACK_E_REJECTED);
 }
 
+static void
+a_restored_volume_is_above_all_copies_of_before(void **state)
+{
+	(void)state;
+	const uint64_t line = (uint64_t)1 << 32;
+	uint8_t b[VOLUME_BLOCK] = { 0 };
+	assert_false(volume_marked(b));
+	volume_mark(b);
+	assert_true(volume_marked(b));
+	for (size_t i = 0; i < sizeof(b); i++) {
+		b[i] ^= 1;
+		assert_false(volume_marked(b));
+		b[i] ^= 1;
+	}
+	assert_int_equal(volume_next(3, 1, false), 4);
+	assert_int_equal(volume_next(4, 1, true), line + 1);
+	assert_int_equal(volume_next(3, 1, true), line);
+	/* also where the backup is older than what is anchored */
+	assert_int_equal(volume_next(6, line + 7, true), 2 * line + 1);
+	assert_int_equal(volume_next(line, line, true), 2 * line + 1);
+	assert_int_equal(volume_next(line + 1, line, false), line + 2);
+	/* never over the newest copy, whatever came before */
+	static const uint64_t g[] = { 1, 2, 77, 78, UINT32_MAX };
+	for (size_t i = 0; i < sizeof(g) / sizeof(g[0]); i++) {
+		assert_int_not_equal(volume_next(g[i], 1, true) % 2, g[i] % 2);
+		assert_true(volume_next(g[i], 1, true) > g[i]);
+	}
+	/* the end of all lines: still up, one by one */
+	assert_int_equal(volume_next(UINT64_MAX - 5, 1, true), UINT64_MAX - 4);
+}
+
 int
 main(void)
 {
@@ -264,9 +345,11 @@ main(void)
 		cmocka_unit_test(every_changed_byte_and_another_key_are_rejected),
 		cmocka_unit_test(
 		    impossible_sizes_are_refused_even_under_a_good_mac),
+		cmocka_unit_test(a_volume_grows_to_its_disk_and_never_shrinks),
 		cmocka_unit_test(the_root_names_the_disk_and_not_its_generation),
 		cmocka_unit_test(format_only_where_the_chain_says_generation_zero),
 		cmocka_unit_test(only_the_anchored_volume_at_its_generation_opens),
+		cmocka_unit_test(a_restored_volume_is_above_all_copies_of_before),
 		cmocka_unit_test(each_node_and_app_has_its_own_id),
 		cmocka_unit_test(
 		    an_anchor_of_another_volume_is_not_taken_for_ours),
