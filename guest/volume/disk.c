@@ -4,9 +4,15 @@
  * RAM, the rest from the disk), integrity (a keyed hash for each sector),
  * crypt, ext4. All parameters are here or in the authenticated record; nothing
  * of the host's is parsed on the way (docs/volume.md). Formatting makes an ext4
- * in memory and copies what mke2fs wrote; opening only builds the stack and
- * mounts it. What fails on the way is taken down again, so that the next try
- * starts from nothing.
+ * in memory and copies what mke2fs wrote; opening builds the stack, has the
+ * file system looked at (fs.c) and mounts it. What fails on the way is taken
+ * down again, so that the next try starts from nothing.
+ *
+ * A volume grows in three steps, each of which may be the last before the
+ * power fails: volume_disk_grow asks dm-integrity how many sectors a larger
+ * disk provides, which writes nothing new; the caller puts that into the
+ * record; and whenever the file system is smaller than its record, it is
+ * grown, by the kernel and by its journal, once it is mounted.
  */
 #include "guest/volume/disk.h"
 
@@ -28,12 +34,20 @@
 #include "base/wr.h"
 #include "crypto/hash.h"
 #include "guest/volume/dm.h"
+#include "guest/volume/fs.h"
 
 #define RAM "/dev/ram0"
 #define MKE2FS "/usr/sbin/mke2fs"
 #define SECTOR 512u
 #define BLOCK 4096u
 #define SB_SECTORS 8u /* dm-integrity's superblock area: 4 KiB */
+/*
+ * dm-integrity has its journal in memory too. Chosen at the format: a part of
+ * the disk, as the kernel would, and 8 MiB at most.
+ */
+#define JOURNAL_PART 128u
+#define JOURNAL_MOST (8u * 2048)
+#define GIB ((uint64_t)1 << 30)
 #define JOURNAL 'J' /* dm-integrity's modes: what is written is whole, or */
 #define DIRECT 'D'  /* may be torn when the machine stops */
 #define NAME_JOIN "dstack-join"
@@ -106,16 +120,21 @@ sub_key(const struct secret32 *mac, const char *label, char hex[static 65])
 }
 
 static enum dstack_status
-make_integrity(const char *under, const struct secret32 *mac, uint64_t sectors,
-    char mode, char path[static DM_PATH_MAX], struct why *why)
+make_integrity(const char *under, const struct volume_keys *keys,
+    uint64_t sectors, char mode, uint64_t device_bytes,
+    char path[static DM_PATH_MAX], struct why *why)
 {
+	const struct secret32 *mac = &keys->mac;
+	uint64_t area = device_bytes / SECTOR / JOURNAL_PART;
 	char data[65], journal[65], params[512];
 	sub_key(mac, "dm-integrity sector", data);
 	sub_key(mac, "dm-integrity journal", journal);
 	(void)snprintf(params, sizeof(params),
-	    "%s 0 - %c 5 block_size:4096 internal_hash:hmac(sha256):%s "
-	    "journal_mac:hmac(sha256):%s fix_padding fix_hmac",
-	    under, mode, data, journal);
+	    "%s 0 - %c 6 block_size:4096 internal_hash:hmac(sha256):%s "
+	    "journal_mac:hmac(sha256):%s fix_padding fix_hmac "
+	    "journal_sectors:%llu",
+	    under, mode, data, journal,
+	    (unsigned long long)(area < JOURNAL_MOST ? area : JOURNAL_MOST));
 	const struct dm_segment seg = { 0, sectors, "integrity", params };
 	enum dstack_status st = dm_create(NAME_INTEGRITY, &seg, 1, path, why);
 	/*
@@ -144,10 +163,31 @@ make_crypt(const char *under, const struct secret64 *xts, uint64_t sectors,
 }
 
 /*
- * dm-integrity formats where the superblock is zero, and then says in it how
- * many sectors it provides (drivers/md/dm-integrity.c, struct superblock:
+ * What the superblock in RAM says: how many sectors dm-integrity provides on
+ * a disk of that size (drivers/md/dm-integrity.c, struct superblock:
  * provided_data_sectors, le64 at byte 16).
  */
+static enum dstack_status
+provided(uint64_t device_bytes, uint8_t sb[static VOLUME_INTEGRITY_SB],
+    uint64_t *out, struct why *why)
+{
+	uint64_t sectors = 0;
+	enum dstack_status st = ram_block(false, sb, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd rd = rd_over(sb, VOLUME_INTEGRITY_SB);
+	st = rd_skip(&rd, 16);
+	if (st == DSTACK_OK)
+		st = rd_u64le(&rd, &sectors);
+	*out = sectors & ~(uint64_t)(BLOCK / SECTOR - 1);
+	if (st != DSTACK_OK || *out == 0 || *out >= device_bytes / SECTOR)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "dm-integrity provides %llu sectors",
+		    (unsigned long long)sectors);
+	return DSTACK_OK;
+}
+
+/* dm-integrity formats where the superblock is zero. */
 static enum dstack_status
 format_integrity(const char *join, const struct volume_keys *keys,
     struct volume_record *r, char path[static DM_PATH_MAX], struct why *why)
@@ -157,30 +197,21 @@ format_integrity(const char *join, const struct volume_keys *keys,
 	     * First with one block, since how many there will be is what the
 	     * superblock says afterwards.
 	     */
-	    make_integrity(join, &keys->mac, BLOCK / SECTOR, JOURNAL, path, why);
+	    make_integrity(join, keys, BLOCK / SECTOR, JOURNAL,
+		r->device_bytes, path, why);
 	if (st != DSTACK_OK)
 		return st;
 	(void)dm_remove(NAME_INTEGRITY);
-	st = ram_block(false, r->integrity_sb, why);
+	st = provided(
+	    r->device_bytes, r->integrity_sb, &r->data_sectors, why);
 	if (st != DSTACK_OK)
 		return st;
-	struct rd rd = rd_over(r->integrity_sb, sizeof(r->integrity_sb));
-	uint64_t sectors = 0;
-	st = rd_skip(&rd, 16);
-	if (st == DSTACK_OK)
-		st = rd_u64le(&rd, &sectors);
-	r->data_sectors = sectors & ~(uint64_t)(BLOCK / SECTOR - 1);
-	if (st != DSTACK_OK || r->data_sectors == 0 ||
-	    r->data_sectors >= r->device_bytes / SECTOR)
-		return why_set(why, DSTACK_E_FORMAT,
-		    "dm-integrity provides %llu sectors",
-		    (unsigned long long)sectors);
 	/*
 	 * Without the journal, which would take every block twice: a volume
 	 * whose formatting was cut short has no record and is formatted anew.
 	 */
-	return make_integrity(
-	    join, &keys->mac, r->data_sectors, DIRECT, path, why);
+	return make_integrity(join, keys, r->data_sectors, DIRECT,
+	    r->device_bytes, path, why);
 }
 
 static enum dstack_status
@@ -255,13 +286,25 @@ make_ext4(const char *device, uint64_t sectors, struct why *why)
 	char prog[] = MKE2FS, quiet[] = "-q", force[] = "-F", type[] = "-t",
 	     ext4[] = "ext4", bflag[] = "-b", bsize[] = "4096", mflag[] = "-m",
 	     zero[] = "0", jflag[] = "-J", jsize[] = "size=4", eflag[] = "-E",
-	     lazy[] = "lazy_itable_init=1,nodiscard", oflag[] = "-O",
+	     lazy[96], gflag[] = "-G", flex[] = "16", oflag[] = "-O",
 	     feat[] = "has_journal,extent,64bit,metadata_csum,flex_bg,"
 		      "sparse_super,large_file,huge_file,dir_nlink,"
 		      "extra_isize,dir_index,filetype,ext_attr";
+	/*
+	 * Room for the group descriptors of the largest volume there can be.
+	 * It may take no more blocks than a transaction of the journal, which
+	 * growing fills with them.
+	 */
+	(void)snprintf(lazy, sizeof(lazy), "lazy_itable_init=1,nodiscard");
+	if (sectors * SECTOR < VOLUME_MAX_BYTES / 2)
+		(void)snprintf(lazy, sizeof(lazy),
+		    "lazy_itable_init=1,nodiscard,resize=%llu",
+		    (unsigned long long)(VOLUME_MAX_BYTES / BLOCK));
+	if (sectors * SECTOR >= GIB)
+		(void)snprintf(jsize, sizeof(jsize), "size=8");
 	char *const argv[] = { prog, quiet, force, type, ext4, bflag, bsize,
-		mflag, zero, jflag, jsize, oflag, feat, eflag, lazy, path,
-		NULL };
+		mflag, zero, jflag, jsize, gflag, flex, oflag, feat, eflag,
+		lazy, path, NULL };
 	enum dstack_status st = run(argv, why);
 	return st != DSTACK_OK ? st : copy_data(ram, out, why);
 }
@@ -312,25 +355,61 @@ volume_disk_format(const char *disk, const struct volume_keys *keys,
 }
 
 enum dstack_status
+volume_disk_grow(const char *disk, const struct volume_keys *keys,
+    struct volume_record *r, uint64_t to, struct why *why)
+{
+	char join[DM_PATH_MAX], integrity[DM_PATH_MAX];
+	uint8_t sb[VOLUME_INTEGRITY_SB];
+	uint64_t sectors = 0;
+	memcpy(sb, r->integrity_sb, sizeof(sb));
+	clear_away();
+	enum dstack_status st = ram_block(true, sb, why);
+	if (st == DSTACK_OK)
+		st = make_join(disk, to, join, why);
+	/*
+	 * As long as it was: that it could be longer is what the superblock
+	 * says then, which is in RAM.
+	 */
+	if (st == DSTACK_OK)
+		st = make_integrity(join, keys, volume_sectors(r), JOURNAL,
+		    to, integrity, why);
+	if (st == DSTACK_OK)
+		st = provided(to, sb, &sectors, why);
+	clear_away();
+	if (st == DSTACK_OK && sectors < volume_sectors(r))
+		st = why_set(why, DSTACK_E_FORMAT,
+		    "dm-integrity provides %llu sectors",
+		    (unsigned long long)sectors);
+	if (st != DSTACK_OK)
+		return st;
+	r->grown_bytes = to;
+	r->grown_sectors = sectors;
+	return DSTACK_OK;
+}
+
+enum dstack_status
 volume_disk_open(const char *disk, const struct volume_keys *keys,
     const struct volume_record *r, const char *dir, struct why *why)
 {
 	char join[DM_PATH_MAX], integrity[DM_PATH_MAX], crypt[DM_PATH_MAX];
 	uint8_t sb[VOLUME_INTEGRITY_SB];
+	const uint64_t sectors = volume_sectors(r);
+	bool smaller = false;
 	memcpy(sb, r->integrity_sb, sizeof(sb));
 	/* a role that was ended between mount and answer left both */
 	(void)umount2(dir, UMOUNT_NOFOLLOW);
 	clear_away();
 	enum dstack_status st = ram_block(true, sb, why);
 	if (st == DSTACK_OK)
-		st = make_join(disk, r->device_bytes, join, why);
+		st = make_join(disk, volume_bytes(r), join, why);
 	if (st == DSTACK_OK)
-		st = make_integrity(
-		    join, &keys->mac, r->data_sectors, JOURNAL, integrity,
-		    why);
+		st = make_integrity(join, keys, sectors, JOURNAL,
+		    volume_bytes(r), integrity, why);
 	if (st == DSTACK_OK)
-		st = make_crypt(
-		    integrity, &keys->xts, r->data_sectors, crypt, why);
+		st = make_crypt(integrity, &keys->xts, sectors, crypt, why);
+	if (st == DSTACK_OK)
+		st = fs_ready(
+		    crypt, sectors / (BLOCK / SECTOR), &smaller, why);
 	if (st == DSTACK_OK &&
 	    mount(crypt, dir, "ext4", MS_NOSUID | MS_NODEV, "errors=remount-ro") !=
 		0)
@@ -338,5 +417,7 @@ volume_disk_open(const char *disk, const struct volume_keys *keys,
 		    strerror(errno));
 	if (st != DSTACK_OK)
 		clear_away();
+	else if (smaller)
+		fs_grow(dir, sectors / (BLOCK / SECTOR));
 	return st;
 }

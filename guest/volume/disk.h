@@ -38,7 +38,21 @@ volume_keys_wipe(struct volume_keys *k)
 DSTACK_CHECKED enum dstack_status volume_disk_format(const char *disk,
     const struct volume_keys *keys, struct volume_record *r, struct why *why);
 
-/* Bring up the stack of an authenticated record; mount it at dir. */
+/*
+ * How many sectors the stack provides on to bytes of the same disk: fills
+ * r->grown_bytes and r->grown_sectors. Nothing that is on the disk moves, as
+ * dm-integrity lays its areas one behind the other; and the file system only
+ * grows into the room when the record that says so is on the disk, at the next
+ * volume_disk_open. r is left as it was on every failure.
+ */
+DSTACK_CHECKED enum dstack_status volume_disk_grow(const char *disk,
+    const struct volume_keys *keys, struct volume_record *r, uint64_t to,
+    struct why *why);
+
+/*
+ * Bring up the stack of an authenticated record and mount it at dir, the file
+ * system made as large as the record says (guest/volume/fs.h).
+ */
 DSTACK_CHECKED enum dstack_status volume_disk_open(const char *disk,
     const struct volume_keys *keys, const struct volume_record *r,
     const char *dir, struct why *why);

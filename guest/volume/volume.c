@@ -104,7 +104,13 @@ open_disk(struct vol *v, struct why *why)
 	v->disk = FD_DISK;
 	if (!S_ISBLK(sb.st_mode) || ioctl(FD_DISK, BLKGETSIZE64, &v->bytes) != 0)
 		return why_set(why, DSTACK_E_SYS, "the disk is no block device");
-	/* A host may give any size; only whole blocks are used. */
+	/* A host may give any size; only whole blocks are used, and so many. */
+	if (v->bytes > VOLUME_MAX_BYTES) {
+		log_line("the disk has %llu GiB, of which %llu are used",
+		    (unsigned long long)(v->bytes >> 30),
+		    (unsigned long long)(VOLUME_MAX_BYTES >> 30));
+		v->bytes = VOLUME_MAX_BYTES;
+	}
 	v->bytes -= v->bytes % VOLUME_BLOCK;
 	return DSTACK_OK;
 }
@@ -353,6 +359,40 @@ anchor(struct vol *v, struct why *why)
 	}
 }
 
+/* Did the host restore this disk from a backup? */
+static bool
+restored(const struct vol *v)
+{
+	uint8_t block[VOLUME_BLOCK];
+	return !v->directory &&
+	    pread(v->disk, block, sizeof(block), VOLUME_MARK_AT) ==
+		(ssize_t)sizeof(block) &&
+	    volume_marked(block);
+}
+
+/*
+ * A restored disk: the chain gets its new generation before the app sees what
+ * is in it, so that the copies that this one takes the place of are refused
+ * from now on, by every node. The mark goes last: cut short, it is all done
+ * again.
+ */
+static enum dstack_status
+anchor_restored(struct vol *v, struct why *why)
+{
+	static const uint8_t none[VOLUME_BLOCK];
+	log_line("the volume comes from a backup: anchoring it as generation "
+		 "%llu", (unsigned long long)v->record.generation);
+	enum dstack_status st = anchor(v, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (pwrite(v->disk, none, sizeof(none), VOLUME_MARK_AT) !=
+		(ssize_t)sizeof(none) ||
+	    fsync(v->disk) != 0)
+		return why_set(why, DSTACK_E_SYS,
+		    "the disk cannot be written: %s", strerror(errno));
+	return DSTACK_OK;
+}
+
 static enum dstack_status
 mount_it(struct vol *v, struct why *why)
 {
@@ -379,10 +419,33 @@ mount_it(struct vol *v, struct why *why)
 	    PATH_DISK, &v->keys, &v->record, PATH_VOLUME, why);
 }
 
+/*
+ * A larger disk than the record knows of: the record grows, and the file
+ * system when it is mounted. What does not grow opens as large as it was.
+ */
+static void
+grow(struct vol *v)
+{
+	struct why why = { "" };
+	const uint64_t from = volume_bytes(&v->record);
+	const uint64_t to = volume_grows(&v->record, v->bytes);
+	if (v->directory || to == 0)
+		return;
+	if (volume_disk_grow(PATH_DISK, &v->keys, &v->record, to, &why) !=
+	    DSTACK_OK)
+		log_line("the volume stays at %llu MB of a disk of %llu: %s",
+		    (unsigned long long)(from >> 20),
+		    (unsigned long long)(to >> 20), why.text);
+	else
+		log_line("the volume grows from %llu to %llu MB",
+		    (unsigned long long)(from >> 20),
+		    (unsigned long long)(to >> 20));
+}
+
 static enum dstack_status
 open_volume(struct vol *v, struct why *why)
 {
-	bool found, blank;
+	bool found, blank, back;
 	struct state_volume on_chain = { 0 };
 	enum dstack_status st = read_record(v, &found, &blank, why);
 	if (st != DSTACK_OK)
@@ -406,8 +469,13 @@ open_volume(struct vol *v, struct why *why)
 		 * Counted before it is mounted: what the app writes belongs to
 		 * the new number.
 		 */
-		v->record.generation++;
+		grow(v);
+		back = restored(v);
+		v->record.generation = volume_next(
+		    v->record.generation, on_chain.generation, back);
 		st = write_record(v, why);
+		if (st == DSTACK_OK && back)
+			st = anchor_restored(v, why);
 		break;
 	case VOLUME_REFUSE:
 	default:
