@@ -34,6 +34,7 @@ int cmd_quote(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_vm(int argc, char **argv);
+int cmd_volume(int argc, char **argv);
 int cmd_cert(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 

@@ -25,6 +25,7 @@
 #pragma weak cmd_sim
 #pragma weak cmd_status
 #pragma weak cmd_vm
+#pragma weak cmd_volume
 #pragma weak cmd_cert
 #pragma weak cmd_check
 
@@ -44,6 +45,7 @@ static const struct verb verbs[] = {
 	{ "beacon", cmd_beacon, true, "which block is final, proven" },
 	{ "image", cmd_image, true, "build, measure and audit the VM image" },
 	{ "vm", cmd_vm, true, "start, stop and read the log of a VM" },
+	{ "volume", cmd_volume, true, "the disk of a node" },
 	{ "app", cmd_app, true, "build, inspect and publish an app" },
 	{ "contract", cmd_contract, true, "deploy and steer the contract" },
 	{ "cert", cmd_cert, true, "request and install the TLS certificate" },

@@ -35,6 +35,7 @@ enum kind {
 	KIND_U64,
 	KIND_U32,
 	KIND_GAS,
+	KIND_VOLUME, /* MiB, as many as a guest takes */
 	KIND_FLAVOUR,
 	KIND_UPDATE,
 };
@@ -99,6 +100,8 @@ static const struct field fields[] = {
 	{ "VM_MEMORY_MB", KIND_U32, AT(memory_mb), false, "2048",
 	    "mebibytes" },
 	{ "VM_CPUS", KIND_U32, AT(cpus), false, "1", "a number of CPUs" },
+	{ "VOLUME_MB", KIND_VOLUME, AT(volume_mb), false, "8192",
+	    "mebibytes, 16 to 1048576" },
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -223,6 +226,14 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 	case KIND_GAS:
 		st = number(v, n, f->kind == KIND_U32 ? 1u << 20 : UINT32_MAX,
 		    &u);
+		u32 = (uint32_t)u;
+		if (st == DSTACK_OK)
+			memcpy(at, &u32, sizeof(u32));
+		return st;
+	case KIND_VOLUME:
+		st = number(v, n, 1u << 20, &u);
+		if (st == DSTACK_OK && u < 16)
+			st = DSTACK_E_FORMAT;
 		u32 = (uint32_t)u;
 		if (st == DSTACK_OK)
 			memcpy(at, &u32, sizeof(u32));

@@ -331,6 +331,21 @@ gov_read_epoch(const struct gov *g, uint64_t epoch, struct state_epoch *out,
 	    : state_epoch_decode((const uint8_t(*)[32])word, out);
 }
 
+enum dstack_status
+gov_read_volume(const struct gov *g, const uint8_t volume_id[static 32],
+    struct state_volume *out, struct why *why)
+{
+	uint8_t slot[2][32];
+	uint8_t word[2][32];
+
+	state_volume_slots(volume_id, slot);
+	enum dstack_status st =
+	    slots(g, (const uint8_t(*)[32])slot, word, 2, why);
+	if (st == DSTACK_OK)
+		state_volume_decode((const uint8_t(*)[32])word, out);
+	return st;
+}
+
 /* In the order in which gov_read takes the words. */
 static const char *const asked[] = { KM_FN_OWNER, KM_FN_SIM_ALLOWED,
 	KM_FN_CT_ON_CHAIN, KM_FN_NOTICE_PERIOD, KM_FN_PENDING_OWNER };

@@ -88,6 +88,11 @@ DSTACK_CHECKED enum dstack_status gov_read(
 DSTACK_CHECKED enum dstack_status gov_read_epoch(const struct gov *g,
     uint64_t epoch, struct state_epoch *out, struct why *why);
 
+/* What is anchored of a volume; generation 0: nothing. */
+DSTACK_CHECKED enum dstack_status gov_read_volume(const struct gov *g,
+    const uint8_t volume_id[static 32], struct state_volume *out,
+    struct why *why);
+
 /* Both app records, whether their time has come or not; version 0: none. */
 DSTACK_CHECKED enum dstack_status gov_read_apps(const struct gov *g,
     struct state_app *previous, struct state_app *latest, struct why *why);

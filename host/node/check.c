@@ -19,32 +19,10 @@
 #include "host/base/files.h"
 #include "host/node/node_priv.h"
 #include "host/base/proc.h"
+#include "host/volume/disk.h"
 #include "protocol/netcfg.h"
 
 #define RPC_STEP_MS 250
-
-/* Promise 17: a 140 MB container. Sparse: it takes what is written. */
-#define DISK_BYTES ((off_t)140 << 20)
-
-/* Made once and never shortened or grown: what is in it is the guest's. */
-static enum dstack_status
-make_disk(const char *path, struct why *why)
-{
-	struct stat sb;
-	AUTO_CLOSE int fd = open(
-	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0 || fstat(fd, &sb) != 0)
-		return why_set(
-		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(sb.st_mode))
-		return why_set(
-		    why, DSTACK_E_REJECTED, "%s is no regular file", path);
-	if (sb.st_size == 0 && ftruncate(fd, DISK_BYTES) != 0)
-		return why_set(
-		    why, DSTACK_E_SYS, "%s: %s", path, strerror(errno));
-	return DSTACK_OK;
-}
 
 /* Without a VM the roles' program stands for the kernel. */
 static enum dstack_status
@@ -105,7 +83,7 @@ node_paths(
 	PATH(link, "%s/link.sock", c->state);
 	PATH(tee, "%s/tee.sock", c->state);
 	PATH(console, "%s/console.log", c->state);
-	PATH(disk, "%s/encrypted_container.img", c->host_volume);
+	PATH(disk, "%s/" HOST_DISK_NAME, c->host_volume);
 	PATH(volume, "%s/volume", c->state);
 	PATH(platform, "node-%u", c->index);
 	enum dstack_status st = make_dirs(c->state, why);
@@ -259,6 +237,6 @@ node_check(const struct node_options *o, const struct node_paths *p,
 		st = why_set(why, DSTACK_E_REJECTED,
 		    "the contract's code is not the one netcfg names");
 	if (st == DSTACK_OK && !o->no_vm)
-		st = make_disk(p->disk, why);
+		st = host_disk_make(p->disk, c->volume_mb, why);
 	return st;
 }

@@ -62,6 +62,7 @@ good_file_is_taken_with_defaults(void **state)
 	assert_int_equal(c.chain_id, 31337);
 	assert_false(c.sim);
 	assert_int_equal(c.memory_mb, 2048);
+	assert_int_equal(c.volume_mb, 8192);
 }
 
 static void
@@ -105,6 +106,8 @@ garbled_values_are_refused_without_being_shown(void **state)
 	refused("PRIVKEY=\"" KEY "\"\n", "PRIVKEY is garbled");
 	refused("PRIVKEY=\n", "PRIVKEY is garbled");
 	refused("CONTRACT=0x12\n", "CONTRACT is garbled");
+	refused("VOLUME_MB=15\n", "VOLUME_MB is garbled; it should be");
+	refused("VOLUME_MB=1048577\n", "VOLUME_MB is garbled");
 	refused("CHAIN_ID=0x7a69\n", "CHAIN_ID is garbled");
 	refused("CHAIN_ID=99999999999999999999\n", "CHAIN_ID is garbled");
 	refused("ETH_RPC_URL=file:///etc/passwd\n", "ETH_RPC_URL is garbled");
