@@ -81,7 +81,7 @@ boot_listen(const char *address, const char *nic, int *out, struct why *why)
 		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, nic,
 		    (socklen_t)strlen(nic)) != 0) ||
 	    bind(fd, (struct sockaddr *)(void *)&sa, sizeof(sa)) != 0 ||
-	    listen(fd, 128) != 0)
+	    listen(fd, 1024) != 0) /* for a crowd that comes at once */
 		return why_set(why, DSTACK_E_SYS, "listen on %s: %s", address,
 		    strerror(errno));
 	*out = take_fd(&fd);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of an app's ports answers HTTP?
+ * Which of an app's ports answers HTTP, and does it speak HTTP/2?
  *
  * Asked is only where the image leaves it open. All ports get the same short
  * request at once, and the first bytes of what each one answers are judged; no
  * port is waited for longer than the whole may take. The app is foreign: what
  * it sends is compared with the start of a status line (RFC 9112, section 4)
- * and thrown away, and one that sends without end is closed after those bytes.
+ * or with the head of a SETTINGS frame (RFC 9113, section 3.4: the first that
+ * a server sends) and thrown away, and one that sends without end is closed
+ * after those bytes. Where the app wants to hear of its clients, it hears that
+ * this is none ("LOCAL" of the PROXY protocol, section 2.2).
  */
 #include "guest/kubernethes/listen.h"
 
@@ -18,9 +21,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/own.h"
 #include "guest/kubernethes/kubernethes.h"
 
 #define HEAD 12 /* "HTTP/1.1 200" */
+
+static const char get[] = "GET / HTTP/1.1\r\nHost: localhost\r\n"
+			  "User-Agent: dstack\r\nConnection: close\r\n\r\n";
+/* the preface, and SETTINGS without any */
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+			      "\0\0\0\4\0\0\0\0\0";
+static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 struct asked {
 	int fd;
@@ -66,21 +77,27 @@ begin(uint32_t address, uint16_t port)
 	return fd;
 }
 
+/* Small, and the first: it goes out whole or not at all. */
+static bool
+say(int fd, const char *text, size_t n, bool proxy)
+{
+	char buf[128];
+	size_t head = proxy ? sizeof(local) - 1 : 0;
+
+	memcpy(buf, local, head);
+	memcpy(buf + head, text, n);
+	n += head;
+	return send(fd, buf, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
 /* It can be written to, or read, or is broken. False: it is done with. */
 static bool
-step(struct asked *a, enum answers *out)
+step(struct asked *a, bool proxy, enum answers *out)
 {
-	static const char get[] = "GET / HTTP/1.1\r\nHost: localhost\r\n"
-				  "User-Agent: dstack\r\n"
-				  "Connection: close\r\n\r\n";
 	if (!a->sent) {
-		/* small, and the first: it goes out whole or not at all */
-		if (send(a->fd, get, sizeof(get) - 1, MSG_NOSIGNAL) !=
-		    (ssize_t)(sizeof(get) - 1))
-			return false;
-		a->sent = true;
-		*out = ANSWERS_ELSE;
-		return true;
+		a->sent = say(a->fd, get, sizeof(get) - 1, proxy);
+		*out = a->sent ? ANSWERS_ELSE : ANSWERS_NOT;
+		return a->sent;
 	}
 	ssize_t n = read(a->fd, a->head + a->n, HEAD - a->n);
 	if (n <= 0)
@@ -91,8 +108,8 @@ step(struct asked *a, enum answers *out)
 }
 
 void
-ask_ports(uint32_t address, const uint16_t *ports, size_t n, int ms,
-    enum answers *out)
+ask_ports(uint32_t address, const uint16_t *ports, size_t n, bool proxy,
+    int ms, enum answers *out)
 {
 	struct asked a[LISTENS_MAX];
 	struct pollfd p[LISTENS_MAX];
@@ -112,7 +129,7 @@ ask_ports(uint32_t address, const uint16_t *ports, size_t n, int ms,
 			break;
 		for (size_t i = 0; i < n; i++) {
 			if (a[i].fd < 0 || p[i].revents == 0 ||
-			    step(&a[i], &out[i]))
+			    step(&a[i], proxy, &out[i]))
 				continue;
 			(void)close(a[i].fd);
 			a[i].fd = -1;
@@ -122,4 +139,40 @@ ask_ports(uint32_t address, const uint16_t *ports, size_t n, int ms,
 	for (size_t i = 0; i < n; i++)
 		if (a[i].fd >= 0)
 			(void)close(a[i].fd);
+}
+
+/* Type SETTINGS, no flags, stream 0, a whole number of settings. */
+static bool
+is_settings(const uint8_t h[static 9])
+{
+	return h[0] == 0 && h[1] == 0 && h[2] % 6 == 0 && h[3] == 4 &&
+	    memcmp(h + 4, "\0\0\0\0", 5) == 0;
+}
+
+bool
+ask_h2(uint32_t address, uint16_t port, bool proxy, int ms)
+{
+	const int64_t end = kube_now() + ms;
+	AUTO_CLOSE int fd = begin(address, port);
+	uint8_t head[9];
+	size_t n = 0;
+	bool sent = false;
+
+	while (fd >= 0 && n < sizeof(head) && kube_now() < end) {
+		struct pollfd p = { .fd = fd,
+			.events = sent ? POLLIN : POLLOUT };
+		if (poll(&p, 1, (int)(end - kube_now())) <= 0)
+			return false;
+		if (!sent) {
+			sent = say(fd, preface, sizeof(preface) - 1, proxy);
+			if (!sent)
+				return false;
+			continue;
+		}
+		ssize_t k = read(fd, head + n, sizeof(head) - n);
+		if (k == 0 || (k < 0 && errno != EAGAIN))
+			return false;
+		n += k > 0 ? (size_t)k : 0;
+	}
+	return n == sizeof(head) && is_settings(head);
 }

@@ -496,12 +496,18 @@ container_ended(struct container *c, int *status)
 	return true;
 }
 
+uint32_t
+container_address(const struct container *c)
+{
+	return htonl(0x0a580002u | c->slot << 8);
+}
+
 bool
 container_answers(const struct container *c, int wait_ms)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons(c->port) };
-	to.sin_addr.s_addr = htonl(0x0a580002u | c->slot << 8);
+	to.sin_addr.s_addr = container_address(c);
 	AUTO_CLOSE int fd = socket(
 	    AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -78,6 +78,8 @@ bool container_ended(struct container *c, int *status);
  * One try to connect to the app's port that takes at most wait_ms.
  */
 bool container_answers(const struct container *c, int wait_ms);
+/* The app's address, in network order. */
+uint32_t container_address(const struct container *c);
 /* Its stop signal; it has ended once c->pidfd is readable. */
 void container_ask(const struct container *c);
 /* Stop signal, then SIGKILL after grace_ms. */

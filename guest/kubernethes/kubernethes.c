@@ -281,7 +281,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		kube_view_time(&k->view, k->chain.head.timestamp);
 	if (st == DSTACK_OK)
-		st = kube_backend(slot, a->box.port, why);
+		st = kube_backend(slot, a->box.port, start_front(a), why);
 	if (st != DSTACK_OK) {
 		if (a->end.any && a->end.version == r->version)
 			k->told.life.end = a->end;
@@ -321,7 +321,7 @@ stop_all(struct kube *k, const char *text)
 	int64_t until = kube_now() + APP_STOP_MS;
 	if (k->live >= 0) {
 		log_line("%s: the app stops", text);
-		(void)!kube_backend(-1, 0, &why);
+		(void)!kube_backend(-1, 0, 0, &why);
 	}
 	/* all are asked before one is waited for */
 	for (int i = 0; i < CONTAINER_SLOTS; i++)

@@ -163,9 +163,12 @@ void kube_view_time(struct kube_view *v, uint64_t seconds);
 /* RTMR3 says which app runs before the app does; once a version. */
 DSTACK_CHECKED enum dstack_status kube_extend(
     uint64_t *extended, const struct state_app *r, struct why *why);
-/* Turn the TLS front to a slot; -1: to nobody. */
+/*
+ * Turn the TLS front to a slot; -1: to nobody. flags: TLS_BACKEND_*
+ * (guest/tls/tls.h).
+ */
 DSTACK_CHECKED enum dstack_status kube_backend(
-    int slot, uint16_t port, struct why *why);
+    int slot, uint16_t port, uint8_t flags, struct why *why);
 
 /* --- shared.c: /mnt/host_volume --- */
 

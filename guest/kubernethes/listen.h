@@ -35,10 +35,13 @@ enum answers {
 enum answers ask_judge(const char *text, size_t n);
 /*
  * Ask all n ports (LISTENS_MAX at most) of that address, in network order, at
- * once, ms at most in all. out: for each.
+ * once, ms at most in all. proxy: they want a PROXY header first. out: for
+ * each.
  */
-void ask_ports(uint32_t address, const uint16_t *ports, size_t n, int ms,
-    enum answers *out);
+void ask_ports(uint32_t address, const uint16_t *ports, size_t n, bool proxy,
+    int ms, enum answers *out);
+/* Does that port speak HTTP/2 by prior knowledge? Unknown within ms: no. */
+bool ask_h2(uint32_t address, uint16_t port, bool proxy, int ms);
 /*
  * Of several that answer alike: those that HTTP is known by come first, then
  * the lower number. Is a before b?

@@ -45,13 +45,14 @@ kube_extend(uint64_t *extended, const struct state_app *r, struct why *why)
 }
 
 enum dstack_status
-kube_backend(int slot, uint16_t port, struct why *why)
+kube_backend(int slot, uint16_t port, uint8_t flags, struct why *why)
 {
 	const uint8_t none[4] = { 0, 0, 0, 0 };
 	const uint8_t ip[4] = { 10, 88, (uint8_t)slot, 2 };
 	AUTO_WR struct wr q = wr_new(IPC_MAX);
 	wr_put(&q, slot < 0 ? none : ip, 4);
 	wr_u16be(&q, slot < 0 ? 0 : port);
+	wr_u8(&q, slot < 0 ? 0 : flags);
 	enum dstack_status st = ipc_call_wait(
 	    FD_EDGE + ROLE_TLS, TLS_BACKEND, &q, NULL, why);
 	return st == DSTACK_OK ? st : why_wrap(why, st, "unstoppable-tls");

@@ -17,7 +17,6 @@
  */
 #include "guest/kubernethes/port.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +95,7 @@ choose(struct port_look *l, uint32_t address, const uint16_t *ports, size_t n)
 		return 0;
 	if (n == 1 && l->config->nexposed == 0)
 		return ports[0];
-	ask_ports(address, ports, n, ASK_MS, a);
+	ask_ports(address, ports, n, l->config->proxy, ASK_MS, a);
 	for (size_t i = 1; i < n; i++)
 		if (a[i] > a[best] ||
 		    (a[i] == a[best] && ask_before(ports[i], ports[best])))
@@ -167,7 +166,7 @@ port_look(struct port_look *l, const struct container *c, struct why *why)
 		return DSTACK_OK;
 	listen_look(c->pid, &s);
 	enum dstack_status st = port_judge(
-	    l, &s, htonl(0x0a580002u | c->slot << 8), why);
+	    l, &s, container_address(c), why);
 	l->next = kube_now() +
 	    (l->port != 0 || l->local != 0 ? LOOK_MS : LOOK_OFTEN_MS);
 	return st;

@@ -27,8 +27,10 @@
 #include "guest/init/cgroup.h"
 #include "guest/kubernethes/port.h"
 #include "guest/kubernethes/unpacker.h"
+#include "guest/tls/tls.h"
 
 #define STEP_MS 50
+#define ASK_MS 2000
 #define FILL_MS 60000    /* for the host's files, before an app starts */
 
 enum dstack_status
@@ -154,4 +156,18 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 			return st;
 	}
 	return DSTACK_OK;
+}
+
+uint8_t
+start_front(const struct app *a)
+{
+	const struct oci_config *c = oci_config(a->image);
+	uint8_t flags = c->proxy ? TLS_BACKEND_PROXY : 0;
+
+	if (c->h2 == OCI_H2_YES ||
+	    (c->h2 == OCI_H2_ASK &&
+		ask_h2(container_address(&a->box), a->box.port, c->proxy,
+		    ASK_MS)))
+		flags |= TLS_BACKEND_H2;
+	return flags;
 }

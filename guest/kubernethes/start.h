@@ -34,4 +34,11 @@ DSTACK_CHECKED enum dstack_status start_run(struct app *a, bool want_log,
 DSTACK_CHECKED enum dstack_status start_wait(struct app *a,
     bool (*go_on)(void *ctx), void *ctx, struct why *why);
 
+/*
+ * What the TLS front is to do for an app that answers: TLS_BACKEND_*
+ * (guest/tls/tls.h). Where the image does not say whether it speaks HTTP/2, it
+ * is asked.
+ */
+uint8_t start_front(const struct app *a);
+
 #endif

@@ -29,12 +29,44 @@ take_port(const char *value, struct oci_config *c)
 	return true;
 }
 
+/* dstack.proxy: how the app is told who its client is. */
+static bool
+take_proxy(const char *value, struct oci_config *c)
+{
+	c->proxy = true;
+	return strcmp(value, "v2") == 0;
+}
+
+static bool
+take_h2(const char *value, struct oci_config *c)
+{
+	c->h2 = value[0] == 'y' ? OCI_H2_YES : OCI_H2_NO;
+	return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
+}
+
+/*
+ * X-Forwarded-For would have to be put into each request, and forged ones
+ * taken out, so the guest would have to be an HTTP proxy. No library that is
+ * well kept and small does that for HTTP/1.1, HTTP/2 and WebSockets.
+ */
+static bool
+take_forwarded(const char *value, struct oci_config *c)
+{
+	(void)value;
+	(void)c;
+	return false;
+}
+
 static const struct setting {
 	const char *key;
 	const char *takes; /* for who wrote something else */
 	bool (*take)(const char *value, struct oci_config *c);
 } settings[] = {
 	{ PREFIX "port", "a port, 1 to 65535", take_port },
+	{ PREFIX "proxy", "v2", take_proxy },
+	{ PREFIX "h2", "yes or no", take_h2 },
+	{ PREFIX "forwarded", "nothing (the guest parses no HTTP; "
+	    PREFIX "proxy=v2 tells the client's address)", take_forwarded },
 };
 
 #define NSETTINGS (sizeof(settings) / sizeof(settings[0]))

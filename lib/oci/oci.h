@@ -62,6 +62,9 @@ struct oci_config {
 	uint16_t port;
 	uint16_t *exposed; /* TCP ports, ascending, each once */
 	size_t nexposed;
+	bool proxy; /* dstack.proxy=v2: connections begin with that header */
+	/* dstack.h2=yes|no: does it speak HTTP/2 without TLS on its port? */
+	enum oci_h2 { OCI_H2_ASK, OCI_H2_YES, OCI_H2_NO } h2;
 	struct oci_label *labels; /* by key, in strcmp's order */
 	size_t nlabels;
 };

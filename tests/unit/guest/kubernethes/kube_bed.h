@@ -210,6 +210,7 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 	} else if (who == ROLE_TLS) {
 		assert_int_equal(rd_copy(&q->body, ip, 4), DSTACK_OK);
 		assert_int_equal(rd_u16be(&q->body, &port), DSTACK_OK);
+		assert_int_equal(rd_u8(&q->body, &slot), DSTACK_OK);
 		assert_int_equal(rd_end(&q->body), DSTACK_OK);
 		note("[backend %d.%d:%d]", ip[0], ip[2], port);
 	} else if (q->op == GS_APP_LISTEN) {

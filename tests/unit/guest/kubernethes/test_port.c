@@ -27,9 +27,9 @@
 static pid_t children[16];
 static size_t nchildren;
 
-/* Says this to each who has sent something; NULL: never anything. */
+/* Says this to each who has sent head and something; NULL: never anything. */
 static uint16_t
-serve(const char *text)
+serve_as(const char *head, size_t nhead, const char *text, size_t ntext)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t n = sizeof(a);
@@ -47,9 +47,14 @@ serve(const char *text)
 			int c = accept(l, NULL, NULL);
 			if (text == NULL)
 				continue;
-			(void)!read(c, buf, sizeof(buf));
+			ssize_t got = read(c, buf, sizeof(buf));
+			if (got < (ssize_t)nhead ||
+			    memcmp(buf, head, nhead) != 0) {
+				(void)close(c);
+				continue;
+			}
 			do
-				if (write(c, text, strlen(text)) < 0)
+				if (write(c, text, ntext) < 0)
 					break;
 			while (strcmp(text, "flood") == 0);
 			(void)close(c);
@@ -58,6 +63,12 @@ serve(const char *text)
 	children[nchildren++] = pid;
 	(void)close(l);
 	return ntohs(a.sin_port);
+}
+
+static uint16_t
+serve(const char *text)
+{
+	return serve_as("", 0, text, text != NULL ? strlen(text) : 0);
 }
 
 static int
@@ -160,11 +171,44 @@ answers_are_told_by_their_first_bytes(void **state)
 	const uint16_t ports[] = { 1, serve(NULL), serve("HTTP/1.1 200 OK\r\n") };
 	enum answers a[3];
 	int64_t start = kube_now();
-	ask_ports(htonl(INADDR_LOOPBACK), ports, 3, 300, a);
+	ask_ports(htonl(INADDR_LOOPBACK), ports, 3, false, 300, a);
 	assert_true(kube_now() - start < 5000);
 	assert_int_equal(a[0], ANSWERS_NOT);
 	assert_int_equal(a[1], ANSWERS_ELSE);
 	assert_int_equal(a[2], ANSWERS_HTTP);
+}
+
+static void
+http2_is_told_by_the_first_frame(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *frame;
+		bool yes;
+	} v[] = { { "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\144", true },
+		{ "\0\0\0\4\0\0\0\0\0\0\0\0\0\0\0", true },
+		{ "\0\0\5\4\0\0\0\0\0\0\3\0\0\0\144", false },
+		{ "\0\0\6\7\0\0\0\0\0\0\3\0\0\0\144", false },
+		{ "\0\0\6\4\1\0\0\0\0\0\3\0\0\0\144", false },
+		{ "\0\0\6\4\0\0\0\0\1\0\3\0\0\0\144", false },
+		{ "HTTP/1.1 400 Ba", false } };
+	const uint32_t here = htonl(INADDR_LOOPBACK);
+	static const char pri[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		assert_int_equal(ask_h2(here,
+				     serve_as(pri, sizeof(pri) - 1,
+					 v[i].frame, 15), false, 2000),
+		    v[i].yes);
+	/* cut off, mute, not there */
+	assert_false(ask_h2(here, serve_as("", 0, v[0].frame, 8), false, 300));
+	int64_t start = kube_now();
+	assert_false(ask_h2(here, serve(NULL), false, 300));
+	assert_true(kube_now() - start < 5000);
+	assert_false(ask_h2(here, 1, false, 300));
+	/* one that wants to hear who its client is hears that this is none */
+	static const char who[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0PRI *";
+	assert_true(ask_h2(here, serve_as(who, sizeof(who) - 1, v[0].frame,
+				     15), true, 2000));
 }
 
 static void
@@ -229,6 +273,8 @@ main(void)
 		    of_several_the_one_that_answers_http, end),
 		cmocka_unit_test_teardown(
 		    answers_are_told_by_their_first_bytes, end),
+		cmocka_unit_test_teardown(
+		    http2_is_told_by_the_first_frame, end),
 		cmocka_unit_test(who_listens_elsewhere_is_told_so_and_refused),
 		cmocka_unit_test(a_start_period_is_waited_for),
 	};

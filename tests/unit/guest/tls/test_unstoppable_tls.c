@@ -10,15 +10,21 @@
 
 #include <cmocka.h>
 
-#define MAX_CONNECTIONS 3
-#define SILENT_MS 300
 #include "guest/tls/unstoppable_tls.c"
+
+#include <event2/event.h>
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+
+#include "guest/tls/proxy.h"
+
+#define MAX_CONNECTIONS 3
+
+static bool proxy, h2; /* of the app that the next front has */
 
 static int
 listener(struct sockaddr_in *at)
@@ -85,10 +91,14 @@ app(int l, bool breaks)
 static void
 front(int l, const struct sockaddr_in *backend, int host)
 {
-	struct front f = { .backend = *backend, .domain = "a.test", .files.now = 1 };
+	struct front f = { .backend = *backend, .domain = "a.test",
+		.files.now = 1, .most = MAX_CONNECTIONS, .silent_ms = 300,
+		.budget = 1, .proxy = proxy, .h2 = h2 };
 	struct why why = { "" };
 	(void)signal(SIGPIPE, SIG_IGN);
 	f.ctx = self_signed(&f.key);
+	SSL_CTX_set_alpn_select_cb(f.ctx, on_alpn, &f);
+	(void)fcntl(l, F_SETFL, O_NONBLOCK);
 	TAILQ_INIT(&f.links);
 	f.base = event_base_new();
 	if (host >= 0 &&
@@ -280,6 +290,14 @@ client(const struct crowd *c)
 	return s;
 }
 
+static int64_t
+now_us(void)
+{
+	struct timeval tv = { 0 };
+	(void)gettimeofday(&tv, NULL);
+	return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
+}
+
 static bool
 is_answered(SSL *s)
 {
@@ -322,6 +340,153 @@ the_most_silent_makes_room_when_all_are_in_use(void **state)
 		leave(s[i]);
 	(void)close(raw);
 	crowd_end(&c);
+}
+
+/* At once, by an alert, and not by a wait till the client gives up. */
+static void
+one_too_many_is_turned_away_at_once(void **state)
+{
+	(void)state;
+	struct crowd c;
+	SSL *s[3];
+	crowd_begin(&c, -1);
+	for (int i = 0; i < 3; i++)
+		s[i] = client(&c);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 3; i++)
+			assert_true(is_answered(s[i]));
+		int64_t start = now_us();
+		SSL *no = SSL_new(c.ctx);
+		assert_int_equal(SSL_set_fd(no, tcp(&c)), 1);
+		ERR_clear_error();
+		assert_true(SSL_connect(no) <= 0);
+		assert_true(now_us() - start < 1000000);
+		leave(no);
+	}
+	int raw = tcp(&c);
+	uint8_t alert[16];
+	assert_true(is_answered(s[0]));
+	assert_int_equal(recv(raw, alert, sizeof(alert), 0), 7);
+	assert_memory_equal(alert, "\x15\x03\x03\x00\x02\x02\x50", 7);
+	assert_int_equal(recv(raw, alert, sizeof(alert), 0), 0);
+	(void)close(raw);
+	/* and there is room again when one has left */
+	leave(s[2]);
+	(void)usleep(100000);
+	s[2] = client(&c);
+	assert_true(is_answered(s[2]));
+	for (int i = 0; i < 3; i++)
+		leave(s[i]);
+	crowd_end(&c);
+}
+
+static void
+places_go_by_the_memory_of_the_vm(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t mib;
+		unsigned most;
+	} v[] = { { 64, 256 }, { 256, 512 }, { 512, 1024 }, { 8192, 1900 } };
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct front f = { .most = 0 };
+		bounds(&f, v[i].mib << 20);
+		assert_int_equal(f.most, v[i].most);
+		assert_true(f.budget <= v[i].mib << 15);
+	}
+}
+
+/* What the app echoes before the client has said anything is the header. */
+static void
+an_app_that_asks_for_it_hears_the_client_s_address(void **state)
+{
+	(void)state;
+	static const uint8_t head[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
+				      "\x7f\0\0\1\x7f\0\0\1";
+	struct crowd c;
+	struct sockaddr_in me;
+	socklen_t len = sizeof(me);
+	uint8_t in[PROXY_V2_LEN];
+	size_t n = 0;
+	proxy = true;
+	crowd_begin(&c, -1);
+	SSL *s = client(&c);
+	while (n < sizeof(in)) {
+		int k = SSL_read(s, in + n, (int)(sizeof(in) - n));
+		assert_true(k > 0);
+		n += (size_t)k;
+	}
+	assert_memory_equal(in, head, sizeof(head) - 1);
+	assert_int_equal(getsockname(SSL_get_fd(s), (struct sockaddr *)&me,
+			     &len), 0);
+	assert_memory_equal(in + 24, &me.sin_port, 2);
+	assert_memory_equal(in + 26, &c.at.sin_port, 2);
+	assert_true(is_answered(s));
+	leave(s);
+	crowd_end(&c);
+	proxy = false;
+}
+
+/* The protocol that a client of these two gets, "" for none. */
+static void
+alpn(const struct crowd *c, char out[16])
+{
+	static const uint8_t both[] = "\2h2\10http/1.1";
+	const unsigned char *got = NULL;
+	unsigned n = 0;
+	SSL *s = SSL_new(c->ctx);
+	assert_int_equal(SSL_set_alpn_protos(s, both, sizeof(both) - 1), 0);
+	assert_int_equal(SSL_set_fd(s, tcp(c)), 1);
+	assert_int_equal(SSL_connect(s), 1);
+	assert_true(is_answered(s));
+	SSL_get0_alpn_selected(s, &got, &n);
+	(void)snprintf(out, 16, "%.*s", (int)n, (const char *)got);
+	leave(s);
+}
+
+static void
+http2_is_offered_where_the_app_speaks_it(void **state)
+{
+	(void)state;
+	struct crowd c;
+	char got[16];
+	crowd_begin(&c, -1);
+	alpn(&c, got);
+	assert_string_equal(got, "");
+	crowd_end(&c);
+	h2 = true;
+	crowd_begin(&c, -1);
+	alpn(&c, got);
+	assert_string_equal(got, "h2");
+	SSL *s = client(&c); /* one that asks for nothing gets nothing */
+	assert_true(is_answered(s));
+	leave(s);
+	crowd_end(&c);
+	h2 = false;
+}
+
+static void
+a_backend_is_a_container_s_and_has_known_flags(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bytes;
+		bool ok;
+	} v[] = { { "\12\130\1\2\0\120\0", true },
+		{ "\12\130\1\2\0\120\3", true },
+		{ "\12\130\1\2\0\120\4", false },
+		{ "\12\130\1\1\0\120\0", false },
+		{ "\12\130\1\2\0\0\0", false },
+		{ "\0\0\0\0\0\0\0", true } };
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct front f = { .said_serving = true };
+		struct rd r = rd_over((const uint8_t *)v[i].bytes, 7);
+		assert_int_equal(set_backend(&f, &r), v[i].ok);
+		r = rd_over((const uint8_t *)v[i].bytes, 6);
+		assert_false(set_backend(&f, &r));
+		if (i == 1)
+			assert_true(f.proxy && f.h2);
+	}
 }
 
 static void
@@ -388,6 +553,13 @@ main(void)
 		    the_most_silent_makes_room_when_all_are_in_use),
 		cmocka_unit_test(
 		    the_app_hears_of_no_handshake_that_does_not_end),
+		cmocka_unit_test(one_too_many_is_turned_away_at_once),
+		cmocka_unit_test(places_go_by_the_memory_of_the_vm),
+		cmocka_unit_test(
+		    an_app_that_asks_for_it_hears_the_client_s_address),
+		cmocka_unit_test(http2_is_offered_where_the_app_speaks_it),
+		cmocka_unit_test(
+		    a_backend_is_a_container_s_and_has_known_flags),
 		cmocka_unit_test(a_host_that_does_not_answer_stalls_nobody),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);

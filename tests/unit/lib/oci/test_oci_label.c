@@ -25,6 +25,15 @@ labels_are_settings_or_nothing_of_ours(void **state)
 	assert_string_equal(c.labels[1].key, "org.x");
 	assert_string_equal(oci_label(&c, "z"), "dstack.");
 	assert_null(oci_label(&c, "dstack.por"));
+	assert_false(c.proxy);
+	assert_int_equal(c.h2, OCI_H2_ASK);
+	oci_config_free(&c);
+	static const char front[] =
+	    "{\"Labels\":{\"dstack.proxy\":\"v2\",\"dstack.h2\":\"no\"}}";
+	assert_int_equal(
+	    oci_config_parse(front, strlen(front), &c, &why), DSTACK_OK);
+	assert_true(c.proxy);
+	assert_int_equal(c.h2, OCI_H2_NO);
 	oci_config_free(&c);
 	assert_int_equal(
 	    oci_config_parse("{\"Labels\":null}", 15, &c, &why), DSTACK_OK);
@@ -44,6 +53,12 @@ labels_are_settings_or_nothing_of_ours(void **state)
 		    DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.port\":\"80 \"}}", "'80 '",
 		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.proxy\":\"v1\"}}", "takes v2, not",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.h2\":\"maybe\"}}", "yes or no",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.forwarded\":\"yes\"}}",
+		    "dstack.proxy=v2 tells", DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.port\":\"\"}}", "''",
 		    DSTACK_E_REJECTED },
 	};
