@@ -161,9 +161,16 @@ container_check(const struct container *c, int out, uint32_t ms, pid_t *pid,
 {
 	(void)unlinkat(c->dirfd, "check.log", 0);
 	(void)unlinkat(c->dirfd, "check.pid", 0);
+	sigset_t set, before;
+	/* not one moment may it take SIGTERM as this role does: for its own
+	   end, which it would tell the role by the descriptor they share */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, &before);
 	pid_t p = fork();
 	if (p == 0)
 		keep(*c, out, ms);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	int fd = p > 0 ? container_pidfd(p) : -1;
 	if (fd < 0) {
 		if (p > 0) { /* nobody could end it any more */

@@ -265,6 +265,27 @@ what_a_good_one_leaves_behind_goes_with_it(void **state)
 	assert_int_equal(processes("/battery check child"), 0);
 }
 
+/* Both hear SIGTERM: the role, and who looks after a run. */
+static void
+the_end_of_a_run_is_not_the_role_s(void **state)
+{
+	(void)state;
+	struct why why = { "" };
+	if (!can)
+		skip();
+	assert_int_equal(kube_ending_begin(&why), DSTACK_OK);
+	start("\"Test\":[\"CMD\",\"/battery\",\"check\",\"hang\"]");
+	for (int i = 0; i < 40; i++) {
+		app.health.is = HEALTH_STARTING;
+		app.health.next = 0;
+		health_step(&app);
+		assert_true(app.health.pid != 0);
+		health_end(&app); /* at once, in whatever it is doing */
+		assert_false(kube_ending());
+	}
+	stop();
+}
+
 static void
 an_app_has_dockers_time_to_become_healthy(void **state)
 {
@@ -295,6 +316,7 @@ main(void)
 		cmocka_unit_test(
 		    one_that_hangs_or_floods_is_over_at_its_timeout),
 		cmocka_unit_test(what_a_good_one_leaves_behind_goes_with_it),
+		cmocka_unit_test(the_end_of_a_run_is_not_the_role_s),
 		cmocka_unit_test(one_that_cannot_be_run_is_a_failure),
 		cmocka_unit_test(an_app_has_dockers_time_to_become_healthy),
 	};
