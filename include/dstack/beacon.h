@@ -79,7 +79,6 @@ enum beacon_code {
 	BEACON_EXECUTION,  /* execution block is not in the beacon block */
 	BEACON_FINALITY,   /* finalized block is not in the attested state */
 	BEACON_COMMITTEE,  /* committee is not in that state, or another */
-	BEACON_KEY,	   /* a key of the committee is no curve point */
 	BEACON_SIGNATURE,  /* the signature is not theirs */
 	BEACON_EMPTY,	   /* the store has no bootstrap yet */
 	BEACON_NO_MEMORY,

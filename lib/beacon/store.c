@@ -49,7 +49,6 @@ static const char *const words[BEACON_CODES] = {
 	[BEACON_EXECUTION] = "execution",
 	[BEACON_FINALITY] = "finality",
 	[BEACON_COMMITTEE] = "committee",
-	[BEACON_KEY] = "key",
 	[BEACON_SIGNATURE] = "signature",
 	[BEACON_EMPTY] = "empty",
 	[BEACON_NO_MEMORY] = "memory",
@@ -99,18 +98,14 @@ head_of(const struct lc_header *h)
 	return out;
 }
 
-/* The committee's keys as points; its root was proven before. */
+/* The committee's keys, to be used later; its root was proven before. */
 static enum beacon_code
 take_members(const struct beacon_network *n, const struct committee *c,
     const uint8_t root[static 32], struct members *out, struct why *why)
 {
-	size_t bad;
-	out->keys = bls_keys_new(c->keys, n->committee, &bad);
-	if (out->keys == NULL && bad == n->committee)
-		return no(why, BEACON_NO_MEMORY, "no memory for a committee");
+	out->keys = bls_keys_new(c->keys, c->aggregate, n->committee);
 	if (out->keys == NULL)
-		return no(why, BEACON_KEY,
-		    "key %zu of the committee is no point of the curve", bad);
+		return no(why, BEACON_NO_MEMORY, "no memory for a committee");
 	memcpy(out->root, root, 32);
 	return BEACON_OK;
 }
@@ -130,8 +125,8 @@ other_block(const struct lc_header *h, const uint8_t root[static 32],
 
 /*
  * In this order: shape and fork; is it for the trusted root; is the execution
- * block in it; is the committee in its state; are its keys points. A slot
- * that has not begun is no matter here, since the caller trusts the root.
+ * block in it; is the committee in its state. A slot that has not begun is no
+ * matter here, since the caller trusts the root.
  */
 enum beacon_code
 beacon_bootstrap(struct beacon_store *s, const uint8_t root[32],
@@ -198,7 +193,8 @@ slots_in_order(const struct beacon_network *n, const struct lc_update *u,
     uint64_t now, struct why *why)
 {
 	uint64_t a = u->attested.beacon.slot, f = u->finalized.beacon.slot;
-	if (now < n->genesis_time || u->signature_slot > slot_now(n, now))
+	/* before genesis it is slot 0, in which nothing is signed */
+	if (u->signature_slot > slot_now(n, now))
 		return no(why, BEACON_FUTURE,
 		    "it is signed in slot %llu, and slot %llu is now; is the "
 		    "clock right?",
@@ -286,8 +282,13 @@ committee_holds(const struct beacon_store *s, struct findings *f,
 		return no(why, BEACON_COMMITTEE,
 		    "a next committee is named and not proven");
 	}
+	/* of the known one the root is known, and its thousand hashes saved */
+	if (s->next.keys != NULL &&
+	    bls_keys_are(s->next.keys, u->next.keys, u->next.aggregate))
+		memcpy(f->next_root, s->next.root, 32);
+	else
+		committee_root(&s->net, &u->next, f->next_root);
 	/* a period has one next committee: two proven ones are two chains */
-	committee_root(&s->net, &u->next, f->next_root);
 	if (s->next.keys != NULL &&
 	    f->attested_period == period_at(&s->net, s->finalized.slot) &&
 	    memcmp(f->next_root, s->next.root, 32) != 0)
@@ -333,7 +334,7 @@ signature_holds(const struct beacon_store *s, const struct lc_update *u,
 }
 
 /*
- * All of it holds. The committee it brings is decompressed before anything is
+ * All of it holds. The committee it brings is copied before anything is
  * changed, and only if it will be kept.
  */
 static enum beacon_code
@@ -345,7 +346,8 @@ apply(struct beacon_store *s, const struct findings *f, struct why *why)
 	uint64_t final = period_at(&s->net, u->finalized.beacon.slot);
 	bool newer =
 	    f->finality && u->finalized.beacon.slot > s->finalized.slot;
-	bool enters = newer && final == ours + 1;
+	/* without finality the header is empty, and of period 0 */
+	bool enters = final == ours + 1;
 	/* a committee counts once its own period is finalized */
 	bool takes = f->finality && f->committee &&
 	    final == f->attested_period &&

@@ -164,6 +164,13 @@ an_offset_has_one_value(void **state)
 		p[places[i]]--;
 	}
 	opens(BEACON_KIND_FINALITY, p, n, 1, p, n);
+	/* both headers' offsets, so that what lies between them is right */
+	const size_t second = 4;
+	p[0]++;
+	p[second]++;
+	refuses(BEACON_KIND_FINALITY, p, n, BEACON_FORMAT, "");
+	p[0]--;
+	p[second]--;
 	/* extra_data of 33 bytes, which its list has no room for */
 	make(BEACON_KIND_BOOTSTRAP, BEACON_DENEB);
 	n = mk_ssz(&m, BEACON_KIND_BOOTSTRAP, p);
@@ -185,6 +192,12 @@ a_container_of_another_fork_than_its_slots_is_refused(void **state)
 	refuses(BEACON_KIND_UPDATE, p, n, BEACON_FORK, "form of deneb");
 	refuses(BEACON_KIND_UPDATE, list,
 	    frames(list, p, n, 1, BEACON_DENEB), BEACON_FORK, "container 0");
+	/* Capella's form has the branches of Deneb's, and another payload */
+	make(BEACON_KIND_UPDATE, BEACON_CAPELLA);
+	m.attested.slot = AT(BEACON_DENEB, 3);
+	n = mk_ssz(&m, BEACON_KIND_UPDATE, p);
+	refuses(BEACON_KIND_UPDATE, p, n, BEACON_FORK, "form of capella");
+	make(BEACON_KIND_UPDATE, BEACON_DENEB);
 	m.attested.slot = AT(BEACON_FORKS, 0);
 	n = mk_ssz(&m, BEACON_KIND_UPDATE, p);
 	refuses(BEACON_KIND_UPDATE, p, n, BEACON_FORK, "heze");
@@ -355,6 +368,7 @@ each_member_of_json_must_be_as_it_should(void **state)
 		spoiled(k, f, numbers[i], json_string(""), name);
 		spoiled(k, f, numbers[i], json_string("07"), name);
 		spoiled(k, f, numbers[i], json_string("7 "), name);
+		spoiled(k, f, numbers[i], json_string("7:"), name);
 		spoiled(k, f, numbers[i], json_string("-7"), name);
 		spoiled(k, f, numbers[i], json_string("0x7"), name);
 		/* 2 to the 256th is too much for any */
@@ -387,6 +401,7 @@ each_member_of_json_must_be_as_it_should(void **state)
 		spoiled(k, f, objects[i], json_object(), "is missing");
 		spoiled(k, f, objects[i], json_array(), "is missing");
 	}
+	spoiled(k, f, "data", json_null(), "data: is missing");
 	spoiled(k, f, "version", NULL, "version");
 	spoiled(k, f, "version", json_string("heze"), "version");
 	spoiled(k, BEACON_GLOAS, "data.attested_header.execution_block_hash",
@@ -440,6 +455,8 @@ what_is_no_document_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		refuses(BEACON_KIND_UPDATE, texts[i], strlen(texts[i]),
 		    BEACON_FORMAT, "");
+	refuses(BEACON_KIND_UPDATE, "<html>", 6, BEACON_FORMAT, "neither JSON");
+	refuses(BEACON_KIND_UPDATE, "{\"a\"", 4, BEACON_FORMAT, "like JSON");
 	/* an update where a finality update belongs, and the reverse */
 	uint8_t *p = malloc(MK_LEN);
 	make(BEACON_KIND_UPDATE, BEACON_ELECTRA);

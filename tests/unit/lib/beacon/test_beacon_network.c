@@ -142,6 +142,10 @@ each_line_is_judged(void **state)
 	wrong_text("fork=altair 0x01000077 0\n", "", "fork");
 	wrong_text("fork=altair 0x01000077 0\n", "fork=heze 0x01000077 0\n",
 	    "fork");
+	wrong_text("fork=altair 0x01000077 0\n"
+		   "fork=bellatrix 0x02000077 8\n"
+		   "fork=capella 0x03000077 8\n",
+	    "fork=heze 0x01000077 0\n", "line 10: fork");
 	wrong_text("bellatrix", "capella", "fork");
 	wrong_text("bellatrix 0x02000077 8", "bellatrix 0x02000077 9", "line 12");
 	wrong_text("capella", "altair", "fork");
