@@ -29,17 +29,17 @@ static const struct usage uses[] = {
 	    "           --control PORT --https PORT [--disk FILE] [--memory MIB]\n"
 	    "           [--vcpus N] [--accel auto|kvm|tcg|tdx] [--netcfg FILE]\n"
 	    "           [--firmware FILE] [--quote-service CID:PORT|PATH]\n"
-	    "           [--machine TYPE] [--print]",
+	    "           [--machine TYPE] [--egress] [--print]",
 	    "image run link tee control https disk memory vcpus accel netcfg "
-	    "firmware quote-service machine print", NULL },
+	    "firmware quote-service machine egress print", NULL },
 	[STOP] = { "vm stop", "dstack vm stop --run DIR [--now]", "run now",
 	    NULL },
 	[LOGS] = { "vm logs", "dstack vm logs --run DIR", "run", NULL },
 	[ACPI] = { "vm acpi",
 	    "dstack vm acpi --out DIR [--memory MIB] [--vcpus N]\n"
 	    "           [--firmware FILE] [--machine TYPE] [--phys-bits N]\n"
-	    "           [--no-disk]",
-	    "out memory vcpus firmware machine phys-bits no-disk", NULL },
+	    "           [--no-disk] [--egress]",
+	    "out memory vcpus firmware machine phys-bits no-disk egress", NULL },
 	[PROBE] = { "vm probe", "dstack vm probe [KERNEL]", "", NULL },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -48,6 +48,7 @@ enum opt {
 	O_IMAGE = 256, O_RUN, O_LINK, O_TEE, O_CONTROL, O_HTTPS, O_DISK,
 	O_MEMORY, O_VCPUS, O_ACCEL, O_NETCFG, O_FIRMWARE, O_QUOTE, O_PRINT,
 	O_MACHINE, O_OUT, O_NO_DISK, O_BITS, O_NOW,
+	O_EGRESS,
 };
 
 /* What is no part of a vm_config. */
@@ -72,6 +73,7 @@ options(const struct usage *u, int argc, char **argv, struct vm_config *c,
 		{ "machine", 1, NULL, O_MACHINE }, { "out", 1, NULL, O_OUT },
 		{ "no-disk", 0, NULL, O_NO_DISK },
 		{ "phys-bits", 1, NULL, O_BITS },
+		{ "egress", 0, NULL, O_EGRESS },
 		{ "print", 0, NULL, O_PRINT }, { "now", 0, NULL, O_NOW },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -95,6 +97,7 @@ options(const struct usage *u, int argc, char **argv, struct vm_config *c,
 		case O_NOW: m->now = true; break;
 		case O_MACHINE: c->machine = optarg; break;
 		case O_OUT: m->out = optarg; break;
+		case O_EGRESS: c->egress = true; break;
 		case O_NO_DISK: c->disk = NULL; break;
 		case O_ACCEL:
 			c->accel = (enum vm_accel)usage_choice(

@@ -36,6 +36,7 @@ static const struct usage use = { "demo",
 	"dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
 	"           [--spare N] [--memory MB] [--dir DIR] [--image DIR]\n"
 	"           [--app FILE] [--timeout SECONDS] [--ct onchain|relay]\n"
+	"           [--egress]\n"
 	"  --nodes N    1 to 16 (default 2)\n"
 	"  --no-vm      guests as processes instead of VMs\n"
 	"  --keep       stay up after ready, also without a terminal\n"
@@ -44,6 +45,7 @@ static const struct usage use = { "demo",
 	"               dstack node run --config DIR/nodeI/host.env\n"
 	"                 --auditing DIR/auditing\n"
 	"  --memory MB  of each VM, 256 to 65536 (default 512)\n"
+	"  --egress     apps that ask for it may reach the Internet (EGRESS=yes)\n"
 	"  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
 	"               (onchain, the default) or over the relay",
 	NULL, NULL };
@@ -293,6 +295,7 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		{ "image", 1, NULL, 'i' }, { "app", 1, NULL, 'a' },
 		{ "timeout", 1, NULL, 't' }, { "spare", 1, NULL, 's' },
 		{ "memory", 1, NULL, 'm' }, { "ct", 1, NULL, 'c' },
+		{ "egress", 0, NULL, 'e' },
 		{ NULL, 0, NULL, 0 } };
 	static const char *const cts[] = { "onchain", "relay", NULL };
 	int c;
@@ -306,6 +309,7 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		case 'v': d->no_vm = true; break;
 		case 'k': d->keep = true; break;
 		case 'j': d->json = true; break;
+		case 'e': d->egress = true; break;
 		case 'd': d->dir = optarg; break;
 		case 'i': d->image = optarg; break;
 		case 'a': d->app = optarg; break;
@@ -330,6 +334,9 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 	usage_words(&use, argc, argv, 0, 0, "");
 	if (strlen(d->dir) >= 64)
 		usage_wrong(&use, "--dir: over 63 bytes");
+	if (d->egress && d->no_vm)
+		usage_wrong(&use, "--egress is a device of a VM: not with "
+		    "--no-vm");
 	if (d->count + d->spare > DEMO_NODES_MAX)
 		usage_wrong(&use, "--nodes %u and --spare %u are more than %d "
 		    "together", d->count, d->spare, DEMO_NODES_MAX);

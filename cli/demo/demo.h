@@ -36,6 +36,7 @@ struct demo {
 	bool keep;
 	bool json;
 	bool ready;
+	bool egress;   /* EGRESS=yes in each host.env */
 	bool ct_relay; /* ciphertexts travel by relay, not on chain */
 	const char *dir;
 	const char *image;

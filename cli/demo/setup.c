@@ -249,8 +249,8 @@ write_env(struct demo *d, struct demo_node *n, struct why *why)
 	    c->host_service.port, c->https.port);
 	wr_fmt(&w, "HOST_VOLUME=%s\nSTATE_DIR=%s\nIMAGE_DIR=%s\nFLAVOUR=sim\n",
 	    c->host_volume, c->state, c->image);
-	wr_fmt(&w, "NODE_INDEX=%u\nVM_MEMORY_MB=%u\nVM_CPUS=%u\n", c->index,
-	    c->memory_mb, c->cpus);
+	wr_fmt(&w, "NODE_INDEX=%u\nVM_MEMORY_MB=%u\nVM_CPUS=%u\nEGRESS=%s\n",
+	    c->index, c->memory_mb, c->cpus, c->egress ? "yes" : "no");
 	wr_fmt(&w, "VOLUME_MB=%u\n", c->volume_mb);
 	if (wr_status(&w) != DSTACK_OK)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
@@ -275,6 +275,7 @@ make_node(struct demo *d, unsigned i, const struct wr *netcfg, struct why *why)
 	c->memory_mb = d->memory;
 	c->cpus = 1;
 	c->volume_mb = 140; /* promise 17: a 140 MB container */
+	c->egress = d->egress;
 	enum dstack_status st = fresh_dir(n->dir, why);
 	if (st == DSTACK_OK)
 		st = fresh_dir(c->host_volume, why);

@@ -32,7 +32,8 @@ static const struct usage uses[] = {
 	    "                            [--vcpus N] [--json]\n"
 	    "                    of the simulated TEE, or of a trust domain:\n"
 	    "           --tee tdx [--firmware FILE] [--acpi DIR | --machine TYPE]\n"
-	    "           [--phys-bits N] [--qemu VERSION] [--events] [--ccel FILE] [--quote FILE]\n"
+	    "           [--phys-bits N] [--qemu VERSION] [--egress] [--events] [--ccel FILE]\n"
+	    "           [--quote FILE]\n"
 	    "       dstack image measure [--config host.env] [--no-vm] [--json]\n"
 	    "                    what that node's guest will be; with neither, of\n"
 	    "                    the network in " DEMO_DIR " when it runs",

@@ -24,6 +24,7 @@ struct measure_tdx {
 	uint32_t vcpus, memory_mib;
 	uint32_t phys_bits;   /* of the host; 0: the usual */
 	bool patched_header;  /* QEMU before 10.2 */
+	bool egress;          /* a second network device */
 	bool events, json;
 };
 int image_measure_tdx(const struct measure_tdx *m);

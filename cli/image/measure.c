@@ -136,7 +136,7 @@ options(const struct usage *u, int argc, char **argv, struct request *r)
 		{ "no-vm", 0, NULL, 'N' }, { "tee", 1, NULL, 't' },
 		{ "firmware", 1, NULL, 'f' }, { "acpi", 1, NULL, 'a' },
 		{ "machine", 1, NULL, 'M' }, { "qemu", 1, NULL, 'q' },
-		{ "phys-bits", 1, NULL, 'b' }, { "events", 0, NULL, 'e' }, 
+		{ "phys-bits", 1, NULL, 'b' }, { "egress", 0, NULL, 'g' }, { "events", 0, NULL, 'e' }, 
 		{ "ccel", 1, NULL, 'l' }, { "quote", 1, NULL, 'Q' }, { NULL, 0, NULL, 0 } };
 	static const char *const tees[] = { "sim", "tdx", NULL };
 	struct measure_tdx *t = &r->t;
@@ -144,7 +144,7 @@ options(const struct usage *u, int argc, char **argv, struct request *r)
 
 	while ((c = usage_next(u, argc, argv, lopt)) != -1) {
 		r->sized = r->sized || c == 'm' || c == 'c';
-		r->tdx = r->tdx || strchr("faMqelbQ", c) != NULL;
+		r->tdx = r->tdx || strchr("faMqelbQg", c) != NULL;
 		switch (c) {
 		case 'C': r->config = optarg; break;
 		case 'N': r->no_vm = true; break;
@@ -174,6 +174,7 @@ options(const struct usage *u, int argc, char **argv, struct request *r)
 			t->phys_bits = (uint32_t)usage_number(
 			    u, "--phys-bits", optarg, 1, 57);
 			break;
+		case 'g': t->egress = true; break;
 		case 'e': t->events = true; break;
 		case 'l': t->ccel = optarg; break;
 		default: t->quote = optarg; break;
@@ -216,6 +217,7 @@ of_node(struct request *r)
 		r->t.netcfg = netcfg;
 		r->t.vcpus = c.cpus;
 		r->t.memory_mib = c.memory_mb;
+		r->t.egress = c.egress;
 		if (r->t.firmware == NULL)
 			r->t.firmware =
 			    c.firmware[0] != '\0' ? c.firmware : VM_FIRMWARE;

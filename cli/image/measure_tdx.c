@@ -81,7 +81,8 @@ load_acpi(const struct measure_tdx *m, struct vm_acpi *a, struct why *why)
 {
 	const struct vm_config c = { .disk = "disk", .vcpus = m->vcpus,
 		.memory_mib = m->memory_mib, .machine = m->machine,
-		.firmware = m->firmware, .phys_bits = m->phys_bits };
+		.firmware = m->firmware, .phys_bits = m->phys_bits,
+		.egress = m->egress };
 	enum dstack_status st;
 
 	if (m->acpi == NULL) {

@@ -32,6 +32,7 @@ enum role {
 #define FD_LINK 12        /* hostlink: stream to the host */
 #define FD_TEE 13         /* tee: stream to the simulator (sim flavour) */
 #define FD_DISK 14        /* volume: block device, or directory in --no-vm */
+#define FD_EGRESS 15      /* kubernethes: network namespace of the way out */
 #define FD_EDGE 16        /* FD_EDGE + role: the edge to that role */
 
 /* argv[0] of the role, e.g. "guest-service". */

@@ -45,6 +45,12 @@ DSTACK_CHECKED enum dstack_status boot_port(
 DSTACK_CHECKED enum dstack_status boot_network(struct why *why);
 #define BOOT_NIC "eth0"
 /*
+ * The way out that the host gives, a namespace of its own (guest/init/egress.h)
+ * which the caller closes. -1 where it gives none, or a device that does not
+ * work: a line says so, and the boot goes on.
+ */
+int boot_egress(void);
+/*
  * Listening TCP socket on "a.b.c.d:port"; the caller closes it. With nic,
  * only what comes in by that link is heard: not a container (THREATS T05).
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's address and its two listeners. */
+/* The guest's address, its two listeners, and the way out for apps. */
 #include "guest/init/boot.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
+#include "guest/init/egress.h"
 #include "guest/init/netlink.h"
 
 #define NIC_WAIT_MS 5000
@@ -51,6 +53,26 @@ boot_network(struct why *why)
 	if (st == DSTACK_OK)
 		st = nl_route_default(nl, gw, why);
 	return st;
+}
+
+/* What a host gives here may be any device: no boot ends for it. */
+int
+boot_egress(void)
+{
+	struct why why = { "" };
+	AUTO_CLOSE int nl = -1;
+	int ns = -1;
+
+	if (access(EGRESS_DEVICE, F_OK) != 0)
+		return -1;
+	enum dstack_status st = nl_open(&nl, &why);
+	if (st == DSTACK_OK)
+		st = wait_link(nl, EGRESS_NIC, &why);
+	if (st == DSTACK_OK)
+		st = egress_make(&ns, &why);
+	if (st != DSTACK_OK)
+		log_line("no way out for apps: %s", why.text);
+	return ns;
 }
 
 enum dstack_status

@@ -94,6 +94,8 @@ vm_devices(struct plan *p, struct why *why)
 	if (st == DSTACK_OK)
 		st = boot_network(why);
 	if (st == DSTACK_OK)
+		p->egress = plan_high(boot_egress());
+	if (st == DSTACK_OK)
 		st = boot_listen(CONTROL, BOOT_NIC, &control, why);
 	if (st == DSTACK_OK)
 		st = boot_listen(PUBLIC, BOOT_NIC, &public, why);

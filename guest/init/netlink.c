@@ -274,18 +274,39 @@ nl_addr_add(int nl, const char *name, const uint8_t ip[static 4],
 	return result(err == EEXIST ? 0 : err, "address", name, why);
 }
 
+static void
+route(struct msg *m, unsigned char type, unsigned prefix)
+{
+	struct rtmsg *rt = msg_start(m, RTM_NEWROUTE,
+	    NLM_F_CREATE | NLM_F_EXCL, sizeof(struct rtmsg));
+
+	rt->rtm_family = AF_INET;
+	rt->rtm_dst_len = (unsigned char)prefix;
+	rt->rtm_table = RT_TABLE_MAIN;
+	rt->rtm_protocol = RTPROT_BOOT;
+	rt->rtm_scope = RT_SCOPE_UNIVERSE;
+	rt->rtm_type = type;
+}
+
 enum dstack_status
 nl_route_default(int nl, const uint8_t gw[static 4], struct why *why)
 {
 	struct msg m;
-	struct rtmsg *rt = msg_start(&m, RTM_NEWROUTE,
-	    NLM_F_CREATE | NLM_F_EXCL, sizeof(struct rtmsg));
-	rt->rtm_family = AF_INET;
-	rt->rtm_table = RT_TABLE_MAIN;
-	rt->rtm_protocol = RTPROT_BOOT;
-	rt->rtm_scope = RT_SCOPE_UNIVERSE;
-	rt->rtm_type = RTN_UNICAST;
+
+	route(&m, RTN_UNICAST, 0);
 	msg_attr(&m, RTA_GATEWAY, gw, 4);
 	int err = talk(nl, &m, NULL);
 	return result(err == EEXIST ? 0 : err, "route", "default", why);
+}
+
+enum dstack_status
+nl_route_unreachable(int nl, const uint8_t net[static 4], unsigned prefix,
+    struct why *why)
+{
+	struct msg m;
+
+	route(&m, RTN_UNREACHABLE, prefix);
+	msg_attr(&m, RTA_DST, net, 4);
+	int err = talk(nl, &m, NULL);
+	return result(err == EEXIST ? 0 : err, "route", "unreachable", why);
 }

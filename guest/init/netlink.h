@@ -50,5 +50,11 @@ DSTACK_CHECKED enum dstack_status nl_addr_add(int nl, const char *name,
 /* Default route through gw; that there is one already is no error. */
 DSTACK_CHECKED enum dstack_status nl_route_default(
     int nl, const uint8_t gw[static 4], struct why *why);
+/*
+ * What goes to that network is answered with "host unreachable"; that there
+ * is such a route is no error.
+ */
+DSTACK_CHECKED enum dstack_status nl_route_unreachable(int nl,
+    const uint8_t net[static 4], unsigned prefix, struct why *why);
 
 #endif

@@ -59,7 +59,7 @@ plan_init(struct plan *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->self = p->null = p->nonet = p->netcfg = -1;
-	p->link = p->tee = p->disk = p->control = p->public = -1;
+	p->link = p->tee = p->disk = p->control = p->public = p->egress = -1;
 	for (int a = 0; a < ROLE_COUNT; a++)
 		for (int b = 0; b < ROLE_COUNT; b++)
 			p->edge[a][b] = -1;
@@ -148,6 +148,8 @@ descriptors(const struct plan *p, enum role r, int log)
 		ok = ok && give(p->tee, FD_TEE);
 	if (r == ROLE_VOLUME)
 		ok = ok && give(p->disk, FD_DISK);
+	if (r == ROLE_KUBERNETHES)
+		ok = ok && give(p->egress, FD_EGRESS);
 	for (int b = 0; b < ROLE_COUNT; b++)
 		ok = ok && give(p->edge[r][b], FD_EDGE + b);
 	return ok;

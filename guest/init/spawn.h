@@ -24,6 +24,7 @@ struct plan {
 	int link;
 	int tee;
 	int disk;
+	int egress; /* network namespace of the way out */
 	int control;
 	int public;
 	int edge[ROLE_COUNT][ROLE_COUNT]; /* [a][b]: a's end of its edge to b */

@@ -37,6 +37,7 @@ enum kind {
 	KIND_GAS,
 	KIND_VOLUME, /* MiB, as many as a guest takes */
 	KIND_FLAVOUR,
+	KIND_YES, /* yes or no */
 	KIND_UPDATE,
 };
 
@@ -102,6 +103,8 @@ static const struct field fields[] = {
 	{ "VM_CPUS", KIND_U32, AT(cpus), false, "1", "a number of CPUs" },
 	{ "VOLUME_MB", KIND_VOLUME, AT(volume_mb), false, "8192",
 	    "mebibytes, 16 to 1048576" },
+	{ "EGRESS", KIND_YES, AT(egress), false, "no",
+	    "yes or no: may apps that ask for it reach the Internet" },
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -189,6 +192,7 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 	enum dstack_status st;
 	bool sim;
 	bool early;
+	bool yes;
 
 	if (!printable(v, n))
 		return DSTACK_E_FORMAT;
@@ -243,6 +247,12 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 		if (!sim && strcmp(v, "tdx") != 0)
 			return DSTACK_E_FORMAT;
 		memcpy(at, &sim, sizeof(sim));
+		return DSTACK_OK;
+	case KIND_YES:
+		yes = strcmp(v, "yes") == 0;
+		if (!yes && strcmp(v, "no") != 0)
+			return DSTACK_E_FORMAT;
+		memcpy(at, &yes, sizeof(yes));
 		return DSTACK_OK;
 	case KIND_UPDATE:
 		early = strcmp(v, "early") == 0;

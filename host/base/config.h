@@ -54,6 +54,7 @@ struct host_config {
 	uint32_t memory_mb;              /* VM_MEMORY_MB */
 	uint32_t cpus;                   /* VM_CPUS */
 	uint32_t volume_mb;              /* VOLUME_MB, of a new volume */
+	bool egress;                     /* EGRESS: a way out for apps */
 };
 
 void config_wipe(struct host_config *c);

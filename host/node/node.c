@@ -388,6 +388,7 @@ start_vm(struct node *n, struct why *why)
 		.https_port = c->https.port,
 		.memory_mib = c->memory_mb,
 		.vcpus = c->cpus,
+		.egress = c->egress,
 		.accel = c->sim ? VM_ACCEL_AUTO : VM_ACCEL_TDX };
 
 	/* Or the last run's phases would be read as this one's. */

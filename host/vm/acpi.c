@@ -77,7 +77,11 @@ arguments(const struct vm_config *c, struct vm_args *a)
 	vm_arg(a, "hubport,id=net,hubid=0");
 	vm_arg(a, "-blockdev");
 	vm_arg(a, "null-co,node-name=disk,size=1048576,read-zeroes=on");
-	vm_pci_devices(a, c->disk != NULL);
+	if (c->egress) {
+		vm_arg(a, "-netdev");
+		vm_arg(a, "hubport,id=out,hubid=1");
+	}
+	vm_pci_devices(a, c->disk != NULL, c->egress);
 }
 
 /*

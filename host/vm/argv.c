@@ -179,13 +179,27 @@ devices(struct vm_args *a, const struct vm_config *c, const struct vm *vm,
 	vm_arg(a, "chardev=events,mode=control");
 
 	vm_arg(a, "-netdev");
-	vm_arg(a, "user,id=net,ipv6=off,"
+	/*
+	 * restrict: the two ports lead in, and nothing leads out. Without it
+	 * QEMU would connect the guest to whatever it asks for, this machine's
+	 * loopback among it.
+	 */
+	vm_arg(a, "user,id=net,ipv6=off,restrict=on,"
 	    "hostfwd=tcp:127.0.0.1:%u-10.0.2.15:80,"
 	    "hostfwd=tcp:%s:%u-10.0.2.15:443",
 	    (unsigned)c->control_port,
 	    c->https_host != NULL ? c->https_host : "127.0.0.1",
 	    (unsigned)c->https_port);
-	vm_pci_devices(a, c->disk != NULL);
+	/*
+	 * The way out is another network, without ports. What of it may be
+	 * reached is the guest's rules' matter (docs/apps.md, "Ways out").
+	 */
+	if (c->egress) {
+		vm_arg(a, "-netdev");
+		vm_arg(a, "user,id=out,ipv6=off,net=10.0.3.0/24,"
+		    "host=10.0.3.2,dns=10.0.3.3");
+	}
+	vm_pci_devices(a, c->disk != NULL, c->egress);
 	st = port(a, "link", "dstack.link", 1, c->link_socket, why);
 	if (st == DSTACK_OK && c->accel != VM_ACCEL_TDX)
 		st = port(a, "tee", "dstack.tee", 2, c->tee_socket, why);

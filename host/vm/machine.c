@@ -45,7 +45,7 @@ vm_shape(struct vm_args *a, const struct vm_config *c)
 }
 
 void
-vm_pci_devices(struct vm_args *a, bool disk)
+vm_pci_devices(struct vm_args *a, bool disk, bool egress)
 {
 	vm_arg(a, "-serial");
 	vm_arg(a, "chardev:con");
@@ -55,10 +55,16 @@ vm_pci_devices(struct vm_args *a, bool disk)
 	    "addr=0x2");
 	vm_arg(a, "-device");
 	vm_arg(a, "virtio-serial-pci,id=vs,max_ports=4,bus=pcie.0,addr=0x3");
-	if (!disk)
-		return;
-	vm_arg(a, "-device");
-	vm_arg(a, "virtio-blk-pci,drive=disk,bus=pcie.0,addr=0x4");
+	if (disk) {
+		vm_arg(a, "-device");
+		vm_arg(a, "virtio-blk-pci,drive=disk,bus=pcie.0,addr=0x4");
+	}
+	/* the guest knows it by its address (guest/init/egress.h) */
+	if (egress) {
+		vm_arg(a, "-device");
+		vm_arg(a, "virtio-net-pci,netdev=out,romfile=,mq=off,"
+		    "bus=pcie.0,addr=0x5");
+	}
 }
 
 void

@@ -38,6 +38,7 @@ struct vm_config {
 	uint16_t control_port;   /* on 127.0.0.1, to the guest's port 80 */
 	const char *https_host;  /* IPv4 to listen on; default 127.0.0.1 */
 	uint16_t https_port;     /* there, to the guest's port 443 */
+	bool egress;             /* a way out for apps: a second network */
 	unsigned memory_mib;     /* default 256 */
 	unsigned vcpus;          /* default 1 */
 	unsigned phys_bits;      /* of a TDX host's CPU, for vm_acpi.h alone */

@@ -33,11 +33,11 @@ DSTACK_CHECKED enum dstack_status vm_paths(
 /*
  * Parts of the argument vector that the running VM and the one that is only
  * asked for its ACPI tables have in common: name, options, CPUs and memory;
- * devices at fixed PCI addresses (front ends: netdev "net", chardev "con" and
- * drive "disk" must be there).
+ * devices at fixed PCI addresses (front ends: netdev "net", chardev "con" and,
+ * where there is such a device, drive "disk" and netdev "out" must be there).
  */
 void vm_shape(struct vm_args *a, const struct vm_config *c);
-void vm_pci_devices(struct vm_args *a, bool disk);
+void vm_pci_devices(struct vm_args *a, bool disk, bool egress);
 /* -machine, -cpu and firmware of a VM that runs. */
 DSTACK_CHECKED enum dstack_status vm_machine(
     struct vm_args *a, const struct vm_config *c, struct why *why);

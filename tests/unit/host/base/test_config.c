@@ -63,6 +63,7 @@ good_file_is_taken_with_defaults(void **state)
 	assert_false(c.sim);
 	assert_int_equal(c.memory_mb, 2048);
 	assert_int_equal(c.volume_mb, 8192);
+	assert_false(c.egress);
 }
 
 static void
@@ -72,10 +73,11 @@ comments_blank_lines_and_crlf_are_taken(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(parse("# a\n\n" GOOD "FLAVOUR=sim\r\nPAYEE=\n", &c,
-	                     &why),
+	assert_int_equal(parse("# a\n\n" GOOD "FLAVOUR=sim\r\nPAYEE=\nEGRESS=yes\n",
+	                     &c, &why),
 	    DSTACK_OK);
 	assert_true(c.sim);
+	assert_true(c.egress);
 }
 
 static void
@@ -115,6 +117,8 @@ garbled_values_are_refused_without_being_shown(void **state)
 	refused("HOST_SERVICE=127.0.0.1:65536\n", "HOST_SERVICE is garbled");
 	refused("FLAVOUR=real\n", "FLAVOUR is garbled");
 	refused("PCCS_UPDATE=late\n", "PCCS_UPDATE is garbled");
+	refused("EGRESS=open\n", "EGRESS is garbled");
+	refused("EGRESS=1\n", "EGRESS is garbled");
 	refused("HOST_VOLUME=a b\n", "HOST_VOLUME is garbled");
 	refused("export CHAIN_ID=1\n", "no such key");
 	refused("PRIVKEYS=1\n", "no such key 'PRIVKEYS'");

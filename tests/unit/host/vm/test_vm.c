@@ -110,6 +110,31 @@ ports_are_forwarded_from_loopback_only(void **state)
 	vm_argv_free(v);
 }
 
+/* Nothing leads out but what the operator gives, and that has no port. */
+static void
+the_way_out_is_a_network_of_its_own(void **state)
+{
+	(void)state;
+	struct vm_config c = config(VM_ACCEL_TCG);
+	struct why why;
+	char **v;
+
+	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_OK);
+	assert_true(has(v, "user,id=net,ipv6=off,restrict=on,hostfwd="));
+	assert_false(has(v, "id=out"));
+	assert_false(has(v, "netdev=out"));
+	vm_argv_free(v);
+	c.egress = true;
+	assert_int_equal(vm_argv(&c, &v, &why), DSTACK_OK);
+	assert_true(has(v, "user,id=net,ipv6=off,restrict=on,hostfwd="));
+	assert_true(pair(v, "-netdev", "user,id=out,ipv6=off,net=10.0.3.0/24,"
+				       "host=10.0.3.2,dns=10.0.3.3"));
+	/* where guest/init/egress.h looks for it */
+	assert_true(pair(v, "-device", "virtio-net-pci,netdev=out,romfile=,"
+				       "mq=off,bus=pcie.0,addr=0x5"));
+	vm_argv_free(v);
+}
+
 static void
 a_comma_in_a_path_starts_no_option(void **state)
 {
@@ -342,6 +367,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_are_forwarded_from_loopback_only),
+		cmocka_unit_test(the_way_out_is_a_network_of_its_own),
 		cmocka_unit_test(a_comma_in_a_path_starts_no_option),
 		cmocka_unit_test(a_missing_image_says_what_to_run),
 		cmocka_unit_test(a_command_line_of_two_lines_is_refused),
