@@ -283,6 +283,18 @@ str(const json_t *o, const char *key)
 	return s != NULL ? s : "-";
 }
 
+/* The app's part is the owner's choice, the node's part the operator's. */
+static const char *
+way_out(const json_t *guest, const json_t *app)
+{
+	const bool node = json_is_true(json_object_get(guest, "egress"));
+
+	if (strcmp(str(app, "egress"), "open") == 0)
+		return "open: the app reaches the Internet";
+	return node ? "none asked for; this node gives one (EGRESS=yes)"
+		    : "none (EGRESS=no)";
+}
+
 /* Several lines a node, the first one enough for who has many. */
 static void
 print_node(const json_t *n)
@@ -326,6 +338,8 @@ print_node(const json_t *n)
 		printf("  refused     version %" JSON_INTEGER_FORMAT ": %s\n",
 		    json_integer_value(json_object_get(refused, "version")),
 		    str(refused, "reason"));
+	if (json_is_object(guest))
+		printf("  egress      %s\n", way_out(guest, app));
 	if (json_is_object(mem))
 		printf("  memory      %" JSON_INTEGER_FORMAT
 		       " MB, of which a new version may have %"

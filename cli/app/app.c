@@ -149,6 +149,8 @@ describe(const struct oci_image *img, const struct oci_tree *tree, bool as_json)
 		(void)json_object_set_new(labels, c->labels[i].key,
 		    json_string(c->labels[i].value));
 	(void)json_object_set_new(j, "labels", labels);
+	(void)json_object_set_new(
+	    j, "egress", json_string(c->egress ? "open" : "none"));
 	for (size_t i = 0; i < n; i++) {
 		hex_encode(l[i].diff_id, 32, hex);
 		if (!as_json)
@@ -161,7 +163,7 @@ describe(const struct oci_image *img, const struct oci_tree *tree, bool as_json)
 	if (!as_json) {
 		static const char *const keys[] = { "entrypoint", "cmd", "env",
 			"volumes", "user", "workdir", "stopsignal", "port",
-			"exposed", "healthcheck", "labels" };
+			"exposed", "egress", "healthcheck", "labels" };
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 			char *t = json_dumps(json_object_get(j, keys[i]),
 			    JSON_COMPACT | JSON_ENCODE_ANY);

@@ -33,6 +33,7 @@
 
 #include "base/own.h"
 #include "guest/init/cgroup.h"
+#include "guest/init/egress.h"
 #include "guest/kubernethes/container_priv.h"
 #include "guest/kubernethes/image_volume.h"
 #include "guest/init/netlink.h"
@@ -54,7 +55,7 @@ void
 container_init(struct container *c, unsigned slot)
 {
 	*c = (struct container){ .slot = slot, .dirfd = -1, .userns = -1,
-		.netns = -1, .log = -1, .pidfd = -1, .stop_signal = SIGTERM };
+		.netns = -1, .egress = -1, .log = -1, .pidfd = -1, .stop_signal = SIGTERM };
 	(void)snprintf(c->dir, sizeof(c->dir), CONTAINER_BASE "/%u", slot);
 }
 
@@ -130,7 +131,9 @@ make_dirs(struct container *c, uint64_t bytes, struct why *why)
 	    write_its(c->dirfd, "hosts", hosts) != DSTACK_OK ||
 	    write_its(c->dirfd, "hostname", "dstack-app\n") != DSTACK_OK ||
 	    write_its(c->dirfd, "resolv.conf",
-		"# no way out, so nobody answers for names\n") !=
+		c->egress >= 0
+		    ? "nameserver " EGRESS_RESOLVER "\n"
+		    : "# no way out, so nobody answers for names\n") !=
 		DSTACK_OK)
 		return sys(c, "its folders", why);
 	return DSTACK_OK;
@@ -168,7 +171,12 @@ make_link(struct container *c, struct why *why)
 		st = nl_link_up(in, "eth0", why);
 	if (st == DSTACK_OK)
 		st = nl_link_up(in, "lo", why);
-	/* No route: beside the app plane there is nothing it may reach. */
+	/*
+	 * No route: beside the app plane there is nothing it may reach, unless
+	 * it has a way out, which is of another link and another namespace.
+	 */
+	if (st == DSTACK_OK && c->egress >= 0)
+		st = egress_join(c->egress, c->netns, c->slot, why);
 	return st;
 }
 
@@ -554,6 +562,8 @@ container_drop(struct container *c)
 	shut(&c->dirfd);
 	shut(&c->userns);
 	shut(&c->netns);
+	if (c->egress >= 0)
+		egress_leave(c->egress, c->slot);
 	/* A link that cannot go now is in the way of the next one, who says so. */
 	if (nl_open(&nl, NULL) == DSTACK_OK)
 		(void)!nl_link_del(nl, name, NULL);

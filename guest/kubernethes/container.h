@@ -2,7 +2,8 @@
 /*
  * One container in one of two slots: its tmpfs, namespaces, link to the
  * guest and first process. Slot s has the guest at 10.88.s.1 and the app at
- * 10.88.s.2. The runtime is crun; it sets up, hands over and is gone.
+ * 10.88.s.2, and where it may go out the namespace of guest/init/egress.h at
+ * 10.89.s.1. The runtime is crun; it sets up, hands over and is gone.
  */
 #ifndef GUEST_CONTAINER_H
 #define GUEST_CONTAINER_H
@@ -25,6 +26,7 @@ struct container {
 	char dir[40];   /* CONTAINER_BASE/SLOT: the runtime's bundle */
 	int dirfd;
 	int userns, netns;
+	int egress;     /* namespace of the way out, not its own; -1: it has none */
 	int log;        /* app's output, non-blocking; -1: not wanted */
 	pid_t pid;      /* first process; 0: not running */
 	int pidfd;
@@ -36,7 +38,7 @@ void container_init(struct container *c, unsigned slot);
 
 /*
  * Fresh tmpfs of that many bytes with the folders of the bundle; namespaces
- * and link. What an earlier container left in the slot is removed.
+ * and link, and the way out if c->egress was set before. What an earlier container left in the slot is removed.
  */
 DSTACK_CHECKED enum dstack_status container_make(
     struct container *c, uint64_t bytes, struct why *why);

@@ -30,6 +30,7 @@
 #include "base/own.h"
 #include "guest/chain/chain.h"
 #include "guest/init/cgroup.h"
+#include "guest/init/egress.h"
 #include "guest/kubernethes/app.h"
 #include "guest/base/ipc.h"
 #include "guest/kubernethes/kubernethes.h"
@@ -58,6 +59,7 @@ struct kube {
 	struct app app[CONTAINER_SLOTS];
 	int live; /* slot that serves; -1 none */
 	uint64_t highest; /* version seen; nothing below it runs */
+	int egress; /* namespace of the way out; -1: the host gives none */
 	struct kube_memory memory;
 	struct kube_stage staged;
 	struct kube_refused refused; /* the version that failed last */
@@ -209,6 +211,17 @@ not_older(const struct kube *k, const struct state_app *r, struct why *why)
 	    "%" PRIu64 ": it is an old one", r->version, k->highest);
 }
 
+/* Out gets who has the owner's word (a label) and the operator's (EGRESS). */
+static enum dstack_status
+may_go_out(const struct kube *k, struct why *why)
+{
+	if (k->egress >= 0 || !oci_config(k->staged.image)->egress)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_REJECTED,
+	    "its label dstack.egress=open asks for a way out, which this node "
+	    "does not give (EGRESS=yes in host.env)");
+}
+
 /*
  * A program in the folder of another that still runs there takes its lock for
  * a dead one's, each being process 1 of its own world, and both write. So the
@@ -245,6 +258,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		st = kube_stage(&k->staged, &k->memory, r->digest, go_on, k,
 		    why);
 	if (st == DSTACK_OK)
+		st = may_go_out(k, why);
+	if (st == DSTACK_OK)
 		st = kube_volume_use(&k->highest, why);
 	if (st == DSTACK_OK)
 		st = not_older(k, r, why);
@@ -265,6 +280,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	a->backoff = BACKOFF_FIRST_MS;
 	a->restarts = 0;
 	a->end = (struct life_end){ 0 };
+	a->box.egress = oci_config(k->staged.image)->egress ? k->egress : -1;
 	st = start_lay_out(a, &k->staged, &k->memory, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = kube_extend(&k->extended, r, why);
@@ -438,7 +454,10 @@ static enum dstack_status
 begin(struct kube *k, struct why *why)
 {
 	struct netcfg cfg;
-	*k = (struct kube){ .live = -1 };
+	/* before a descriptor of this role's own could have its number */
+	*k = (struct kube){ .live = -1,
+		.egress = egress_is(FD_EGRESS) ? FD_EGRESS : -1 };
+	k->told.egress = k->egress >= 0;
 	for (unsigned i = 0; i < CONTAINER_SLOTS; i++) {
 		container_init(&k->app[i].box, i);
 		k->app[i].watch = k->app[i].host = -1;

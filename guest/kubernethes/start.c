@@ -76,6 +76,7 @@ start_plane(const struct app *a, struct why *why)
 	wr_text(&q, a->record.name);
 	wr_put(&q, a->record.digest, 32);
 	wr_u64be(&q, a->record.version);
+	wr_u8(&q, a->box.egress >= 0);
 	st = ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_LISTEN, &q, fds, 2,
 	    NULL, why);
 	return st == DSTACK_OK ? st

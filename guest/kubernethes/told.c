@@ -91,6 +91,7 @@ kube_tell(struct kube_told *t, const char *what, const struct state_app *r,
 	wr_text(&q, text);
 	wr_u64be(&q, m->total);
 	wr_u64be(&q, m->spare);
+	wr_u8(&q, t->egress);
 	life_put(&q, &t->life);
 	(void)!ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_STATUS, &q, NULL, 0,
 	    NULL, NULL);

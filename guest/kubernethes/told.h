@@ -10,6 +10,7 @@
 #define GS_STATUS 3
 
 struct kube_told {
+	bool egress; /* the host gives a way out; set once */
 	struct life life;
 	char state[128];  /* as it was told last, with all below */
 	struct life last;

@@ -45,10 +45,11 @@ app_json(const struct service *s)
 	}
 	json_t *o = app == NULL
 	    ? json_pack("{s:s}", "state", s->app_state)
-	    : json_pack("{s:s, s:o, s:o, s:I, s:s}", "name", app->name,
+	    : json_pack("{s:s, s:o, s:o, s:I, s:s, s:s}", "name", app->name,
 		  "appId", hex_json(app->app_id, 32), "digest",
 		  hex_json(app->digest, 32), "version",
-		  (json_int_t)app->version, "state", s->app_state);
+		  (json_int_t)app->version, "egress",
+		  app->egress ? "open" : "none", "state", s->app_state);
 	if (o != NULL)
 		service_life_json(o, &s->life, life_now());
 	return o;
@@ -80,12 +81,14 @@ status_json(const struct service *s)
 	    rd_copy(&r, commit, 32) != DSTACK_OK ||
 	    rd_copy(&r, node, 20) != DSTACK_OK)
 		return json_pack(
-		    "{s:s, s:o, s:o}", "state", "joining", "app", app_json(s),
-		    "memory", memory_json(s));
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "state",
+		    "{s:s, s:o, s:o, s:b}", "state", "joining", "app",
+		    app_json(s), "memory", memory_json(s), "egress",
+		    (int)s->egress);
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "state",
 	    "onboarded", "epoch", (json_int_t)epoch, "xPub", hex_json(xpub, 20),
 	    "seedCommit", hex_json(commit, 32), "node", hex_json(node, 20),
-	    "app", app_json(s), "memory", memory_json(s), "heartbeat", (json_int_t)s->last_beat);
+	    "app", app_json(s), "memory", memory_json(s), "egress",
+	    (int)s->egress, "heartbeat", (json_int_t)s->last_beat);
 }
 
 static void

@@ -44,6 +44,7 @@ static bool
 app_listen(struct service *s, struct ipc_request *q, struct why *why)
 {
 	struct service_app app;
+	uint8_t egress = 0;
 	memset(&app, 0, sizeof(app));
 	int slot = q->fd[0] >= 0 && q->fd[1] >= 0 ? service_slot_of(q->fd[0])
 						 : -1;
@@ -51,6 +52,7 @@ app_listen(struct service *s, struct ipc_request *q, struct why *why)
 	    rd_text(&q->body, app.name, sizeof(app.name)) != DSTACK_OK ||
 	    rd_copy(&q->body, app.digest, 32) != DSTACK_OK ||
 	    rd_u64be(&q->body, &app.version) != DSTACK_OK ||
+	    rd_u8(&q->body, &egress) != DSTACK_OK || egress > 1 ||
 	    rd_end(&q->body) != DSTACK_OK) {
 		(void)why_set(why, DSTACK_E_FORMAT, "bad APP_LISTEN");
 		return false;
@@ -60,6 +62,7 @@ app_listen(struct service *s, struct ipc_request *q, struct why *why)
 	 * was there.
 	 */
 	service_app_gone(s, slot);
+	app.egress = egress != 0;
 	s->app[slot] = app;
 	int tcp = take_fd(&q->fd[0]), local = take_fd(&q->fd[1]);
 	return service_app_listen(s, slot, tcp, local, why) == DSTACK_OK;
@@ -84,10 +87,12 @@ app_status(struct service *s, struct ipc_request *q, struct why *why)
 	char text[sizeof(s->app_state)];
 	uint64_t total = 0;
 	uint64_t spare = 0;
+	uint8_t egress = 0;
 	struct life life;
 	if (rd_text(&q->body, text, sizeof(text)) != DSTACK_OK ||
 	    rd_u64be(&q->body, &total) != DSTACK_OK ||
 	    rd_u64be(&q->body, &spare) != DSTACK_OK ||
+	    rd_u8(&q->body, &egress) != DSTACK_OK || egress > 1 ||
 	    life_get(&q->body, &life) != DSTACK_OK ||
 	    rd_end(&q->body) != DSTACK_OK) {
 		(void)why_set(why, DSTACK_E_FORMAT, "bad STATUS");
@@ -104,6 +109,7 @@ app_status(struct service *s, struct ipc_request *q, struct why *why)
 	memcpy(s->app_state, text, sizeof(text));
 	s->memory = total;
 	s->spare = spare;
+	s->egress = egress != 0;
 	s->life = life;
 	return true;
 }

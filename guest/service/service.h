@@ -32,6 +32,7 @@ struct service_app {
 	uint8_t digest[32];
 	uint64_t version;
 	const uint64_t *chain_time; /* the service's, below */
+	bool egress; /* it may go out (guest/init/egress.h) */
 	struct service_plane *tcp;
 	struct service_plane *local;
 };
@@ -45,6 +46,7 @@ struct service {
 	uint64_t memory, spare;
 	struct life life;    /* of the app, with them */
 	uint64_t chain_time; /* of the newest proven header, seconds; 0: none */
+	bool egress; /* the host gives a way out, to who may have it */
 	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
 	struct service_plane *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */

@@ -29,6 +29,14 @@ take_port(const char *value, struct oci_config *c)
 	return true;
 }
 
+/* dstack.egress: may it reach the Internet (docs/apps.md, "Ways out")? */
+static bool
+take_egress(const char *value, struct oci_config *c)
+{
+	c->egress = strcmp(value, "open") == 0;
+	return c->egress || strcmp(value, "none") == 0;
+}
+
 /* dstack.proxy: how the app is told who its client is. */
 static bool
 take_proxy(const char *value, struct oci_config *c)
@@ -62,6 +70,7 @@ static const struct setting {
 	const char *takes; /* for who wrote something else */
 	bool (*take)(const char *value, struct oci_config *c);
 } settings[] = {
+	{ PREFIX "egress", "none or open", take_egress },
 	{ PREFIX "port", "a port, 1 to 65535", take_port },
 	{ PREFIX "proxy", "v2", take_proxy },
 	{ PREFIX "h2", "yes or no", take_h2 },

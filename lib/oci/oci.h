@@ -65,6 +65,7 @@ struct oci_config {
 	bool proxy; /* dstack.proxy=v2: connections begin with that header */
 	/* dstack.h2=yes|no: does it speak HTTP/2 without TLS on its port? */
 	enum oci_h2 { OCI_H2_ASK, OCI_H2_YES, OCI_H2_NO } h2;
+	bool egress; /* the label dstack.egress is "open" */
 	struct oci_label *labels; /* by key, in strcmp's order */
 	size_t nlabels;
 };

@@ -151,6 +151,123 @@ file_caps(void)
 	return WEXITSTATUS(status);
 }
 
+static long
+option(int level, int name, const void *p, socklen_t n)
+{
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	long r = setsockopt(s, level, name, p, n);
+	close(s);
+	return r;
+}
+
+/* A datagram in the name of another, without a raw socket. */
+static long
+in_the_name_of(unsigned ip, unsigned to)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct sockaddr_in b = { .sin_family = AF_INET, .sin_port = htons(9) };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	int one = 1;
+	a.sin_addr.s_addr = htonl(ip);
+	b.sin_addr.s_addr = htonl(to);
+	setsockopt(s, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	long r = bind(s, (struct sockaddr *)&a, sizeof(a));
+	if (r == 0)
+		r = sendto(s, "x", 1, 0, (struct sockaddr *)&b, sizeof(b));
+	close(s);
+	return r;
+}
+
+/* NFT_MSG_NEWTABLE "t", as guest/init/nft.c sends it: the kernel's answer. */
+static long
+filter(void)
+{
+	static const unsigned char batch[] = { 20, 0, 0, 0, 16, 0, 1, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 28, 0, 0, 0, 0, 10, 5,
+		4, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 6, 0, 1, 0, 't', 0, 0,
+		0, 20, 0, 0, 0, 17, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		10 };
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char more[256];
+	} in = { .h = { 0 } };
+	int s = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+	struct timeval tv = { .tv_sec = 1 };
+	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	if (s < 0 || send(s, batch, sizeof(batch), 0) < 0 ||
+	    recv(s, &in, sizeof(in), 0) < 0)
+		return -1;
+	close(s);
+	errno = -in.e.error;
+	return in.e.error;
+}
+
+static long
+add_address(void)
+{
+	struct ifreq r = { .ifr_name = "eth0" };
+	struct sockaddr_in *a = (struct sockaddr_in *)&r.ifr_addr;
+	a->sin_family = AF_INET;
+	a->sin_addr.s_addr = htonl(0x0a580102);
+	return ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCSIFADDR, &r);
+}
+
+/*
+ * Where the network leads, and what it can be made to do. "=0" is a way that
+ * is open; what has to be is the test's matter, which is run with a way out
+ * (dstack.egress) and without.
+ */
+static void
+network(void)
+{
+	static const struct {
+		const char *name;
+		unsigned ip;
+		int port;
+	} to[] = {
+		{ "own plane", 0x0a580001, 80 },
+		{ "own plane, another port", 0x0a580001, 443 },
+		{ "plane of the other slot", 0x0a580101, 80 },
+		{ "app of the other slot", 0x0a580102, 8080 },
+		{ "control plane", 0x0a00020f, 80 },
+		{ "front", 0x0a00020f, 443 },
+		{ "QEMU's gateway, host link", 0x0a000202, 80 },
+		{ "QEMU's resolver, host link", 0x0a000203, 80 },
+		{ "this VM, way out", 0x0a00030f, 80 },
+		{ "QEMU's gateway, way out", 0x0a000302, 80 },
+		{ "QEMU's resolver, way out", 0x0a000303, 80 },
+		{ "QEMU's resolver, for names", 0x0a000303, 53 },
+		{ "way out itself", 0x0a590001, 80 },
+		{ "way out, the other slot", 0x0a590101, 80 },
+		{ "app of the other slot, way out", 0x0a590102, 8080 },
+		{ "a LAN", 0xc0a80101, 80 },
+		{ "a cloud's metadata", 0xa9fea9fe, 80 },
+		{ "the Internet", 0xc0000250, 80 },
+	};
+	int one = 1;
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++)
+		tell(to[i].name, reach_tcp(to[i].ip, to[i].port));
+	tell("raw socket", sock(AF_INET, SOCK_RAW, IPPROTO_RAW));
+	tell("raw socket, TCP", sock(AF_INET, SOCK_RAW, IPPROTO_TCP));
+	tell("raw socket, IPv6", sock(AF_INET6, SOCK_RAW, IPPROTO_UDP));
+	tell("packet socket", sock(AF_PACKET, SOCK_DGRAM, 0));
+	tell("own IP header",
+	    option(IPPROTO_IP, IP_HDRINCL, &one, sizeof(one)));
+	tell("transparent",
+	    option(IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one)));
+	tell("mark", option(SOL_SOCKET, SO_MARK, &one, sizeof(one)));
+	tell("name of the other slot", in_the_name_of(0x0a580102, 0x0a580001));
+	tell("name of the other slot, out",
+	    in_the_name_of(0x0a590102, 0xc0000250));
+	tell("name of the guest", in_the_name_of(0x0a00020f, 0xc0000250));
+	tell("packet filter", filter());
+	apart("a route", route);
+	apart("an address", add_address);
+	apart("link down", link_down);
+	tell("forwarding", open("/proc/sys/net/ipv4/ip_forward", O_WRONLY));
+}
+
 static void
 stop(int sig)
 {
@@ -216,6 +333,9 @@ main(int argc, char **argv)
 	char cwd[256];
 	if (argc == 3 && strcmp(argv[1], "check") == 0)
 		return check(argv[2]);
+	/* it mounts, kills and reboots: in a container of its own or not at all */
+	if (getpid() != 1 && getppid() != 1)
+		return 2;
 	if (argc > 1 && strcmp(argv[1], "mount") == 0)
 		return mount("none", "/tmp", "tmpfs", 0, NULL) == 0;
 	memset(&attr, 0, sizeof(attr));
@@ -295,6 +415,9 @@ main(int argc, char **argv)
 	tell("sock", reach("/var/run/dstack.sock"));
 	tell("guest0", reach_tcp(0x0a580001, 80));
 	tell("guest1", reach_tcp(0x0a580101, 80));
+
+	if (argc > 1 && strcmp(argv[1], "network") == 0)
+		network();
 
 	signal(SIGINT, stop);
 	int one = 1;

@@ -226,6 +226,8 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 		    rd_text(&q->body, text, sizeof(text)), DSTACK_OK);
 		assert_int_equal(rd_u64be(&q->body, &total), DSTACK_OK);
 		assert_int_equal(rd_u64be(&q->body, &spare), DSTACK_OK);
+		assert_int_equal(rd_u8(&q->body, &slot), DSTACK_OK);
+		assert_int_equal(slot, 0); /* the bed gives no way out */
 		assert_int_equal(life_get(&q->body, &life), DSTACK_OK);
 		assert_int_equal(rd_end(&q->body), DSTACK_OK);
 		assert_true(total > spare);

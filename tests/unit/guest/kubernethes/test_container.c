@@ -25,6 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest/init/egress.h"
+#include "guest/init/netlink.h"
 #include "guest/kubernethes/container.h"
 #include "guest/kubernethes/unpack.h"
 #include "tests/unit/lib/oci/tarmake.h"
@@ -383,6 +385,157 @@ root_inside_does_what_dockers_does_and_nothing_outside(void **state)
 		close(fd[i]);
 }
 
+/* --- where the network leads, with a way out and without ---------------- */
+
+/*
+ * This namespace is the guest's: with its planes and its link to the host, all
+ * of which listen. The other end of the second device is the host's, who has
+ * every address there and answers at all of them.
+ */
+static int far_ns = -1, way_out = -1;
+
+static void
+take_address(int nl, const char *link, unsigned ip, unsigned bits)
+{
+	const uint8_t b[4] = { (uint8_t)(ip >> 24), (uint8_t)(ip >> 16),
+		(uint8_t)(ip >> 8), (uint8_t)ip };
+	struct why why;
+	assert_int_equal(nl_addr_add(nl, link, b, bits, &why), DSTACK_OK);
+}
+
+static void
+hears(unsigned ip, int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port) };
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	a.sin_addr.s_addr = htonl(ip);
+	assert_int_equal(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(s, 64), 0); /* for the life of this test */
+}
+
+static bool
+around(void)
+{
+	struct why why = { "" };
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int nl = -1, far = -1;
+	if (unshare(CLONE_NEWNET) != 0)
+		return false;
+	far_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(nl_open(&far, &why), DSTACK_OK);
+	hears(INADDR_ANY, 80);
+	hears(INADDR_ANY, 53);
+	hears(INADDR_ANY, 443);
+	assert_int_equal(setns(here, CLONE_NEWNET), 0);
+	assert_int_equal(nl_open(&nl, &why), DSTACK_OK);
+	assert_int_equal(nl_link_up(nl, "lo", &why), DSTACK_OK);
+	take_address(nl, "lo", 0x0a00020f, 32); /* the planes' */
+	take_address(nl, "lo", 0x0a000202, 32); /* QEMU's, as it were */
+	take_address(nl, "lo", 0x0a000203, 32);
+	hears(0x0a00020f, 80);
+	hears(0x0a00020f, 443);
+	hears(0x0a000202, 80);
+	hears(0x0a000203, 80);
+	assert_int_equal(nl_veth_add(nl, EGRESS_NIC, "far", far_ns, &why),
+	    DSTACK_OK);
+	if (egress_make(&way_out, &why) != DSTACK_OK)
+		return false; /* no nf_tables here: test_egress says so, too */
+	take_address(far, "far", 0x0a000302, 24);
+	take_address(far, "far", 0x0a000303, 24);
+	assert_int_equal(nl_link_up(far, "far", &why), DSTACK_OK);
+	assert_int_equal(nl_link_up(far, "lo", &why), DSTACK_OK);
+	static const unsigned every[] = { 0xc0a80101, 0xa9fea9fe, 0xc0000250 };
+	for (size_t i = 0; i < 3; i++)
+		take_address(far, "lo", every[i], 32);
+	close(nl);
+	close(far);
+	close(here);
+	return true;
+}
+
+/* A line of the battery's, as far as it is there: its errno; -1: it is not. */
+static int
+result(const char *out, const char *name)
+{
+	char start[80];
+	snprintf(start, sizeof(start), "%s=", name);
+	for (const char *at = out; (at = strstr(at, start)) != NULL; at++)
+		if (at == out || at[-1] == '\n')
+			return (int)strtol(at + strlen(start), NULL, 10);
+	return -1;
+}
+
+/* What is open to an app that may go out is these three, and nothing else. */
+static void
+the_network_leads_out_or_nowhere_and_never_in(void **state)
+{
+	static const char *const names[] = { "own plane",
+		"QEMU's resolver, for names", "the Internet",
+		"own plane, another port", "plane of the other slot",
+		"app of the other slot", "control plane", "front",
+		"QEMU's gateway, host link", "QEMU's resolver, host link",
+		"this VM, way out", "QEMU's gateway, way out",
+		"QEMU's resolver, way out", "way out itself",
+		"way out, the other slot", "app of the other slot, way out",
+		"a LAN", "a cloud's metadata", "raw socket",
+		"raw socket, TCP", "raw socket, IPv6", "packet socket",
+		"own IP header", "transparent", "mark",
+		"name of the other slot", "name of the other slot, out",
+		"name of the guest", "packet filter", "a route",
+		"an address", "link down", "forwarding" };
+	static const char *const configs[] = {
+		"{\"Cmd\":[\"/battery\",\"network\"]}",
+		"{\"Cmd\":[\"/battery\",\"network\"],\"User\":\"web\"}" };
+	static char out[2][16384];
+	struct why why = { "" };
+	(void)state;
+	if (!can || !around())
+		skip();
+	for (size_t user = 0; user < 2; user++) {
+		for (int open = 0; open < 2; open++) {
+			/* the other slot has an app, with what it may have */
+			struct container c[2];
+			AUTO_OCI struct oci_image *img0 = NULL;
+			AUTO_OCI struct oci_image *img1 = NULL;
+			AUTO_WR struct wr ar = wr_new(0);
+			AUTO_WR struct wr ar2 = wr_new(0);
+			int fd[4];
+			for (unsigned s = 0; s < 2; s++) {
+				container_init(&c[s], s);
+				c[s].egress = open ? way_out : -1;
+			}
+			make(&c[1], &img1, &ar2, "{\"Cmd\":[\"/battery\"]}",
+			    &why);
+			make(&c[0], &img0, &ar, configs[user], &why);
+			for (int s = 1; s >= 0; s--) {
+				if (container_listen(&c[s], &fd[2 * s],
+					&fd[2 * s + 1], &why) != DSTACK_OK ||
+				    container_start(&c[s],
+					oci_config(s == 0 ? img0 : img1),
+					NULL, true,
+					1 << 28, &why) != DSTACK_OK)
+					fail_msg("%s", why.text);
+				read_until(&c[s], "ready\n", out[open],
+				    sizeof(out[open]));
+			}
+			for (int s = 0; s < 2; s++)
+				container_drop(&c[s]);
+			for (int i = 0; i < 4; i++)
+				close(fd[i]);
+		}
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			int none = result(out[0], names[i]);
+			int some = result(out[1], names[i]);
+			print_message("# %s: %s: none %d, open %d\n",
+			    user ? "user" : "root", names[i], none, some);
+			if (none < 0 || some < 0 || (none == 0) != (i < 1) ||
+			    (some == 0) != (i < 3))
+				fail_msg("%s", names[i]);
+		}
+	}
+}
+
 static void
 an_image_that_cannot_run_says_so(void **state)
 {
@@ -424,6 +577,7 @@ main(void)
 		cmocka_unit_test(a_dropped_tree_is_gone_while_the_next_runs),
 		cmocka_unit_test(
 		    root_inside_does_what_dockers_does_and_nothing_outside),
+		cmocka_unit_test(the_network_leads_out_or_nowhere_and_never_in),
 		cmocka_unit_test(an_image_that_cannot_run_says_so),
 	};
 	return cmocka_run_group_tests(tests, prepare, cleanup);

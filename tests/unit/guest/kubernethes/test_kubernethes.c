@@ -317,16 +317,31 @@ versions_with_volumes_take_turns(void **state)
 	assert_null(strstr(events, "version 8"));
 }
 
+/* The bed has no second device, as a VM of EGRESS=no. */
+static void
+a_way_out_that_the_node_does_not_give_is_a_refusal(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	volumes = ",\"Labels\":{\"dstack.egress\":\"open\"}";
+	publish(10, "ten", true);
+	until("[refused, old one serves: battery version 10]");
+	assert_null(strstr(events, "[listen]"));
+	assert_true(answers_at(1));
+	volumes = "";
+}
+
 static void
 an_app_on_the_loopback_only_is_refused_within_seconds(void **state)
 {
 	(void)state;
 	if (!can)
 		skip();
-	publish(10, "local", true);
+	publish(11, "local", true);
 	until("[listen]");
 	int64_t start = kube_now();
-	until("[refused, old one serves: battery version 10]");
+	until("[refused, old one serves: battery version 11]");
 	assert_true(kube_now() - start < 30000);
 	assert_true(answers_at(1));
 }
@@ -494,6 +509,8 @@ main(void)
 		cmocka_unit_test(
 		    a_newer_version_ends_an_attempt_that_does_not_answer),
 		cmocka_unit_test(versions_with_volumes_take_turns),
+		cmocka_unit_test(
+		    a_way_out_that_the_node_does_not_give_is_a_refusal),
 		cmocka_unit_test(
 		    an_app_on_the_loopback_only_is_refused_within_seconds),
 		cmocka_unit_test(

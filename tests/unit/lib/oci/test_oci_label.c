@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -38,7 +39,21 @@ labels_are_settings_or_nothing_of_ours(void **state)
 	assert_int_equal(
 	    oci_config_parse("{\"Labels\":null}", 15, &c, &why), DSTACK_OK);
 	assert_int_equal(c.nlabels, 0);
+	assert_false(c.egress); /* nobody goes out who does not ask for it */
 	oci_config_free(&c);
+	static const struct {
+		const char *json;
+		bool open;
+	} egress[] = { { "{\"Labels\":{\"dstack.egress\":\"open\"}}", true },
+		{ "{\"Labels\":{\"dstack.egress\":\"none\"}}", false },
+		{ "{\"Labels\":{\"egress\":\"open\"}}", false } };
+	for (size_t i = 0; i < sizeof(egress) / sizeof(egress[0]); i++) {
+		assert_int_equal(oci_config_parse(egress[i].json,
+				     strlen(egress[i].json), &c, &why),
+		    DSTACK_OK);
+		assert_int_equal(c.egress, egress[i].open);
+		oci_config_free(&c);
+	}
 	static const struct {
 		const char *json, *says;
 		enum dstack_status st;
@@ -59,6 +74,13 @@ labels_are_settings_or_nothing_of_ours(void **state)
 		    DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.forwarded\":\"yes\"}}",
 		    "dstack.proxy=v2 tells", DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.egress\":\"yes\"}}",
+		    "label dstack.egress takes none or open, not 'yes'",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.egress\":\"open \"}}", "'open '",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.egress\":\"\"}}", "none or open",
+		    DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.port\":\"\"}}", "''",
 		    DSTACK_E_REJECTED },
 	};
