@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What comes in: packets of the roles on their edges (foreign to init as far
- * as it goes: one byte says what they are, the rest is text), what they write
+ * as it goes: one byte says what they are, the rest is text, or a time), what they write
  * to their standard error, their exits, SIGTERM of whoever started --no-vm,
  * and in a VM one byte of the host on the port dstack.stop. A turn waits for
  * all of them and looks at each role, a bounded part at a time, so that none
@@ -35,8 +35,10 @@
 #define FIRST_MS 1000
 #define MOST_MS 60000
 #define STEADY_MS 300000 /* what ran so long had no bad start */
+#define CLOCK_APART 60   /* seconds that blocks may be apart of any clock */
+#define CLOCK_LAST 4102444800u /* 2100: no chain's time, but a mistake */
 
-enum { PACKET_READY = 1, PACKET_PHASE = 2, PACKET_GIVE_UP = 3 };
+enum { PACKET_READY = 1, PACKET_PHASE = 2, PACKET_GIVE_UP = 3, PACKET_TIME = 4 };
 
 bool
 watch_phase_known(const char *name)
@@ -159,6 +161,37 @@ watch_failed(struct watch *w, enum role r, const struct why *why)
 	return true;
 }
 
+bool
+watch_clock_behind(uint64_t chain, int64_t here)
+{
+	return here >= 0 && chain < CLOCK_LAST &&
+	    (uint64_t)here + CLOCK_APART < chain;
+}
+
+/*
+ * The chain's time, by the role that reads its proofs. Apps and what they log
+ * go by this VM's clock, which is the host's; no role does. Forward only: a
+ * host that is ahead is believed, as nobody can tell how late a block is. A
+ * machine that is no VM keeps its clock.
+ */
+static void
+set_clock(const struct watch *w, const uint8_t be[static 8])
+{
+	struct timespec t = { 0 };
+	uint64_t chain = 0;
+
+	for (int i = 0; i < 8; i++)
+		chain = chain << 8 | be[i];
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	if (w->plan->no_vm || !watch_clock_behind(chain, t.tv_sec))
+		return;
+	log_line("the clock is %llu s behind the chain's; it is set",
+	    (unsigned long long)(chain - (uint64_t)t.tv_sec));
+	t = (struct timespec){ .tv_sec = (time_t)chain };
+	if (clock_settime(CLOCK_REALTIME, &t) != 0)
+		log_line("the clock: %s", strerror(errno));
+}
+
 /* One lifecycle packet; *gone: the role closed its end. */
 static enum dstack_status
 read_edge(struct watch *w, enum role r, bool *gone, struct why *why)
@@ -188,6 +221,14 @@ read_edge(struct watch *w, enum role r, bool *gone, struct why *why)
 		if (r == ROLE_REPLICATOOR && strcmp(buf + 1, "onboarded") == 0)
 			w->holds = true;
 		return DSTACK_OK;
+	case PACKET_TIME:
+		if (r == ROLE_KUBERNETHES && n == 9) {
+			set_clock(w, (const uint8_t *)buf + 1);
+			return DSTACK_OK;
+		}
+		(void)why_set(why, DSTACK_E_FORMAT,
+		    "%s sent a time, which is not its matter", role_name(r));
+		break;
 	case PACKET_GIVE_UP:
 		(void)why_set(why, DSTACK_E_REJECTED, "%s gave up: %s",
 		    role_name(r), buf + 1);

@@ -80,6 +80,12 @@ int watch_later(struct watch *w, unsigned roles);
  */
 bool watch_end(struct watch *w, int sigfd, enum role r, int wait_ms);
 
+/*
+ * Is this VM's clock (seconds since 1970) behind the chain's by more than
+ * blocks may be?
+ */
+bool watch_clock_behind(uint64_t chain, int64_t here);
+
 /* Milliseconds of a clock that goes on in any case. */
 int64_t watch_now(void);
 

@@ -391,6 +391,7 @@ tick(struct kube *k, struct why *why)
 		say(k, why->text);
 	if (said != SAID_APP)
 		return true;
+	kube_view_clock(&k->view, k->chain.head.timestamp);
 	if (k->live >= 0)
 		kube_view_time(&k->view, k->chain.head.timestamp);
 	kube_memory_look(&k->memory, kube_memory_free());

@@ -148,6 +148,7 @@ struct kube_view {
 	uint64_t number; /* the highest block seen */
 	int64_t at;      /* when it was first seen, kube_boot_seconds */
 	uint64_t told;   /* chain time that the TLS front has; 0: none */
+	uint64_t clock;  /* chain time that init was told last; 0: none */
 };
 
 int64_t kube_boot_seconds(void);
@@ -155,6 +156,8 @@ int64_t kube_boot_seconds(void);
 void kube_view_block(struct kube_view *v, uint64_t number, int64_t now);
 /* No new block for four of netcfg's heartbeats: nothing may be served. */
 bool kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now);
+/* Tell init the proven time, if this VM's clock is behind it. */
+void kube_view_clock(struct kube_view *v, uint64_t seconds);
 /* Tell the TLS front the proven time, if it has moved on. */
 void kube_view_time(struct kube_view *v, uint64_t seconds);
 

@@ -16,6 +16,7 @@
 
 #define BEATS 4 /* netcfg's heartbeat, so many times */
 #define TLS_TIME 2
+#define CLOCK_APART 60 /* seconds that a clock may be behind */
 #define TIME_STEP 600 /* seconds between two notices to the TLS front */
 
 int64_t
@@ -53,4 +54,17 @@ kube_view_time(struct kube_view *v, uint64_t seconds)
 	if (ipc_call(FD_EDGE + ROLE_TLS, TLS_TIME, &q, NULL, 0, NULL, NULL) ==
 	    DSTACK_OK)
 		v->told = seconds;
+}
+
+void
+kube_view_clock(struct kube_view *v, uint64_t seconds)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	if (seconds <= (uint64_t)t.tv_sec + CLOCK_APART ||
+	    seconds < v->clock + CLOCK_APART)
+		return;
+	v->clock = seconds;
+	ipc_time(seconds);
 }

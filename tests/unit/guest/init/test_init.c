@@ -156,6 +156,19 @@ the_host_learns_of_listed_phases_only(void **state)
 }
 
 static void
+the_clock_is_set_forward_and_by_more_than_blocks_are_apart(void **state)
+{
+	(void)state;
+	assert_true(watch_clock_behind(1800000061, 1800000000));
+	assert_false(watch_clock_behind(1800000060, 1800000000));
+	assert_false(watch_clock_behind(1700000000, 1800000000));
+	assert_false(watch_clock_behind(UINT64_MAX, 1800000000));
+	assert_false(watch_clock_behind(4102444800, 1800000000));
+	assert_false(watch_clock_behind(1800000061, -1));
+	assert_true(watch_clock_behind(1800000061, 0));
+}
+
+static void
 an_address_to_listen_on_is_ip_and_port(void **state)
 {
 	(void)state;
@@ -288,6 +301,8 @@ main(void)
 		cmocka_unit_test(netcfg_is_taken_whole_or_not_at_all),
 		cmocka_unit_test(a_sealed_netcfg_cannot_be_changed),
 		cmocka_unit_test(only_roles_that_may_talk_have_an_edge),
+		cmocka_unit_test(
+		    the_clock_is_set_forward_and_by_more_than_blocks_are_apart),
 		cmocka_unit_test(the_host_learns_of_listed_phases_only),
 		cmocka_unit_test(an_address_to_listen_on_is_ip_and_port),
 		cmocka_unit_test(

@@ -259,6 +259,12 @@ until(const char *word)
 				if (n <= 0 || b[0] == 3)
 					fail_msg("the role gave up: %.*s",
 					    n > 1 ? (int)n - 1 : 0, b + 1);
+				if (b[0] == 4 && n == 9) {
+					struct rd r = rd_over((uint8_t *)b + 1, 8);
+					uint64_t t = 0;
+					assert_int_equal(rd_u64be(&r, &t), DSTACK_OK);
+					note("[clock %llu]", (unsigned long long)t);
+				}
 				continue;
 			}
 			AUTO_WR struct wr out = wr_new(IPC_MAX);
