@@ -139,11 +139,11 @@ unit: $(TESTS)
 check: all unit-build
 	$(Q)B=$(B) tests/run-check $(TESTS)
 
-# Programs, the verifier's library, manual pages and, if built, the contract; DESTDIR stages, PREFIX is where they will be.
+# Programs, the libraries of verifier and light client, manual pages and, if built, the contract; DESTDIR stages, PREFIX is where they will be.
 INSTALL ?= install
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
-install: $(BIN) install-dcap
+install: $(BIN) install-dcap install-beacon
 	$(SAY) INSTALL $(DESTDIR)$(PREFIX)
 	$(Q)$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5
 	$(Q)$(INSTALL) -m 755 $(BIN) $(BINDIR)

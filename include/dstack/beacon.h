@@ -19,10 +19,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dstack/status.h"
+#include <dstack/status.h>
 
 #define BEACON_MAX_COMMITTEE 512u
 #define BEACON_NEVER UINT64_MAX /* epoch of a fork without a date */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
 
 /* Forks that bring sync committees or change what hangs on them. */
 enum beacon_fork {
@@ -152,5 +157,10 @@ DSTACK_CHECKED enum dstack_status beacon_doc_open(
 size_t beacon_doc_count(const struct beacon_doc *d);
 struct beacon_item beacon_doc_item(const struct beacon_doc *d, size_t i);
 void beacon_doc_free(struct beacon_doc *d); /* NULL is fine */
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
 
 #endif
