@@ -23,6 +23,7 @@
 #include "cli/usage.h"
 #include "crypto/ratls.h"
 #include "dcap/json.h"
+#include "protocol/statements.h"
 #include "sim/key.h"
 
 enum { SHOW, VERIFY, COLLATERAL };
@@ -34,10 +35,11 @@ static const struct usage uses[] = {
 	[VERIFY] = { "quote verify",
 	    "dstack quote verify FILE|--certificate FILE --collateral FILE|DIR\n"
 	    "           [--at TIME] [--root FILE] [--policy FILE] [--json]\n"
-	    "           [--report-data HEX | --app-report-data HEX]\n"
+	    "           [--report-data HEX | --app-report-data HEX | --app-data ID:HEX]\n"
 	    "  --certificate: of an RA-TLS server, PEM or DER: the quote in it, which\n"
 	    "  has to name the certificate's key. --app-report-data: what an app gave\n"
-	    "  to the SDK's getQuote, up to 64 bytes.",
+	    "  to the SDK's getQuote, up to 64 bytes. --app-data: the app's id and what\n"
+	    "  it gave to http://dstack-guest/quote/.",
 	    NULL, NULL },
 	[COLLATERAL] = { "quote collateral", 
 	    "dstack quote collateral QUOTE|--fmspc HEX [--ca platform|processor]\n"
@@ -54,7 +56,7 @@ static const char forms[] = "FILE: raw, hex or base64, - for standard input. "
 
 struct args {
 	const char *quote, *collateral, *at, *root, *report_data, *policy;
-	const char *certificate, *app_data;
+	const char *certificate, *app_report_data, *app_data;
 	bool json;
 };
 
@@ -67,6 +69,7 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		{ "root", required_argument, NULL, 'r' },
 		{ "report-data", required_argument, NULL, 'd' },
 		{ "app-report-data", required_argument, NULL, 'D' },
+		{ "app-data", required_argument, NULL, 'A' },
 		{ "certificate", required_argument, NULL, 'C' },
 		{ "policy", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
@@ -79,7 +82,8 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		case 'a': a->at = optarg; break;
 		case 'r': a->root = optarg; break;
 		case 'd': a->report_data = optarg; break;
-		case 'D': a->app_data = optarg; break;
+		case 'D': a->app_report_data = optarg; break;
+		case 'A': a->app_data = optarg; break;
 		case 'C': a->certificate = optarg; break;
 		case 'p': a->policy = optarg; break;
 		default: a->json = true; break;
@@ -89,9 +93,10 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 	usage_words(u, argc, argv, words, words, "FILE");
 	a->quote = a->certificate != NULL ? a->certificate : argv[optind];
 	if ((a->certificate != NULL) + (a->report_data != NULL) +
-		(a->app_data != NULL) > 1)
-		usage_wrong(u, "--certificate, --report-data and "
-		    "--app-report-data each say what report_data is");
+		(a->app_report_data != NULL) + (a->app_data != NULL) > 1)
+		usage_wrong(u, "--certificate, --report-data, "
+		    "--app-report-data and --app-data each say what "
+		    "report_data is");
 }
 
 /* Is it the root of this project's simulator, whose key everybody has? */
@@ -373,6 +378,23 @@ app_report_data(const struct usage *u, const char *hex, uint8_t out[64])
 		usage_wrong(u, "--app-report-data takes 1 to 64 bytes of hex");
 }
 
+/* "ID:HEX": whose quote it is, and over which data. */
+static void
+app_data(const struct usage *u, const char *text, uint8_t out[64])
+{
+	static uint8_t data[64 * 1024];
+	uint8_t id[32];
+	size_t n = 0;
+	const char *hex = strchr(text, ':');
+	if (hex == NULL ||
+	    hex_decode(text, (size_t)(hex - text), id, 32) != DSTACK_OK ||
+	    hex_decode_var(hex + 1, strlen(hex + 1), data, sizeof(data), &n) !=
+		DSTACK_OK)
+		usage_wrong(u, "--app-data takes the app's id, 64 hex digits, "
+		    "a colon and hex");
+	stmt_report_app(id, data, n, out);
+}
+
 /*
  * The quote, alone or out of a certificate that holds at the time asked for.
  * A certificate that does not is a no; one that cannot be read is none.
@@ -430,12 +452,15 @@ verify(const struct usage *u, const struct args *a)
 		usage_wrong(u, "--collateral FILE|DIR is missing");
 	if (quote_read_time(a->at, &now, &why) != DSTACK_OK)
 		usage_wrong(u, "--at: %.150s", why.text);
-	in.bound = a->report_data != NULL || a->app_data != NULL;
+	in.bound = a->report_data != NULL || a->app_report_data != NULL ||
+	    a->app_data != NULL;
 	if (a->report_data != NULL)
 		usage_hex(u, "--report-data", a->report_data, in.report_data,
 		    64);
+	if (a->app_report_data != NULL)
+		app_report_data(u, a->app_report_data, in.report_data);
 	if (a->app_data != NULL)
-		app_report_data(u, a->app_data, in.report_data);
+		app_data(u, a->app_data, in.report_data);
 	enum dstack_status st = read_quote(a, now, &in, &why);
 	if (st == DSTACK_E_REJECTED && a->certificate != NULL) {
 		(void)cmd_fail("quote", st, &why);

@@ -69,6 +69,13 @@ ask(const struct chain *c, const char *method, json_t *params, json_t **result,
 	return st;
 }
 
+enum dstack_status
+chain_ask(const struct chain *c, const char *method, json_t *params,
+    json_t **result, struct why *why)
+{
+	return ask(c, method, params, result, why);
+}
+
 static enum dstack_status
 check_chain_id(struct chain *c, struct why *why)
 {

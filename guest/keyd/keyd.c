@@ -142,6 +142,7 @@ static const struct entry table[] = {
 	[KEYD_OP_SDK_SIGN] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_sign },
 	[KEYD_OP_SDK_CERT] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_cert },
 	[KEYD_OP_SDK_CA] = { BIT(ROLE_GUEST_SERVICE), true, keyd_sdk_ca },
+	[KEYD_OP_FRONT] = { BIT(ROLE_GUEST_SERVICE), true, keyd_front },
 };
 
 enum dstack_status

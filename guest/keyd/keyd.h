@@ -41,6 +41,7 @@ enum keyd_op {
 	KEYD_OP_SDK_SIGN = 31,
 	KEYD_OP_SDK_CERT = 32,
 	KEYD_OP_SDK_CA = 33,
+	KEYD_OP_FRONT = 34,
 };
 
 /* Flags of SDK_CERT. */
@@ -104,7 +105,7 @@ keyd_fn keyd_netcfg, keyd_node_key, keyd_sign_register, keyd_sign_register_tx,
     keyd_open, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
     keyd_onboard, keyd_getkey, keyd_attest, keyd_heartbeat, keyd_public,
     keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor,
-    keyd_sdk_key, keyd_sdk_sign, keyd_sdk_cert, keyd_sdk_ca;
+    keyd_sdk_key, keyd_sdk_sign, keyd_sdk_cert, keyd_sdk_ca, keyd_front;
 
 /* May this VM serve that app? */
 DSTACK_CHECKED enum dstack_status keyd_app_ok(

@@ -230,20 +230,45 @@ tls_key(const struct keyd *k, EVP_PKEY **out)
 	return st == DSTACK_OK ? cert_key(&key, out) : st;
 }
 
-enum dstack_status
-keyd_tls_attest(
-    struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+static enum dstack_status
+tls_point(const struct keyd *k, uint8_t point[static 65])
 {
-	/* appId 0, which no app can have: the statement is the system's own. */
-	static const uint8_t system_app[32] = { 0 };
 	EVP_PKEY *pkey = NULL;
-	uint8_t point[65];
-	if (rd_end(body) != DSTACK_OK)
-		return keyd_no(why, "a TLS_ATTEST is empty");
 	enum dstack_status st = tls_key(k, &pkey);
 	if (st == DSTACK_OK)
 		st = cert_point(pkey, point);
 	EVP_PKEY_free(pkey);
+	return st;
+}
+
+/* appId 0, which no app can have: the statement is the system's own. */
+static const uint8_t system_app[32] = { 0 };
+
+/*
+ * The point of the front's key, and what TLS_ATTEST gives: for an app that
+ * wants to know its like on other nodes. The scalar is for the front alone.
+ */
+enum dstack_status
+keyd_front(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	uint8_t point[65];
+	if (rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a FRONT is empty");
+	enum dstack_status st = tls_point(k, point);
+	if (st != DSTACK_OK)
+		return st;
+	wr_put(out, point, sizeof(point));
+	return attest(k, system_app, TAG_TLS, point, sizeof(point), out, why);
+}
+
+enum dstack_status
+keyd_tls_attest(
+    struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	uint8_t point[65];
+	if (rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a TLS_ATTEST is empty");
+	enum dstack_status st = tls_point(k, point);
 	if (st != DSTACK_OK)
 		return st;
 	return attest(k, system_app, TAG_TLS, point, sizeof(point), out, why);

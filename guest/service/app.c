@@ -253,10 +253,12 @@ on_request(struct evhttp_request *req, void *arg)
 		service_text(req, 403, DIRECTLY);
 		return;
 	}
+	if (service_about(req, app))
+		return;
 	if (!split(uri, verb, tag, &rest)) {
 		service_text(req, 404,
 		    "there is /getkey/<tag>, /attest/<tag>/<hex>, "
-		    "/appdata/<tag>/<hex>");
+		    "/appdata/<tag>/<hex>, /quote/<hex>, /config, /peers");
 		return;
 	}
 	if (!keytree_tag_ok(tag)) {
@@ -273,7 +275,7 @@ on_request(struct evhttp_request *req, void *arg)
 	else
 		service_text(req, 404,
 		    "there is /getkey/<tag>, /attest/<tag>/<hex>, "
-		    "/appdata/<tag>/<hex>");
+		    "/appdata/<tag>/<hex>, /quote/<hex>, /config, /peers");
 }
 
 /*
@@ -331,7 +333,7 @@ service_app_listen(
 		app->tcp = NULL;
 		return why_set(why, DSTACK_E_NOMEM, "app plane of slot %d", slot);
 	}
-	app->chain_time = &s->chain_time;
+	app->service = s;
 	app->used = true;
 	return DSTACK_OK;
 }

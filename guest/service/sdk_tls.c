@@ -107,7 +107,7 @@ static enum dstack_status
 fields(const struct service_app *app, const struct sdk_request *q,
     const EVP_PKEY *key, struct wr *ask, struct why *why)
 {
-	const uint64_t now = *app->chain_time;
+	const uint64_t now = app->service->chain_time;
 	const uint64_t from = q->not_before != 0 ? q->not_before : now - DAY;
 	unsigned flags = 0;
 	if (now == 0)

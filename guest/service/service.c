@@ -263,6 +263,7 @@ open_chain(struct role_state *g, struct why *why)
 	enum dstack_status st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
 		chain_open(&g->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	g->s.chain = &g->chain;
 	return st;
 }
 

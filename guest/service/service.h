@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <event2/event.h>
 #include <event2/http.h>
@@ -23,6 +24,8 @@
 #define SERVICE_CONNECTIONS 64 /* at once, of a listener */
 
 struct service_plane;
+struct service;
+struct chain;
 
 /* What a container is to the app plane. */
 struct service_app {
@@ -31,7 +34,7 @@ struct service_app {
 	char name[KM_APP_NAME_MAX + 1];
 	uint8_t digest[32];
 	uint64_t version;
-	const uint64_t *chain_time; /* the service's, below */
+	struct service *service;
 	bool egress; /* it may go out (guest/init/egress.h) */
 	struct service_plane *tcp;
 	struct service_plane *local;
@@ -39,6 +42,9 @@ struct service_app {
 
 struct service {
 	struct event_base *base;
+	struct chain *chain; /* borrowed */
+	char *peers;         /* the last answer to /peers; owned; or NULL */
+	time_t peers_until;  /* CLOCK_BOOTTIME, seconds */
 	struct service_app app[SERVICE_SLOTS];
 	char app_state[128]; /* kubernethes' words */
 	/* Bytes of this VM, and those that a new version of the app may have
@@ -82,6 +88,9 @@ void service_life_json(
 DSTACK_CHECKED enum dstack_status service_app_listen(struct service *s,
     int slot, int tcp, int local, struct why *why);
 void service_app_gone(struct service *s, int slot);
+
+/* Answer /config, /peers or /quote/HEX (about.c); false: another path. */
+bool service_about(struct evhttp_request *req, const struct service_app *app);
 
 /* The slot of a listener bound to 10.88.slot.1, or -1. */
 int service_slot_of(int tcp);

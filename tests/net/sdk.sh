@@ -119,6 +119,39 @@ as_app "$(app_of "$(jq .pid "$d/node.json")")" node tests/sdk/calls.mjs "$out/b"
 	fail "the SDK's calls on another node" "$out/log" "$d/console.log"
 cmp "$out/a/keys.json" "$out/b/keys.json" || fail "the nodes give other keys"
 echo "ok another node gives the same keys and chains"
+# what an app finds of the network that it runs in
+sock=/proc/$(app_of "$(jq .pid "$net/node0/node.json")")/root/run/dstack.sock
+guest() { curl -sS --max-time 60 --unix-socket "$sock" "http://dstack-guest$1"; }
+other=$(curl -sS "$(jq -r .control "$d/node.json")/status" | jq -r .node)
+knows() { guest /peers | jq -e --arg n "$other" '[.peers[].node] == [$n]'; }
+until_true 60 knows || fail "$(guest /peers) is not $other" "$net/node0/console.log"
+guest /config | jq -e --arg d "$domain" --arg c "${contract,,}" --arg x "${xpub,,}" \
+	--arg a "0x$(jq -r .app_id "$out/a/keys.json")" \
+	'.domain == $d and .contract == $c and .xPub == $x and .appId == $a and
+	 .epoch == 0 and .version == 1 and .name == "app-example"' >/dev/null ||
+	fail "/config says $(guest /config)"
+# the front's key is the one that both nodes serve by, and the contract knows it
+for p in "$https" "$(jq -r .https "$net/node0/node.json" | sed 's/.*://')"; do
+	point=$(openssl s_client -connect "127.0.0.1:$p" -servername "$domain" </dev/null 2>/dev/null |
+		openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | tail -c 65 | od -An -v -tx1 | tr -d ' \n')
+	[ "0x$point" = "$(guest /peers | jq -r '.peers[0].publicKey')" ] || fail "port $p serves by another key"
+done
+front=$(guest /config | jq -r '.front | .appData, .signature')
+# shellcheck disable=SC2086 # two words
+[ "$(call 'verify(bytes32,bytes)(bool)' $front)" = true ] || fail "the contract does not know $front"
+echo "ok an app knows its network and the other node by its front's key"
+
+# a quote that has the app's id in it, by hash
+guest "/quote/$rd" >"$out/tagged.bin"
+id=$(jq -r .app_id "$out/a/keys.json")
+verify "$out/tagged.bin" --app-data "$id:$rd" | jq -e .ok >/dev/null || fail "the app's own purpose"
+no 1 report_data_mismatch "$out/tagged.bin" --app-data "$id:00$rd"
+no 1 report_data_mismatch "$out/tagged.bin" --app-data "00${id:2}:$rd"
+no 1 report_data_mismatch "$out/tagged.bin" --app-report-data "$rd"
+no 2 "the app's id" "$out/tagged.bin" --app-data "$rd"
+[ "$(curl -sS -o "$out/no" -w '%{http_code}' --unix-socket "$sock" http://dstack-guest/quote/xyz)" = 400 ]
+echo "ok a quote under the purpose of apps is of that app and that data"
+
 # and after the app's processes were ended and started anew
 kill -9 "$(app_of "$(jq .pid "$net/node0/node.json")")"
 until_true 60 app_of "$(jq .pid "$net/node0/node.json")" || fail "the app does not come back"

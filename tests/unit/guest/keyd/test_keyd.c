@@ -34,7 +34,7 @@ may_ask(enum role r, unsigned op)
 	case ROLE_VERIFIER:
 		return op == 10 || op == 14;
 	case ROLE_GUEST_SERVICE:
-		return (op >= 11 && op <= 14) || (op >= KEYD_OP_SDK_KEY && op <= KEYD_OP_SDK_CA);
+		return (op >= 11 && op <= 14) || (op >= KEYD_OP_SDK_KEY && op <= KEYD_OP_FRONT);
 	case ROLE_TLS:
 		return op == 15 || op == 19 || op == 20;
 	case ROLE_VOLUME:
@@ -306,6 +306,10 @@ an_active_keyd_answers_each_role_and_signs_by_the_networks_key(void **state)
 	assert_memory_equal(a.buf, app_data, 32);
 	stmt_attest_digest(app_data, digest);
 	signed_by(a.buf + 32, digest, rec.xpub);
+	granted(&b, ROLE_GUEST_SERVICE, KEYD_OP_FRONT, &q, 65 + 97, &a);
+	assert_memory_equal(a.buf, point, 65);
+	assert_memory_equal(a.buf + 65, app_data, 32);
+	signed_by(a.buf + 97, digest, rec.xpub);
 	bed_stop(&b);
 }
 
