@@ -20,9 +20,11 @@
 #include "base/own.h"
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
+#include "cli/quote/log.h"
 #include "cli/usage.h"
 #include "crypto/ratls.h"
 #include "dcap/json.h"
+#include "protocol/eventlog.h"
 #include "protocol/statements.h"
 #include "sim/key.h"
 
@@ -36,10 +38,12 @@ static const struct usage uses[] = {
 	    "dstack quote verify FILE|--certificate FILE --collateral FILE|DIR\n"
 	    "           [--at TIME] [--root FILE] [--policy FILE] [--json]\n"
 	    "           [--report-data HEX | --app-report-data HEX | --app-data ID:HEX]\n"
+	    "           [--event-log FILE]\n"
 	    "  --certificate: of an RA-TLS server, PEM or DER: the quote in it, which\n"
 	    "  has to name the certificate's key. --app-report-data: what an app gave\n"
 	    "  to the SDK's getQuote, up to 64 bytes. --app-data: the app's id and what\n"
-	    "  it gave to http://dstack-guest/quote/.",
+	    "  it gave to http://dstack-guest/quote/. --event-log: the event_log that came\n"
+	    "  with the quote, which has to replay to its RTMR3; a certificate has its own.",
 	    NULL, NULL },
 	[COLLATERAL] = { "quote collateral", 
 	    "dstack quote collateral QUOTE|--fmspc HEX [--ca platform|processor]\n"
@@ -56,7 +60,7 @@ static const char forms[] = "FILE: raw, hex or base64, - for standard input. "
 
 struct args {
 	const char *quote, *collateral, *at, *root, *report_data, *policy;
-	const char *certificate, *app_report_data, *app_data;
+	const char *certificate, *app_report_data, *app_data, *log;
 	bool json;
 };
 
@@ -70,6 +74,7 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		{ "report-data", required_argument, NULL, 'd' },
 		{ "app-report-data", required_argument, NULL, 'D' },
 		{ "app-data", required_argument, NULL, 'A' },
+		{ "event-log", required_argument, NULL, 'L' },
 		{ "certificate", required_argument, NULL, 'C' },
 		{ "policy", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
@@ -84,6 +89,7 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		case 'd': a->report_data = optarg; break;
 		case 'D': a->app_report_data = optarg; break;
 		case 'A': a->app_data = optarg; break;
+		case 'L': a->log = optarg; break;
 		case 'C': a->certificate = optarg; break;
 		case 'p': a->policy = optarg; break;
 		default: a->json = true; break;
@@ -92,6 +98,8 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 	const int words = a->certificate != NULL ? 0 : 1;
 	usage_words(u, argc, argv, words, words, "FILE");
 	a->quote = a->certificate != NULL ? a->certificate : argv[optind];
+	if (a->certificate != NULL && a->log != NULL)
+		usage_wrong(u, "--certificate has its event log in it");
 	if ((a->certificate != NULL) + (a->report_data != NULL) +
 		(a->app_report_data != NULL) + (a->app_data != NULL) > 1)
 		usage_wrong(u, "--certificate, --report-data, "
@@ -328,6 +336,8 @@ struct inputs {
 	bool bound; /* report_data is to be this */
 	uint8_t report_data[64];
 	struct ratls cert;
+	uint8_t *log; /* NULL: none */
+	size_t log_len;
 	struct quote_policy policy;
 };
 
@@ -336,6 +346,7 @@ free_inputs(struct inputs *in)
 {
 	free(in->quote);
 	ratls_free(&in->cert);
+	free(in->log);
 	dcap_collateral_free(in->c);
 	quote_policy_free(&in->policy);
 }
@@ -441,6 +452,33 @@ judge(const struct args *a, const struct inputs *in, int64_t now,
 	v->why = in->why;
 }
 
+/* The log that was given, or that of the certificate; none is fine. */
+static enum dstack_status
+read_log(const struct args *a, struct inputs *in, struct why *why)
+{
+	if (a->log != NULL)
+		return quote_read_file(
+		    a->log, EVENTLOG_MAX, &in->log, &in->log_len, why);
+	if (in->cert.log.len > 0)
+		in->log = wr_steal(&in->cert.log, &in->log_len);
+	return DSTACK_OK;
+}
+
+/* A quote that is genuine, whose log is not its own: no. */
+static const char *
+judge_log(const struct inputs *in, struct dcap_verdict *v, json_t *told)
+{
+	struct why why = { "" };
+	if (in->log == NULL || v->code != DCAP_OK)
+		return NULL;
+	enum dstack_status st =
+	    quote_log(in->log, in->log_len, v, told, &why);
+	if (st == DSTACK_OK)
+		return NULL;
+	(void)why_set(&v->why, st, "%s", why.text);
+	return "event_log_mismatch";
+}
+
 static int
 verify(const struct usage *u, const struct args *a)
 {
@@ -469,6 +507,8 @@ verify(const struct usage *u, const struct args *a)
 	if (st == DSTACK_OK)
 		st = read_collateral(a->collateral, &in, &why);
 	if (st == DSTACK_OK)
+		st = read_log(a, &in, &why);
+	if (st == DSTACK_OK)
 		st = quote_read_root(a->root, in.root, &why);
 	if (st == DSTACK_OK && a->policy != NULL)
 		st = quote_read_policy(a->policy, &in.policy, &why);
@@ -487,10 +527,13 @@ verify(const struct usage *u, const struct args *a)
 	 */
 	bool intel = memcmp(in.root, dcap_intel_root, 64) == 0;
 	AUTO_JSON json_t *o = json_object();
-	(void)json_object_set_new(o, "ok", json_boolean(v.code == DCAP_OK));
-	put_text(o, "code", dcap_code_text(v.code));
+	AUTO_JSON json_t *told = json_object();
+	const char *log = judge_log(&in, &v, told);
+	const bool yes = v.code == DCAP_OK && log == NULL;
+	(void)json_object_set_new(o, "ok", json_boolean(yes));
+	put_text(o, "code", log != NULL ? log : dcap_code_text(v.code));
 	put_text(o, "message",
-	    v.code != DCAP_OK ? v.why.text
+	    !yes              ? v.why.text
 	        : intel       ? "the quote is genuine"
 	        : sim_root(in.root)
 	        ? "the quote is genuine under the simulator's root, whose key "
@@ -507,12 +550,13 @@ verify(const struct usage *u, const struct args *a)
 		(void)json_object_set_new(o, "certificate_issuers",
 		    json_integer((json_int_t)in.cert.chain));
 	}
+	(void)json_object_update(o, told);
 	put_quote(o, &v);
 	put_tcb(o, &v);
 	int rc = print(o, a->json);
 	if (rc != EXIT_YES || v.code == DCAP_REFUSED)
 		return EXIT_UNDECIDED;
-	return v.code == DCAP_OK ? EXIT_YES : EXIT_NO;
+	return yes ? EXIT_YES : EXIT_NO;
 }
 
 int

@@ -26,12 +26,10 @@
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
 #include "guest/tee/tee.h"
+#include "protocol/eventlog.h"
 #include "protocol/events.h"
 #include "protocol/statements.h"
 
-/* event_type: another rule of digests than the TCG's and the SDK's guests'. */
-#define TYPE_GUEST 0x64730001u
-#define TYPE_APP 0x64730002u
 #define APP_EVENT "app-event"
 
 #define MAX_QUOTE (64u * 1024)
@@ -57,7 +55,7 @@ next(struct rd *log, struct event *e)
 	if (st != DSTACK_OK)
 		return st;
 	event_digest(name, data, (uint32_t)n, e->digest);
-	e->type = TYPE_GUEST;
+	e->type = EVENTLOG_GUEST;
 	e->payload = data;
 	e->len = n;
 	memcpy(e->name, name, sizeof(name));
@@ -65,7 +63,7 @@ next(struct rd *log, struct event *e)
 		return DSTACK_OK;
 	/* The app's own words; its id is the one that Info tells. */
 	struct rd r = rd_over(data, n);
-	e->type = TYPE_APP;
+	e->type = EVENTLOG_APP;
 	if ((st = rd_skip(&r, 32)) == DSTACK_OK)
 		st = rd_text(&r, e->name, sizeof(e->name));
 	if (st == DSTACK_OK)

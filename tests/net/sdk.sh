@@ -79,6 +79,26 @@ no 1 report_data_mismatch "$out/a/quote.hex" --app-report-data "${rd}00ff"
 no 2 '1 to 64 bytes' "$out/a/quote.hex" --app-report-data "$(printf 'a5%.0s' {1..65})"
 echo "ok quotes verify with their report_data and their log"
 
+# the log tells which app ran, and any other log than the quote's is refused
+ran="1 $(jq -r 'select(.event == "app").digest' "$net.out")"
+with_log() { # EXPRESSION: the log is bent by it
+	jq -c "$1" "$out/a/event.log" >"$out/bent.log"
+	no "${3:-1}" "$2" "$out/a/quote-event.hex" --event-log "$out/bent.log"
+}
+verify "$out/a/quote-event.hex" --event-log "$out/a/event.log" >"$out/log.json" || fail "the log" "$out/log.json"
+jq -e --arg a "$(jq -r .app_id "$out/a/keys.json")" --arg r "$ran" --arg x "$(jq -r .xpub "$out/a/keys.json")" \
+	'.ok and .app_id == $a and .app_versions == [$r] and .xpub == $x and .epoch == 0 and .events == 6' \
+	"$out/log.json" >/dev/null || fail "the log says another app" "$out/log.json"
+with_log '.[:-1]' 'does not replay'
+with_log '. + [.[-1]]' 'does not replay'
+with_log '[.[1], .[0]] + .[2:]' 'does not replay'
+with_log '.[3].event_payload |= "00" + .[2:]' 'another digest'
+with_log '.[-1].event = "config_lost"' 'another digest'
+with_log '.[-1].event = "app"' 'no guest has'
+with_log '.[0].imr = 2' 'not an event'
+with_log '{}' 'not a list'
+echo "ok the event log tells which app ran, and only as the quote confirms it"
+
 for n in plain ratls; do
 	openssl verify -x509_strict -CAfile "$out/a/$n-ca.pem" -purpose sslserver \
 		-verify_hostname www.example.com "$out/a/$n.pem" >"$out/no" 2>&1 ||
@@ -88,7 +108,7 @@ done
 openssl verify -CAfile "$out/a/plain-ca.pem" "$out/a/ratls.pem" >/dev/null
 verify --certificate "$out/a/ratls.pem" >"$out/ratls.json"
 jq -e --arg a "$(jq -r .app_id "$out/a/keys.json")" \
-	'.ok and .certificate_app_id == $a and .certificate_issuers == 1' "$out/ratls.json" >/dev/null ||
+	'.ok and .certificate_app_id == $a and .app_id == $a and .certificate_issuers == 1' "$out/ratls.json" >/dev/null ||
 	fail "the certificate's quote" "$out/ratls.json"
 openssl x509 -in "$out/a/ratls.pem" -outform DER -out "$out/ratls.der"
 [ "$(openssl x509 -in "$out/a/ratls.pem" -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)" = \
