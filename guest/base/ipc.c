@@ -428,3 +428,9 @@ ipc_time(uint64_t seconds)
 		buf[1 + i] = (uint8_t)(seconds >> (56 - 8 * i));
 	(void)send(FD_EDGE + ROLE_INIT, buf, sizeof(buf), MSG_NOSIGNAL);
 }
+
+void
+ipc_holds(bool is)
+{
+	lifecycle(is ? 5 : 6, "");
+}

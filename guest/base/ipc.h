@@ -84,5 +84,7 @@ void ipc_phase(const char *phase);
 void ipc_give_up(const struct why *why);
 /* kubernethes alone: the time of a proven header is ahead of this VM's. */
 void ipc_time(uint64_t seconds);
+/* keyd alone: the secret is here, or is wiped. */
+void ipc_holds(bool is);
 
 #endif

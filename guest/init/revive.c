@@ -12,14 +12,17 @@
  * together: what is between them is made anew as at boot, and the two that
  * stay and serve them, tee and keyd, are given their new ends over init's
  * edge. When tee itself fails it starts with them, and init tells it that it
- * goes on where another was. kubernethes is asked to end first, so that the
+ * goes on where another was. replicatoor, until the secret is in use, asks the
+ * front and starts with it: keyd tells the new one what it holds. kubernethes is asked to end first, so that the
  * app has its stop signal; whatever it leaves is killed. The volume stays
  * mounted. The roles find out again what they knew: the app, the certificate,
  * the chain.
  *
- * Not started anew: volume, which refused a disk for a reason that stays (no
- * app). A role that fails again at once is tried again, ever more slowly; so
- * is a start that fails for a want of init's own. Only keyd's end is the end.
+ * volume starts anew as long as it has not opened the disk: a disk that it does
+ * not like it looks at again by itself, so if it ends it has crashed, and takes
+ * down what the one before it has left half made. A role that fails again at
+ * once is tried again, ever more slowly; so is a start that fails for a want of
+ * init's own. Only keyd's end is the end.
  */
 #include "guest/init/revive.h"
 
@@ -106,16 +109,17 @@ tell_servers(struct watch *w, unsigned roles)
 
 /*
  * The new tee's first packet, there before any other role of it runs: only a
- * guest that has joined starts one anew, and it is the first event's absence
- * that tells this one from a boot.
+ * guest that holds the secret starts one anew, and it is the first event's
+ * absence that tells this one from a boot. Whether the guest has joined, that
+ * is, whether the secret is in use, decides which quotes it gives.
  */
 static enum dstack_status
 tell_tee(struct watch *w, struct why *why)
 {
-	const uint8_t packet = TEE_RESUME;
+	const uint8_t packet[2] = { TEE_RESUME, w->joined };
 
-	if (send(w->plan->edge[ROLE_INIT][ROLE_TEE], &packet, 1,
-		MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+	if (send(w->plan->edge[ROLE_INIT][ROLE_TEE], packet, sizeof(packet),
+		MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(packet))
 		return why_set(why, DSTACK_E_SYS, "tee: %s", strerror(errno));
 	return DSTACK_OK;
 }
@@ -144,11 +148,13 @@ enum dstack_status
 revive(struct watch *w, int sigfd, struct why *why)
 {
 	/* with what failed, and what did not start the last time */
-	unsigned roles = WATCH_FRONT | w->down;
+	unsigned roles = WATCH_FRONT | (w->down & ~BIT(ROLE_REPLICATOOR));
 
-	/* one that has not done its duty yet has edges to the front */
+	/* those that have not done their duty yet have edges to the front */
 	if (!w->child[ROLE_VOLUME].ready && w->child[ROLE_VOLUME].pid > 0)
 		roles |= BIT(ROLE_VOLUME);
+	if (!w->joined)
+		roles |= BIT(ROLE_REPLICATOOR);
 	w->revive_at = 0;
 	w->ending = true; /* those that still run are to end */
 	if (!watch_end(w, sigfd, ROLE_KUBERNETHES, STOP_KUBE_MS))

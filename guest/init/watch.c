@@ -9,8 +9,8 @@
  * exit is judged: they have the reason.
  *
  * The judgement is here, too, as every turn needs it: a role that fails ends
- * the guest before there is a secret to lose, and after that keyd alone does.
- * Any other is noted down; who waits in turns (supervise.c) has it started
+ * the guest before there is a secret to lose, which keyd says, as it says when
+ * it has wiped one; while there is one, keyd's own end alone does. Any other is noted down; who waits in turns (supervise.c) has it started
  * anew when its pause is over.
  */
 #include "guest/init/watch.h"
@@ -38,7 +38,8 @@
 #define CLOCK_APART 60   /* seconds that blocks may be apart of any clock */
 #define CLOCK_LAST 4102444800u /* 2100: no chain's time, but a mistake */
 
-enum { PACKET_READY = 1, PACKET_PHASE = 2, PACKET_GIVE_UP = 3, PACKET_TIME = 4 };
+enum { PACKET_READY = 1, PACKET_PHASE = 2, PACKET_GIVE_UP = 3, PACKET_TIME = 4,
+	PACKET_HOLDS = 5, PACKET_WIPED = 6 /* of keyd alone */ };
 
 bool
 watch_phase_known(const char *name)
@@ -147,13 +148,13 @@ watch_failed(struct watch *w, enum role r, const struct why *why)
 	/* one that gave up ends by itself; one that talks nonsense may not */
 	if (pid > 0)
 		(void)kill(pid, SIGKILL);
-	bool told = (w->told & BIT(r)) != 0;
-	w->told |= BIT(r);
-	if (((WATCH_FRONT | BIT(ROLE_TEE)) & BIT(r)) == 0) {
-		if (!told)
-			log_line("%s; the node goes on without it", why->text);
+	/* it has told that the secret is in use, and had only to end */
+	if (r == ROLE_REPLICATOOR && w->joined) {
+		w->child[r].ready = true;
 		return true;
 	}
+	bool told = (w->told & BIT(r)) != 0;
+	w->told |= BIT(r);
 	int seconds = watch_later(w, BIT(r));
 	if (!told)
 		log_line("%s; the node goes on, its front starts anew in %d s",
@@ -219,7 +220,7 @@ read_edge(struct watch *w, enum role r, bool *gone, struct why *why)
 		if (watch_phase_known(buf + 1))
 			watch_phase(buf + 1);
 		if (r == ROLE_REPLICATOOR && strcmp(buf + 1, "onboarded") == 0)
-			w->holds = true;
+			w->joined = true;
 		return DSTACK_OK;
 	case PACKET_TIME:
 		if (r == ROLE_KUBERNETHES && n == 9) {
@@ -228,6 +229,15 @@ read_edge(struct watch *w, enum role r, bool *gone, struct why *why)
 		}
 		(void)why_set(why, DSTACK_E_FORMAT,
 		    "%s sent a time, which is not its matter", role_name(r));
+		break;
+	case PACKET_HOLDS:
+	case PACKET_WIPED:
+		if (r == ROLE_KEYD) {
+			w->holds = buf[0] == PACKET_HOLDS;
+			return DSTACK_OK;
+		}
+		(void)why_set(why, DSTACK_E_FORMAT,
+		    "%s speaks of a secret, which is keyd's", role_name(r));
 		break;
 	case PACKET_GIVE_UP:
 		(void)why_set(why, DSTACK_E_REJECTED, "%s gave up: %s",
@@ -259,9 +269,9 @@ close_child(struct watch *w, enum role r)
 	c->pid = 0;
 }
 
-/* A role has ended: may it? Its last words come first. */
+/* All packets that a role has sent so far. */
 static enum dstack_status
-ended(struct watch *w, enum role r, int status, struct why *why)
+read_last(struct watch *w, enum role r, struct why *why)
 {
 	enum dstack_status st = DSTACK_OK;
 	bool gone = w->plan->edge[ROLE_INIT][r] < 0;
@@ -273,6 +283,20 @@ ended(struct watch *w, enum role r, int status, struct why *why)
 			break;
 		st = read_edge(w, r, &gone, why);
 	}
+	return st;
+}
+
+/* A role has ended: may it? Its last words come first. */
+static enum dstack_status
+ended(struct watch *w, enum role r, int status, struct why *why)
+{
+	enum dstack_status st = DSTACK_OK;
+
+	/* whether there is something to lose keyd may have said just now */
+	if (r != ROLE_KEYD)
+		st = read_last(w, ROLE_KEYD, why);
+	if (st == DSTACK_OK)
+		st = read_last(w, r, why);
 	close_child(w, r);
 	if (st != DSTACK_OK)
 		return st;

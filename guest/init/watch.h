@@ -40,7 +40,8 @@ struct watch {
 	bool all_ready;
 	bool ending;  /* roles are asked to end, and may */
 	bool asked;   /* the host has asked for the end, whenever it was */
-	bool holds;   /* the guest has the network's secret, in use */
+	bool holds;   /* keyd has a secret that the network may depend on */
+	bool joined;  /* and the chain says so: it is in use */
 	unsigned down;       /* roles that are to start anew, a bit each */
 	unsigned told;       /* those whose failure was told */
 	int64_t revive_at;   /* when; 0: none is to */
@@ -65,7 +66,8 @@ DSTACK_CHECKED enum dstack_status watch_turn(
 void watch_port(struct watch *w);
 /*
  * Role r has failed, why has the reason. True: the guest goes on, it is told
- * and noted in w->down and w->revive_at. False: this ends it.
+ * and noted in w->down and w->revive_at. False: this ends it. (A role that has
+ * done its duty and ended has not failed.)
  */
 bool watch_failed(struct watch *w, enum role r, const struct why *why);
 /*

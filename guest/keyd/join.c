@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keyd's ops 1 to 9, of replicatoor: how S_e comes into being or into this
- * VM. Nobody is served from it before ACTIVATE (invariant I2, THREATS T04).
+ * keyd's ops of replicatoor, 1 to 9 and 21: how S_e comes into being or into
+ * this VM. Nobody is served from it before ACTIVATE (invariant I2, THREATS
+ * T04). A replicatoor that fails on the way is started anew, and finds by
+ * PENDING what the one before it has come to: NETCFG and GENERATE may be said
+ * again, and mean the same then.
  */
 #include "guest/keyd/keyd.h"
 
@@ -26,9 +29,13 @@ keyd_netcfg(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "netcfg is chainId, contract and domain");
 	/*
-	 * Once: whoever asks later cannot turn this guest's signatures to
-	 * another contract.
+	 * Once, or the same again: whoever asks later cannot turn this guest's
+	 * signatures to another contract.
 	 */
+	if (k->configured && d.chain_id == k->domain.chain_id &&
+	    memcmp(d.contract, k->domain.contract, sizeof(d.contract)) == 0 &&
+	    strcmp(domain, k->tls_domain) == 0)
+		return DSTACK_OK;
 	if (k->configured)
 		return keyd_no(why, "netcfg was given before; reboot");
 	/* Zeros would be a domain that other programs may take for "any". */
@@ -266,6 +273,20 @@ keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 }
 
 enum dstack_status
+keyd_pending(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
+{
+	if (rd_end(body) != DSTACK_OK)
+		return keyd_no(why, "a PENDING is empty");
+	if (k->phase != KEYD_HELD)
+		return DSTACK_OK; /* an empty answer: none waits */
+	wr_u64be(out, k->epoch);
+	wr_put(out, k->xpub, sizeof(k->xpub));
+	wr_put(out, k->seed_commit, sizeof(k->seed_commit));
+	wr_u64be(out, k->anchor);
+	return DSTACK_OK;
+}
+
+enum dstack_status
 keyd_generate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
 	uint64_t epoch;
@@ -274,10 +295,13 @@ keyd_generate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		return keyd_no(why, "a GENERATE is an epoch, 8 bytes");
 	if (!k->configured)
 		return keyd_no(why, "netcfg first");
-	if (k->phase != KEYD_EMPTY)
+	/* its Bootstrap may be on the way to the chain: there is no other */
+	const bool again = k->phase == KEYD_HELD && k->generated &&
+	    k->epoch == epoch;
+	if (k->phase != KEYD_EMPTY && !again)
 		return keyd_no(why, "there is a secret already; wipe first");
-	enum dstack_status st = keyd_random(&seed, why);
-	if (st == DSTACK_OK)
+	enum dstack_status st = again ? DSTACK_OK : keyd_random(&seed, why);
+	if (st == DSTACK_OK && !again)
 		/*
 		 * All of it exists from here on in this page alone; it becomes
 		 * the network's only when the chain records it.
@@ -313,8 +337,12 @@ keyd_sign_bootstrap(
 		return keyd_no(why, "Bootstrap names another epoch, xPub or "
 				    "seedCommit than was generated");
 	stmt_bootstrap_digest(&s, &k->domain, digest);
+	enum dstack_status st = keyd_sign(&k->net_sign, digest, out, why);
+	if (st != DSTACK_OK)
+		return st;
 	memcpy(k->submitter, s.submitter, sizeof(k->submitter));
-	return keyd_sign(&k->net_sign, digest, out, why);
+	k->anchor = s.anchor_number;
+	return DSTACK_OK;
 }
 
 enum dstack_status

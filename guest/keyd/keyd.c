@@ -76,6 +76,7 @@ keyd_forget(struct keyd *k)
 	explicit_bzero(k->xpub, sizeof(k->xpub));
 	explicit_bzero(k->seed_commit, sizeof(k->seed_commit));
 	k->epoch = 0;
+	k->anchor = 0;
 	k->generated = false;
 	k->phase = KEYD_EMPTY;
 }
@@ -126,6 +127,7 @@ static const struct entry table[] = {
 	    keyd_sign_bootstrap },
 	[KEYD_OP_ACTIVATE] = { BIT(ROLE_REPLICATOOR), false, keyd_activate },
 	[KEYD_OP_WIPE] = { BIT(ROLE_REPLICATOOR), false, keyd_wipe },
+	[KEYD_OP_PENDING] = { BIT(ROLE_REPLICATOOR), false, keyd_pending },
 	[KEYD_OP_ONBOARD] = { BIT(ROLE_VERIFIER), true, keyd_onboard },
 	[KEYD_OP_GETKEY] = { BIT(ROLE_GUEST_SERVICE), true, keyd_getkey },
 	[KEYD_OP_ATTEST] = { BIT(ROLE_GUEST_SERVICE), true, keyd_attest },
@@ -176,10 +178,18 @@ keyd_handle(struct keyd *k, enum role from, uint8_t op, struct rd *body,
 static void
 serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 {
+	struct keyd *k = ctx;
+	const bool held_one = k->phase != KEYD_EMPTY;
 	struct why why = { "" };
 	AUTO_WR struct wr out = wr_new(IPC_MAX - 1);
 	enum dstack_status st =
-	    keyd_handle(ctx, from, q->op, &q->body, &out, &why);
+	    keyd_handle(k, from, q->op, &q->body, &out, &why);
+	/*
+	 * init learns of it before whoever asked does: what happens to others
+	 * from here on must not end the guest, or may again.
+	 */
+	if ((k->phase != KEYD_EMPTY) != held_one)
+		ipc_holds(!held_one);
 	if (st != DSTACK_OK) {
 		/* Waiting roles ask several times a second. */
 		if (st != DSTACK_E_BUSY)

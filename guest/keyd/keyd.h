@@ -37,6 +37,7 @@ enum keyd_op {
 	KEYD_OP_SIGN_ANCHOR = 18,
 	KEYD_OP_TLS_ATTEST = 19,
 	KEYD_OP_TLS_BIND = 20,
+	KEYD_OP_PENDING = 21,
 	KEYD_OP_SDK_KEY = 30,
 	KEYD_OP_SDK_SIGN = 31,
 	KEYD_OP_SDK_CERT = 32,
@@ -79,6 +80,7 @@ struct keyd {
 	uint64_t request_epoch;
 	uint8_t app[32]; /* the one whose volume was opened; zero: none yet */
 	uint8_t submitter[20]; /* of the newest Register or Bootstrap */
+	uint64_t anchor; /* block of the newest Bootstrap; 0: none was signed */
 	uint64_t epoch;
 	uint8_t xpub[20];
 	uint8_t seed_commit[32];
@@ -102,7 +104,7 @@ void keyd_forget(struct keyd *k);
 typedef enum dstack_status keyd_fn(
     struct keyd *k, struct rd *body, struct wr *out, struct why *why);
 keyd_fn keyd_netcfg, keyd_node_key, keyd_sign_register, keyd_sign_register_tx,
-    keyd_open, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
+    keyd_open, keyd_pending, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
     keyd_onboard, keyd_getkey, keyd_attest, keyd_heartbeat, keyd_public,
     keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor,
     keyd_sdk_key, keyd_sdk_sign, keyd_sdk_cert, keyd_sdk_ca, keyd_front;

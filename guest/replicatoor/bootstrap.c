@@ -9,6 +9,11 @@
  * the statement any more. What the host says (sent, failed, nothing) shortens
  * none of it. It is asked to post the same statement again now and then: a
  * host whose account was empty may have been given funds.
+ *
+ * Where this role was started anew in between, keyd still has the secret, and
+ * a statement of it may be on its way to the chain. A new one is made for the
+ * same secret, with a newer anchor, and whichever is mined counts; where none
+ * can be made, the old one is waited for.
  */
 #include "guest/replicatoor/replicatoor.h"
 
@@ -92,6 +97,8 @@ post(struct repl *r, const struct wr *body)
 {
 	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
 	struct why why = { "" };
+	if (body->len == 0)
+		return; /* what was posted before is waited for */
 	if (link_fetch(FD_EDGE + ROLE_HOSTLINK, "/bootstrap", body->buf,
 	        body->len, &answer, &why) != DSTACK_OK)
 		repl_say(r, &why);
@@ -112,11 +119,11 @@ await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
 		    chain_epoch(&r->chain, epoch, NULL, &now, &head, why);
 		if (st != DSTACK_OK) {
 			/*
-			 * Trouble of the host's or the RPC's: the secret waits,
-			 * however long it takes.
+			 * Whatever the trouble is, it says nothing of the
+			 * record: the secret waits, however long it takes.
 			 */
-			if (!repl_later(r, st, why))
-				return st;
+			repl_say(r, why);
+			repl_nap();
 			continue;
 		}
 		if (now.state == KM_EPOCH_OPEN) {
@@ -140,20 +147,35 @@ await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
 	}
 }
 
+/* The message for the host, into body. */
+static enum dstack_status
+make_message(struct repl *r, const struct state_epoch *record,
+    struct msg_bootstrap *m, struct wr *body, struct why *why)
+{
+	enum dstack_status st = build(r, record, m, why);
+	if (st != DSTACK_OK)
+		return st;
+	msg_bootstrap_build(body, m);
+	return wr_status(body);
+}
+
 enum dstack_status
-repl_bootstrap(struct repl *r, uint64_t epoch, struct state_epoch *record,
-    bool *done, struct why *why)
+repl_bootstrap(struct repl *r, uint64_t epoch, uint64_t before,
+    struct state_epoch *record, bool *done, struct why *why)
 {
 	struct msg_bootstrap m = { 0 };
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
 	ipc_phase("bootstrap");
 	m.s.epoch = epoch;
 	enum dstack_status st = make_secret(epoch, &m.s, why);
-	if (st == DSTACK_OK)
-		st = build(r, record, &m, why);
 	if (st == DSTACK_OK) {
-		msg_bootstrap_build(&body, &m);
-		st = wr_status(&body);
+		st = make_message(r, record, &m, &body, why);
+		if (st != DSTACK_OK && before != 0) {
+			repl_say(r, why);
+			wr_free(&body);
+			m.s.anchor_number = before;
+			st = DSTACK_OK;
+		}
 	}
 	if (st == DSTACK_OK)
 		st = await_record(r, epoch, &m.s, &body, record, done, why);

@@ -7,6 +7,11 @@
  * role says whether this node's disk would be refused. Trouble that may pass
  * (host, RPC, relay, a paused contract) is said once and waited out. The
  * secret itself never leaves keyd; this role carries statements and proofs.
+ *
+ * A replicatoor that fails while keyd has a secret that is not in use yet is
+ * started anew, since the chain may already have its record, and then nobody
+ * else has it. So first of all keyd is asked what it holds; a secret that
+ * waits is brought to its end before anything else is looked at.
  */
 #include "guest/replicatoor/replicatoor.h"
 
@@ -33,11 +38,14 @@ activate(struct repl *r, uint64_t epoch, const struct state_epoch *record,
 	wr_put(&data, record->xpub, 20);
 	wr_text(&event, "joined");
 	wr_blob(&event, data.buf, data.len);
-	enum dstack_status st = ipc_call_wait(
-	    FD_EDGE + ROLE_TEE, TEE_EXTEND, &event, NULL, why);
+	enum dstack_status st;
+	/* a device that does not answer now may later: the secret waits */
+	do {
+		st = ipc_call_wait(
+		    FD_EDGE + ROLE_TEE, TEE_EXTEND, &event, NULL, why);
+	} while (st != DSTACK_OK && repl_later(r, st, why));
 	if (st == DSTACK_OK)
 		st = repl_keyd(KEYD_ACTIVATE, &q, NULL, why);
-	(void)r;
 	return st;
 }
 
@@ -130,9 +138,77 @@ disk_opens(uint64_t epoch, struct why *why)
 	    NULL, why);
 }
 
+/* A secret that keyd has and nobody uses yet. */
+struct pending {
+	uint64_t epoch;
+	uint8_t xpub[20];
+	uint8_t seed_commit[32];
+	uint64_t anchor; /* of its newest Bootstrap; 0: none was signed */
+};
+
+static enum dstack_status
+ask_pending(struct pending *p, bool *is, struct why *why)
+{
+	AUTO_WR struct wr a = wr_new(0);
+	enum dstack_status st = repl_keyd(KEYD_PENDING, NULL, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd in = rd_over(a.buf, a.len);
+	*is = a.len != 0;
+	if (*is && (rd_u64be(&in, &p->epoch) != DSTACK_OK ||
+	    rd_copy(&in, p->xpub, 20) != DSTACK_OK ||
+	    rd_copy(&in, p->seed_commit, 32) != DSTACK_OK ||
+	    rd_u64be(&in, &p->anchor) != DSTACK_OK ||
+	    rd_end(&in) != DSTACK_OK))
+		return why_set(why, DSTACK_E_SYS, "keyd: bad answer");
+	return DSTACK_OK;
+}
+
+/*
+ * What a replicatoor before this one had begun. *done: its secret is the
+ * chain's and in use now. DSTACK_OK without it: there is none, or none any
+ * more, and the node joins as if it had just started.
+ */
+static enum dstack_status
+go_on(struct repl *r, bool *done, struct why *why)
+{
+	struct pending p;
+	struct state_epoch record;
+	bool is = false;
+	enum dstack_status st = ask_pending(&p, &is, why);
+	if (st != DSTACK_OK || !is)
+		return st;
+	log_line("a secret of epoch %llu waits for the chain's record",
+	    (unsigned long long)p.epoch);
+	while (chain_epoch(&r->chain, p.epoch, NULL, &record, NULL, why) !=
+	    DSTACK_OK) {
+		repl_say(r, why);
+		repl_nap();
+	}
+	/* no anchor, no statement: nothing of it can get onto the chain */
+	if (record.state == KM_EPOCH_OPEN && p.anchor != 0) {
+		st = repl_bootstrap(
+		    r, p.epoch, p.anchor, &record, done, why);
+	} else if (record.state == KM_EPOCH_ACTIVE &&
+	    ct_equal(record.xpub, p.xpub, 20) &&
+	    ct_equal(record.seed_commit, p.seed_commit, 32)) {
+		*done = true;
+	} else {
+		st = repl_keyd(KEYD_WIPE, NULL, NULL, why);
+	}
+	if (st == DSTACK_OK && *done)
+		return activate(r, p.epoch, &record, why);
+	/* it is wiped; what made it useless is no reason to end */
+	return st != DSTACK_OK && repl_later(r, st, why) ? DSTACK_OK : st;
+}
+
 static enum dstack_status
 join(struct repl *r, struct why *why)
 {
+	bool resumed = false;
+	enum dstack_status first = go_on(r, &resumed, why);
+	if (first != DSTACK_OK || resumed)
+		return first;
 	for (;;) {
 		enum step step = STEP_WAIT;
 		uint64_t epoch = 0;
@@ -146,7 +222,7 @@ join(struct repl *r, struct why *why)
 		if (st != DSTACK_OK && why_disk.text[0] != '\0')
 			*why = why_disk;
 		if (st == DSTACK_OK && step == STEP_BOOTSTRAP)
-			st = repl_bootstrap(r, epoch, &record, &done, why);
+			st = repl_bootstrap(r, epoch, 0, &record, &done, why);
 		else if (st == DSTACK_OK && step == STEP_REGISTER)
 			st = repl_register(r, epoch, &record, &done, why);
 		/* Once per boot: the role exits with the secret in keyd. */

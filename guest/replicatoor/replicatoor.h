@@ -28,6 +28,7 @@
 #define KEYD_SIGN_BOOTSTRAP 7
 #define KEYD_ACTIVATE 8
 #define KEYD_WIPE 9
+#define KEYD_PENDING 21
 #define VOLUME_FORESEE 1
 #define TEE_QUOTE_REGISTER 1
 #define TEE_QUOTE_BOOTSTRAP 2
@@ -58,9 +59,12 @@ DSTACK_CHECKED enum dstack_status repl_collateral(
 /*
  * Make the epoch's secret and have it recorded. *done: our record is the
  * proven one (record is updated). DSTACK_OK without it: another was first.
+ * before: of a replicatoor that was here before, the anchor block of the
+ * statement that it had signed, which may be on its way; 0: there was none.
  */
 DSTACK_CHECKED enum dstack_status repl_bootstrap(struct repl *r,
-    uint64_t epoch, struct state_epoch *record, bool *done, struct why *why);
+    uint64_t epoch, uint64_t before, struct state_epoch *record, bool *done,
+    struct why *why);
 
 /*
  * Ask for the epoch's secret. *done: it is in keyd, and right. DSTACK_OK

@@ -25,7 +25,7 @@ enum tee_op {
 	TEE_EXTEND = 4,          /* text name, blob data -> RTMR3 48 */
 	TEE_REPORT = 5,          /* -> struct tee_report's fields in order */
 	TEE_INFO = 6,            /* -> text flavour */
-	TEE_RESUME = 7,          /* by tee_resume, without an answer */
+	TEE_RESUME = 7,          /* u8 joined, for tee_resume; no answer */
 	TEE_QUOTE_RAW = 8,       /* report_data 64 -> blob quote */
 	TEE_EVENTS = 9,          /* -> u8 1 if whole, blob log */
 };
@@ -53,6 +53,7 @@ struct tee_state {
 	const struct tee_driver *driver; /* borrowed */
 	enum tee_phase phase;
 	uint8_t rtmr3[48]; /* as replayed from the events */
+	uint8_t joined[28]; /* data of that event; zero: none, or not to us */
 	uint8_t mrconfigid[48];
 	bool log_whole;
 	size_t log_len;
@@ -69,13 +70,15 @@ DSTACK_CHECKED enum dstack_status tee_begin(struct tee_state *s,
     const struct tee_driver *driver, struct why *why);
 
 /*
- * This is not the first tee role of a guest that has joined: init says so,
- * who saw the other one end. RTMR3 goes on from what it is, and the phase is
- * TEE_JOINED, so that no replication quote is ever given again.
+ * This is not the first tee role of a guest: init says so, who saw the other
+ * one end. RTMR3 goes on from what it is. joined: the phase is TEE_JOINED, so
+ * that no replication quote is ever given again; else the guest has a secret
+ * that waits for the chain, and the phase is TEE_READY. (Had "joined" been
+ * after all, a quote given then would say so itself: RTMR3 is in it.)
  * DSTACK_E_REJECTED: not in phase TEE_USED.
  */
 DSTACK_CHECKED enum dstack_status tee_resume(
-    struct tee_state *s, struct why *why);
+    struct tee_state *s, bool joined, struct why *why);
 
 /*
  * Answer one request of role from. IPC_YES: out is the payload; else why is

@@ -11,13 +11,6 @@ need
 own_net "$PWD/tests/net/bad_roles.sh"
 base roles-net
 
-# role NAME: the process of $d's guest that has that name, in $role
-role() {
-	local outer init
-	outer=$(pgrep -P "$node_pid" -f 'init --no-vm') || return 1
-	init=$(pgrep -P "$outer") || return 1
-	role=$(pgrep -P "$init" -x "$1") || role=$(pgrep -P "$init" -f "^$1\$")
-}
 serves_again() { # NAME: the role is a new process, and the app is there
 	role "$1" && [ "$role" != "$old" ] && serves "$https"
 }

@@ -136,6 +136,15 @@ start_node() {
 	pids+=("$node_pid")
 }
 
+# role NAME: the process of $d's guest that has that name, in $role
+# shellcheck disable=SC2034 # for the scripts
+role() {
+	local outer init
+	outer=$(pgrep -P "$node_pid" -f 'init --no-vm') || return 1
+	init=$(pgrep -P "$outer") || return 1
+	role=$(pgrep -P "$init" -x "$1") || role=$(pgrep -P "$init" -f "^$1\$")
+}
+
 # reaches PHASE [SECONDS]
 reaches() {
 	until_true "${2:-60}" grep -q "dstack: phase $1" "$d/console.log" ||

@@ -155,7 +155,17 @@ bed_netcfg(struct bed *b)
 	wr_put(&q, domain.contract, 20);
 	wr_text(&q, DOMAIN);
 	granted(b, ROLE_REPLICATOOR, KEYD_OP_NETCFG, &q, 0, &a);
-	refused(b, ROLE_REPLICATOOR, KEYD_OP_NETCFG, &q); /* once */
+	/* once; again is the same, for a replicatoor that starts anew */
+	assert_int_equal(
+	    ask(b, ROLE_REPLICATOOR, KEYD_OP_NETCFG, &q, NULL), DSTACK_OK);
+	q.buf[7] ^= 1;
+	refused(b, ROLE_REPLICATOOR, KEYD_OP_NETCFG, &q);
+	q.buf[7] ^= 1;
+	q.buf[8] ^= 1;
+	refused(b, ROLE_REPLICATOOR, KEYD_OP_NETCFG, &q);
+	q.buf[8] ^= 1;
+	q.buf[q.len - 1] ^= 1;
+	refused(b, ROLE_REPLICATOOR, KEYD_OP_NETCFG, &q);
 }
 
 static inline void

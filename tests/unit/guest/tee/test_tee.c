@@ -217,20 +217,60 @@ a_role_that_starts_anew_goes_on_where_the_other_was(void **state)
 	AUTO_WR struct wr out = wr_new(0);
 	begin(&s);
 	/* not at a boot: who says so there would skip its events */
-	assert_int_equal(tee_resume(&s, &why), DSTACK_E_REJECTED);
+	assert_int_equal(tee_resume(&s, true, &why), DSTACK_E_REJECTED);
+	assert_int_equal(tee_resume(&s, false, &why), DSTACK_E_REJECTED);
 	fake.rtmr[3][20] = 1;
 	assert_int_equal(tee_begin(&s, &driver, &why), DSTACK_OK);
-	assert_int_equal(tee_resume(&s, &why), DSTACK_OK);
+	assert_int_equal(tee_resume(&s, true, &why), DSTACK_OK);
 	assert_int_equal(event(&s, ROLE_KUBERNETHES, "app-start", 0), IPC_YES);
 	assert_int_equal(ask(&s, ROLE_GUEST_SERVICE, TEE_QUOTE_APP, d, 36,
 	    &out), IPC_YES);
 	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_REGISTER, d, 32,
 	    &out), IPC_REFUSED);
 	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_REFUSED);
-	assert_int_equal(tee_resume(&s, &why), DSTACK_E_REJECTED);
+	assert_int_equal(tee_resume(&s, true, &why), DSTACK_E_REJECTED);
 	/* a role, init among them, cannot have it answered */
 	assert_int_equal(
 	    ask(&s, ROLE_KUBERNETHES, TEE_RESUME, d, 0, &out), IPC_REFUSED);
+	/* a secret waits for the chain: its quote may have to be made again */
+	assert_int_equal(tee_begin(&s, &driver, &why), DSTACK_OK);
+	assert_int_equal(tee_resume(&s, false, &why), DSTACK_OK);
+	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_BOOTSTRAP, d, 32,
+	    &out), IPC_YES);
+	assert_int_equal(ask(&s, ROLE_GUEST_SERVICE, TEE_QUOTE_APP, d, 36,
+	    &out), IPC_LATER);
+	assert_int_equal(event(&s, ROLE_REPLICATOOR, "joined", 28), IPC_YES);
+	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_QUOTE_BOOTSTRAP, d, 32,
+	    &out), IPC_REFUSED);
+}
+
+/* A replicatoor that ended behind "joined" has a successor, who tells again. */
+static void
+the_same_joining_told_twice_is_one_event(void **state)
+{
+	(void)state;
+	struct tee_state s;
+	uint8_t before[48];
+	AUTO_WR struct wr one = wr_new(0), other = wr_new(0), out = wr_new(0);
+	wr_text(&one, "joined");
+	wr_blob(&one, "the network's epoch and key.", 28);
+	begin(&s);
+	assert_int_equal(event(&s, ROLE_INIT, "netcfg", 48), IPC_YES);
+	assert_int_equal(event(&s, ROLE_INIT, "join-ready", 0), IPC_YES);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_EXTEND, one.buf,
+		    one.len, &out), IPC_YES);
+		if (i == 0)
+			memcpy(before, fake.rtmr[3], 48);
+		assert_memory_equal(before, fake.rtmr[3], 48);
+		assert_memory_equal(out.buf + out.len - 48, before, 48);
+	}
+	/* another is another, and comes too late */
+	wr_text(&other, "joined");
+	wr_blob(&other, "another network, 28 bytes...", 28);
+	assert_int_equal(ask(&s, ROLE_REPLICATOOR, TEE_EXTEND, other.buf,
+	    other.len, &out), IPC_REFUSED);
+	assert_memory_equal(before, fake.rtmr[3], 48);
 }
 
 static void
@@ -395,6 +435,7 @@ main(void)
 		cmocka_unit_test(a_vm_where_something_ran_before_is_refused),
 		cmocka_unit_test(
 		    a_role_that_starts_anew_goes_on_where_the_other_was),
+		cmocka_unit_test(the_same_joining_told_twice_is_one_event),
 		cmocka_unit_test(
 		    a_device_that_extends_to_another_value_is_refused),
 		cmocka_unit_test(
