@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,6 +72,16 @@ public:
 	std::int64_t number(const char *name) const
 	{
 		return dcap_verdict_number(p_.get(), name);
+	}
+	// A flag that not every certificate has; empty where it does not say, or
+	// where there is no such flag.
+	std::optional<bool> truth(const char *name) const
+	{
+		switch (number(name)) {
+		case DCAP_TRUE: return true;
+		case DCAP_FALSE: return false;
+		default: return std::nullopt;
+		}
 	}
 	std::vector<std::uint8_t> bytes(const char *name) const
 	{
