@@ -373,12 +373,20 @@ print_people(const json_t *o)
 			print_node(json_array_get(nodes, i));
 		return;
 	}
-	printf("epoch     %" JSON_INTEGER_FORMAT ", xPub %s\n",
-	    json_integer_value(json_object_get(o, "epoch")), str(o, "xPub"));
-	printf("app       %s version %" JSON_INTEGER_FORMAT " %s%s\n",
-	    str(app, "name"),
-	    json_integer_value(json_object_get(app, "version")),
-	    str(app, "digest"), stopped ? ", STOPPED" : "");
+	/* zeros are how the contract says that there is none */
+	if (strspn(str(o, "xPub"), "0x") == strlen(str(o, "xPub")))
+		printf("epoch     none has a key yet\n");
+	else
+		printf("epoch     %" JSON_INTEGER_FORMAT ", xPub %s\n",
+		    json_integer_value(json_object_get(o, "epoch")),
+		    str(o, "xPub"));
+	if (json_integer_value(json_object_get(app, "version")) == 0)
+		printf("app       none is named yet\n");
+	else
+		printf("app       %s version %" JSON_INTEGER_FORMAT " %s%s\n",
+		    str(app, "name"),
+		    json_integer_value(json_object_get(app, "version")),
+		    str(app, "digest"), stopped ? ", STOPPED" : "");
 	for (size_t i = 0; i < json_array_size(nodes); i++)
 		print_node(json_array_get(nodes, i));
 }

@@ -75,6 +75,7 @@ sign_tx(struct msg_register *m, struct why *why)
 
 #define LOOK_MS 1000      /* between two looks at the chain */
 #define DOUBT_MS 8000     /* an answer takes a few blocks */
+#define DOUBT_AGAIN_MS 30000
 #define LOST_MS 90000     /* an answer that is on the chain is here by then */
 #define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
 #define AGAIN_MS 15000    /* between two requests to post it */
@@ -273,7 +274,7 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 	int64_t asked = since; /* the host, to post it */
 	int64_t looked = 0;   /* when the chain was asked last */
 	int64_t answered = 0; /* when it first said that there is an answer */
-	bool doubted = false;
+	int64_t doubt_at = since + DOUBT_MS;
 	for (;;) {
 		struct state_request request;
 		struct chain_head head;
@@ -329,9 +330,14 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 			continue;
 		}
 		if (st == DSTACK_OK && !here) {
-			if (!doubted && looked - since > DOUBT_MS)
+			/*
+			 * Again now and then: a passing trouble that was said
+			 * since must not stand as the reason.
+			 */
+			if (looked >= doubt_at) {
 				doubt(r, epoch, record, &head, m);
-			doubted = looked - since > DOUBT_MS;
+				doubt_at = looked + DOUBT_AGAIN_MS;
+			}
 			repl_nap();
 			continue;
 		}

@@ -32,6 +32,33 @@ status | grep -q '^node .* DOWN, last seen at phase serving' ||
 	fail "a dead node is not called DOWN" "$d/node.json"
 echo "ok a dead node is not said to serve"
 
+# what keeps a node out is told again after a trouble that passed
+make_node outsider
+sed -i 's/^heartbeat=.*/heartbeat=3599/' "$d/hv/netcfg"
+next_port=$((next_port + 10))
+proxy "$next_port" "${rpc##*:}"
+set_env ETH_RPC_URL "http://127.0.0.1:$next_port"
+start_node
+waits_for() { status | grep -q "waits .*$1"; }
+until_true 60 waits_for 'measurements are not on' || fail "no reason" "$d/node.log"
+gone "$proxy_pid"
+until_true 60 waits_for "trying on" && until_true 60 sh -c "! $bin status --config $d/host.env | grep -q 'waits .*measurements'" ||
+	fail "the RPC's end is not told" "$d/node.log"
+proxy "$next_port" "${rpc##*:}"
+until_true 60 waits_for 'measurements are not on' || fail "the RPC is still the reason" "$d/node.log"
+gone "$node_pid"
+echo "ok the reason that stays is told again after one that passed"
+
+# a contract that has nothing yet
+sed -i "s|^ETH_RPC_URL=.*|ETH_RPC_URL=$rpc|" "$d/host.env"
+(umask 077 && sed -n 's/^PRIVKEY=//p' "$d/host.env" >"$d/key")
+set_env CONTRACT "$("$bin" contract deploy --sim --notice 0 --json --rpc "$rpc" --key-file "$d/key" | jq -r .contract)"
+status >"$d/out"
+grep -q '^epoch     none has a key yet$' "$d/out" && grep -q '^app       none is named yet$' "$d/out" ||
+	fail "zeros are shown for what is not there" "$d/out"
+echo "ok status says what a contract has not, in words"
+
+d=$net/waiter
 # the chain's endpoint is gone: what this machine knows is told all the same
 sed -i 's|^ETH_RPC_URL=.*|ETH_RPC_URL=http://127.0.0.1:1|' "$d/host.env"
 got=0
