@@ -130,6 +130,8 @@ restore(struct volume_cli *v, const char *file, struct why *why)
 	if (st == DSTACK_OK)
 		st = host_backup_peek(file, &s, why);
 	if (st == DSTACK_OK)
+		st = host_disk_absent(v->path, why);
+	if (st == DSTACK_OK)
 		st = judge(&v->cfg, &s, why);
 	if (st == DSTACK_OK)
 		st = host_backup_restore(file, v->path, why);

@@ -251,6 +251,8 @@ fs_grow(const char *dir, uint64_t blocks)
 	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstatfs(fd, &before) != 0)
 		return;
+	log_line("the volume's file system is growing to %llu MB",
+	    (unsigned long long)blocks >> 8);
 	if (ioctl(fd, RESIZE_FS, &blocks) != 0) {
 		log_line("the volume's file system does not grow: %s; the "
 			 "next start tries again", strerror(errno));

@@ -364,6 +364,16 @@ read_all(const char *file, int out, const char **what, struct why *why)
 }
 
 enum dstack_status
+host_disk_absent(const char *disk, struct why *why)
+{
+	return access(disk, F_OK) != 0
+	    ? DSTACK_OK
+	    : why_set(why, DSTACK_E_REJECTED,
+	          "%s is there: move it away first, it is not written over",
+	          disk);
+}
+
+enum dstack_status
 host_backup_restore(const char *file, const char *disk, struct why *why)
 {
 	char part[PATH_MOST];
@@ -372,10 +382,9 @@ host_backup_restore(const char *file, const char *disk, struct why *why)
 	if (snprintf(part, sizeof(part), "%s.restore", disk) >=
 	    (int)sizeof(part))
 		return why_set(why, DSTACK_E_LIMIT, "%s: too long", disk);
-	if (access(disk, F_OK) == 0)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "%s is there: move it away first, it is not written over",
-		    disk);
+	enum dstack_status st = host_disk_absent(disk, why);
+	if (st != DSTACK_OK)
+		return st;
 	(void)unlink(part); /* of a try that was cut short */
 	AUTO_CLOSE int out = open(
 	    part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -383,7 +392,7 @@ host_backup_restore(const char *file, const char *disk, struct why *why)
 		return why_set(
 		    why, DSTACK_E_SYS, "%s: %s", part, strerror(errno));
 	why->text[0] = '\0';
-	enum dstack_status st = read_all(file, out, &what, why);
+	st = read_all(file, out, &what, why);
 	/* link, not rename: what has come to be there meanwhile stays */
 	if (st == DSTACK_OK && link(part, disk) != 0)
 		st = DSTACK_E_SYS;

@@ -42,6 +42,10 @@ DSTACK_CHECKED enum dstack_status host_disk_peek(
 DSTACK_CHECKED enum dstack_status host_backup_peek(
     const char *file, struct volume_said *out, struct why *why);
 
+/* DSTACK_E_REJECTED: there is a disk, which no backup takes the place of. */
+DSTACK_CHECKED enum dstack_status host_disk_absent(
+    const char *disk, struct why *why);
+
 /*
  * A backup into a new disk, marked as restored. It has its name when all of it
  * was read and its hash is right. DSTACK_E_REJECTED: there is a disk already.
