@@ -37,6 +37,7 @@
 #include "guest/kubernethes/container_priv.h"
 #include "guest/kubernethes/image_volume.h"
 #include "guest/init/netlink.h"
+#include "guest/kubernethes/store.h"
 #include "guest/kubernethes/unpack.h"
 
 #define START_MS 120000 /* the runtime's own time, on a slow machine */
@@ -206,6 +207,16 @@ container_make(struct container *c, uint64_t bytes, struct why *why)
 	if (st != DSTACK_OK)
 		container_drop(c);
 	return st;
+}
+
+enum dstack_status
+container_store(struct container *c, struct why *why)
+{
+	char root[64];
+
+	(void)snprintf(root, sizeof(root), "%s/root", c->dir);
+	c->stored = true; /* also half done: container_drop takes it away */
+	return store_tree(c->slot, root, why);
 }
 
 int
@@ -569,6 +580,10 @@ container_drop(struct container *c)
 		(void)!nl_link_del(nl, name, NULL);
 	if (c->made) {
 		char host[64];
+		(void)snprintf(host, sizeof(host), "%s/root", c->dir);
+		if (c->stored)
+			store_gone(c->slot, host);
+		c->stored = false;
 		(void)snprintf(host, sizeof(host), "%s/host", c->dir);
 		(void)umount2(host, MNT_DETACH);
 		(void)umount2(c->dir, MNT_DETACH);

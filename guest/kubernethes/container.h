@@ -23,6 +23,7 @@
 struct container {
 	unsigned slot;
 	bool made;      /* tmpfs and link are there */
+	bool stored;    /* its tree is on the volume (store.h) */
 	char dir[40];   /* CONTAINER_BASE/SLOT: the runtime's bundle */
 	int dirfd;
 	int userns, netns;
@@ -49,6 +50,9 @@ DSTACK_CHECKED enum dstack_status container_make(
  */
 DSTACK_CHECKED enum dstack_status container_bound(
     const struct container *c, uint64_t free, struct why *why);
+/* Made: its root becomes a folder of the volume (guest/kubernethes/store.h). */
+DSTACK_CHECKED enum dstack_status container_store(
+    struct container *c, struct why *why);
 /* The directory that becomes its root; the caller closes it. */
 int container_root(const struct container *c);
 /* Listening sockets for the app plane; the caller closes them. */

@@ -4,7 +4,9 @@
  * whole file in front of each. The first one says whether there is memory for
  * it, before more is taken. It is kept in a memfd, which its unpacker empties
  * from the front; from the end of the fetch on nobody writes to it, and only
- * then it is looked at, so that the host cannot change what was checked.
+ * then it is looked at, so that the host cannot change what was checked. One
+ * that memory has no room for goes to a file on the encrypted volume instead,
+ * where it is looked at as it is unpacked once more (store.c).
  */
 #include "guest/kubernethes/kubernethes.h"
 
@@ -20,6 +22,7 @@
 #include "base/rd.h"
 #include "base/wr.h"
 #include "guest/base/link.h"
+#include "guest/kubernethes/store.h"
 
 #define PIECE (LINK_MAX_BODY - 8u)
 #define LET_GO_STEP (256u << 10)
@@ -61,7 +64,7 @@ put(int fd, const uint8_t *p, size_t n, struct why *why)
 			continue;
 		if (w < 0)
 			return why_set(why, DSTACK_E_SYS,
-			    "archive: no memory to hold it: %s",
+			    "archive: no room to hold it: %s",
 			    strerror(errno));
 		p += w;
 		n -= (size_t)w;
@@ -70,12 +73,43 @@ put(int fd, const uint8_t *p, size_t n, struct why *why)
 }
 
 /*
+ * Is there room for it: in memory, where *fd is, or else on the volume, where
+ * *fd is then? Neither is said as the memory's refusal, with what would help.
+ */
+static enum dstack_status
+place(const struct kube_memory *m, const char *name, uint64_t bytes, int *fd,
+    struct kube_archive *out, struct why *why)
+{
+	struct why no = { "" };
+	AUTO_CLOSE int file = -1;
+	enum dstack_status st = kube_memory_takes(m, name, "has", bytes, why);
+	if (st == DSTACK_OK || !kube_volume_there())
+		return st;
+	const uint64_t mb = 1u << 20;
+	if (store_room(name, bytes, &no) != DSTACK_OK)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "%.24s has %llu MB, this VM has %llu MB of memory free "
+		    "beside what runs and %llu MB of its volume: VM_MEMORY_MB "
+		    "or dstack volume grow", name,
+		    (unsigned long long)((bytes + mb - 1) / mb),
+		    (unsigned long long)(m->spare / mb),
+		    (unsigned long long)(store_free() / mb));
+	st = store_file(&file, why);
+	if (st != DSTACK_OK)
+		return st;
+	(void)close(*fd);
+	*fd = take_fd(&file);
+	out->on_volume = true;
+	return DSTACK_OK;
+}
+
+/*
  * One piece at offset *at. *size: of the whole file, 0 before the first
  * piece; another one later means that the file was changed meanwhile.
  */
 static enum dstack_status
-piece(int edge, const char *name, int fd, const struct kube_memory *m,
-    uint64_t *at, uint64_t *size, struct why *why)
+piece(int edge, const char *name, int *fd, const struct kube_memory *m,
+    uint64_t *at, uint64_t *size, struct kube_archive *out, struct why *why)
 {
 	char path[160];
 	uint16_t status = 0;
@@ -98,7 +132,7 @@ piece(int edge, const char *name, int fd, const struct kube_memory *m,
 	size_t n = rd_left(&r);
 	const uint8_t *p = NULL;
 	if (*at == 0)
-		st = kube_memory_takes(m, name, "has", said, why);
+		st = place(m, name, said, fd, out, why);
 	if (st != DSTACK_OK)
 		return st;
 	if (said == 0 || (*size != 0 && said != *size) || n == 0 ||
@@ -108,7 +142,7 @@ piece(int edge, const char *name, int fd, const struct kube_memory *m,
 		    "was read", name);
 	st = rd_take(&r, n, &p);
 	if (st == DSTACK_OK)
-		st = put(fd, p, n, why);
+		st = put(*fd, p, n, why);
 	*size = said;
 	*at += n;
 	return st;
@@ -117,8 +151,11 @@ piece(int edge, const char *name, int fd, const struct kube_memory *m,
 static enum dstack_status
 keep(int *fd, uint64_t size, struct kube_archive *out, struct why *why)
 {
-	/* its size is fixed; a seal on its content would keep its pages, too */
-	if (fcntl(*fd, F_ADD_SEALS,
+	/*
+	 * its size is fixed; a seal on its content would keep its pages, too.
+	 * A file without a name is this role's alone.
+	 */
+	if (!out->on_volume && fcntl(*fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return why_set(why, DSTACK_E_SYS, "archive: seal: %s",
 		    strerror(errno));
@@ -126,9 +163,8 @@ keep(int *fd, uint64_t size, struct kube_archive *out, struct why *why)
 	if (p == MAP_FAILED)
 		return why_set(why, DSTACK_E_SYS, "archive: mmap: %s",
 		    strerror(errno));
-	*out = (struct kube_archive){
-		.p = p, .len = (size_t)size, .fd = take_fd(fd)
-	};
+	*out = (struct kube_archive){ .p = p, .len = (size_t)size,
+		.fd = take_fd(fd), .on_volume = out->on_volume };
 	return DSTACK_OK;
 }
 
@@ -149,11 +185,13 @@ kube_fetch(int edge, const uint8_t digest[static 32], const struct kube_memory *
 		    memfd_create("archive", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		uint64_t at = 0;
 		uint64_t size = 0;
+		out->on_volume = false;
 		if (fd < 0)
 			return why_set(why, DSTACK_E_SYS, "archive: memfd: %s",
 			    strerror(errno));
 		do {
-			st = piece(edge, names[i], fd, m, &at, &size, why);
+			st = piece(
+			    edge, names[i], &fd, m, &at, &size, out, why);
 			if (!go_on(ctx))
 				return why_set(why, DSTACK_E_BUSY,
 				    "given up for what comes");

@@ -39,6 +39,7 @@
 #include "guest/init/sandbox.h"
 #include "guest/tee/tee.h"
 #include "guest/kubernethes/start.h"
+#include "guest/kubernethes/store.h"
 #include "guest/kubernethes/told.h"
 
 #define POLL_IDLE_MS 200   /* chain, while no app runs */
@@ -66,6 +67,7 @@ struct kube {
 	/* What launch is at; over: it is no longer what is wanted. */
 	struct state_app attempt;
 	bool over;
+	bool swept;   /* the volume has no trees of an earlier boot */
 	bool paused; /* what serves was ended for it: they share VOLUMEs */
 	int64_t look_at;
 	bool waiting;      /* for the volume: the chain need not be read */
@@ -261,6 +263,10 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		st = may_go_out(k, why);
 	if (st == DSTACK_OK)
 		st = kube_volume_use(&k->highest, why);
+	/* before the first app of this role: trees of an earlier boot go */
+	if (st == DSTACK_OK && !k->swept)
+		st = store_sweep(why);
+	k->swept = k->swept || st == DSTACK_OK;
 	if (st == DSTACK_OK)
 		st = not_older(k, r, why);
 	if (st != DSTACK_OK) {

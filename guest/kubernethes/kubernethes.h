@@ -56,7 +56,7 @@ int kube_ending_fd(void);
 /* --- fetch.c --- */
 
 /*
- * An archive in memory. No one else has its descriptor, which is there to let
+ * An archive in memory, or on the volume. No one else has its descriptor, which is there to let
  * go of it: the unpacker has a copy of that and no other process.
  */
 struct kube_archive {
@@ -64,6 +64,7 @@ struct kube_archive {
 	size_t len;
 	int fd;
 	size_t from, gone; /* of the layer that is let go of, up to gone */
+	bool on_volume; /* a file there without a name: store.c */
 	char name[32]; /* of the file that it was read from */
 };
 void kube_archive_drop(struct kube_archive *a);
@@ -76,7 +77,7 @@ void kube_archive_let_go(void *ctx, size_t from, size_t to);
 /*
  * The archive of the image with that digest from the host's folder:
  * app-<first 16 hex digits>.tar, else app-example.tar. It is read once, into
- * memory of which m has enough to spare, before kube_now() is until (a host
+ * memory if m has enough to spare, else onto the volume, before kube_now() is until (a host
  * that is slow on purpose must not keep the role from the chain). go_on is called
  * between its pieces; what it says no to ends with DSTACK_E_BUSY.
  * DSTACK_E_MISSING: neither is there; DSTACK_E_LIMIT: no memory for it, told
@@ -90,7 +91,7 @@ DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
 
 /* --- stage.c --- */
 
-/* An image that was fetched and found right, with memory for its tree. */
+/* An image that was fetched and found right, with room for its tree. */
 struct kube_stage {
 	struct oci_image *image; /* NULL: none */
 	struct kube_archive archive;
@@ -99,8 +100,8 @@ struct kube_stage {
 void kube_unstage(struct kube_stage *s);
 /*
  * Have the image with that digest, unless it is there already. m: looked at
- * anew. Refused is what kube_fetch, oci_open, oci_walk and kube_memory_image
- * refuse; then nothing of it is in memory.
+ * anew. Refused is what kube_fetch, oci_open, oci_walk and kube_memory_image,
+ * or store_room for a tree on the volume, refuse; then nothing of it is kept.
  */
 DSTACK_CHECKED enum dstack_status kube_stage(struct kube_stage *s,
     struct kube_memory *m, const uint8_t digest[static 32],

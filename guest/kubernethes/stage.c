@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the record's digest to a checked image in memory.
+ * From the record's digest to a checked image, in memory or on the volume.
  *
  * First what the host says that the archive has is compared with what is free;
  * only then it is fetched, its digests are checked, and the tree is walked
@@ -8,13 +8,19 @@
  * give, and the memory that it would take, which is judged as well. So what is
  * refused is refused before the slot is touched, and its archive is let go of
  * at once: nothing of it stays in memory while the old version serves.
+ *
+ * An image with the label dstack.store=volume has its tree on the volume, and
+ * what counts is the room there. The label is known once the archive is here:
+ * one that has gone to the volume for its size and lacks it is refused then.
  */
 #include <string.h>
 
 #include "guest/base/role.h"
 #include "guest/kubernethes/kubernethes.h"
+#include "guest/kubernethes/store.h"
 
 #define FETCH_MS 600000 /* for an archive */
+#define MB (1ull << 20)
 
 void
 kube_unstage(struct kube_stage *s)
@@ -30,14 +36,27 @@ judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
     struct why *why)
 {
 	struct oci_tree tree;
+	const uint64_t memory = m->total / 4 * 3;
+	const uint64_t volume = store_free();
 	enum dstack_status st = oci_open(s->archive.p, s->archive.len, digest,
-	    m->total / 4 * 3, &s->image, why);
+	    volume > memory ? volume : memory, &s->image, why);
 	if (st == DSTACK_OK)
 		st = oci_walk(s->image, NULL, &tree, why);
 	if (st != DSTACK_OK)
 		return why_wrap(why, st, "host_volume/%s, copy it again",
 		    s->archive.name);
 	kube_memory_look(m, kube_memory_free());
+	if (oci_config(s->image)->on_volume) {
+		/* no volume yet: this is kept for it, and judged by its tree */
+		st = store_room(s->archive.name, tree.bytes, why);
+		return st == DSTACK_E_BUSY ? DSTACK_OK : st;
+	}
+	if (s->archive.on_volume)
+		return why_set(why, DSTACK_E_LIMIT,
+		    "%.24s has %llu MB, more than this VM has memory for: more "
+		    "VM_MEMORY_MB, or the label dstack.store=volume",
+		    s->archive.name,
+		    (unsigned long long)((s->archive.len + MB - 1) / MB));
 	return kube_memory_image(
 	    m, s->archive.name, s->archive.len, &tree, why);
 }

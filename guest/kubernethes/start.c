@@ -40,6 +40,8 @@ start_lay_out(struct app *a, struct kube_stage *s, const struct kube_memory *m,
 	char host[64];
 	enum dstack_status st =
 	    container_make(&a->box, m->total / 4 * 3, why);
+	if (st == DSTACK_OK && oci_config(s->image)->on_volume)
+		st = container_store(&a->box, why);
 	if (st == DSTACK_OK)
 		st = container_bound(&a->box, m->first, why);
 	if (st == DSTACK_OK)

@@ -22,6 +22,8 @@
 
 #include "base/own.h"
 
+#define WRITE_OUT (8u << 20)
+
 /* A directory's time is set when nothing is put into it any more. */
 struct dir_time {
 	char *path;
@@ -37,6 +39,8 @@ struct unpacker {
 	int dir;
 	struct dir_time *times;
 	size_t ntimes;
+	bool stored;     /* on the volume: dirty bytes are written out */
+	size_t dirty;
 	void (*done)(void *ctx, size_t from, size_t to);
 	void *ctx;
 };
@@ -159,7 +163,8 @@ sys(const struct oci_entry *e, const char *what, struct why *why)
 		    e->path); /* oci_walk has seen none: a mistake of ours */
 	} else if (err == ENOSPC || err == EDQUOT) {
 		(void)why_set(why, st,
-		    "image: %.120s: the tree does not fit in this VM's memory",
+		    "image: %.120s: the tree does not fit in this VM's memory, "
+		    "or on its volume",
 		    e->path);
 	} else {
 		(void)why_set(why, st, "image: %.120s: %s: %s", e->path, what,
@@ -351,6 +356,13 @@ data(void *ctx, const void *p, size_t n, struct why *why)
 			return sys(&u->cur, "write", why);
 		c += w;
 		n -= (size_t)w;
+		u->dirty += (size_t)w;
+	}
+	if (u->stored && u->dirty >= WRITE_OUT) {
+		(void)sync_file_range(u->file, 0, 0,
+		    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			SYNC_FILE_RANGE_WAIT_AFTER);
+		u->dirty = 0;
 	}
 	return DSTACK_OK;
 }
@@ -373,14 +385,14 @@ done(void *ctx, size_t from, size_t to)
 		u->done(u->ctx, from, to);
 }
 
-enum dstack_status
-unpack_image(const struct oci_image *img, int root, uint32_t shift,
+static enum dstack_status
+unpack(const struct oci_image *img, int root, uint32_t shift, bool stored,
     void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
     struct oci_tree *out, struct why *why)
 {
 	struct unpacker u = { .root = root, .shift = shift, .file = -1,
-		.dir = -1, .done = let_go, .ctx = ctx };
-	const struct oci_sink sink = { &u, entry, data, end, done };
+		.dir = -1, .stored = stored, .done = let_go, .ctx = ctx };
+	const struct oci_sink sink = { &u, entry, data, end, done, stored };
 	enum dstack_status st = DSTACK_OK;
 	if (fchown(root, shift, shift) != 0 || fchmod(root, 0755) != 0)
 		st = why_set(why, DSTACK_E_SYS, "image: root: %s",
@@ -401,4 +413,20 @@ unpack_image(const struct oci_image *img, int root, uint32_t shift,
 	}
 	free(u.times);
 	return st;
+}
+
+enum dstack_status
+unpack_image(const struct oci_image *img, int root, uint32_t shift,
+    void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
+    struct oci_tree *out, struct why *why)
+{
+	return unpack(img, root, shift, false, let_go, ctx, out, why);
+}
+
+enum dstack_status
+unpack_stored(const struct oci_image *img, int root, uint32_t shift,
+    void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
+    struct oci_tree *out, struct why *why)
+{
+	return unpack(img, root, shift, true, let_go, ctx, out, why);
 }

@@ -22,6 +22,16 @@ DSTACK_CHECKED enum dstack_status unpack_image(const struct oci_image *img,
     void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
     struct oci_tree *out, struct why *why);
 
+/*
+ * The same onto the volume, from an archive that may lie there: its layers are
+ * hashed again as they come, and what is written goes to the disk in between,
+ * so that it does not pile up in memory.
+ */
+DSTACK_CHECKED enum dstack_status unpack_stored(const struct oci_image *img,
+    int root, uint32_t shift,
+    void (*let_go)(void *ctx, size_t from, size_t to), void *ctx,
+    struct oci_tree *out, struct why *why);
+
 /* Descriptor of path beneath root, no symlink in it; -1 and errno. */
 int unpack_open(int root, const char *path, int flags);
 /* As a process in the container would: symlinks stay inside root. */

@@ -64,8 +64,8 @@ child(const struct container *c, const struct oci_image *img,
 		    "container %u: the unpacker cannot be put into its bounds",
 		    c->slot);
 	else
-		v.st = unpack_image(img, root, SPEC_ID_BASE,
-		    kube_archive_let_go, archive, NULL, &v.why);
+		v.st = (c->stored ? unpack_stored : unpack_image)(img, root,
+		    SPEC_ID_BASE, kube_archive_let_go, archive, NULL, &v.why);
 	(void)!write(out, &v, sizeof(v));
 	_exit(0);
 }

@@ -65,6 +65,14 @@ take_forwarded(const char *value, struct oci_config *c)
 	return false;
 }
 
+/* dstack.store: where the image's tree is while it runs. */
+static bool
+take_store(const char *value, struct oci_config *c)
+{
+	c->on_volume = strcmp(value, "volume") == 0;
+	return c->on_volume || strcmp(value, "memory") == 0;
+}
+
 static const struct setting {
 	const char *key;
 	const char *takes; /* for who wrote something else */
@@ -76,6 +84,7 @@ static const struct setting {
 	{ PREFIX "h2", "yes or no", take_h2 },
 	{ PREFIX "forwarded", "nothing (the guest parses no HTTP; "
 	    PREFIX "proxy=v2 tells the client's address)", take_forwarded },
+	{ PREFIX "store", "memory or volume", take_store },
 };
 
 #define NSETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -66,6 +66,8 @@ struct oci_config {
 	/* dstack.h2=yes|no: does it speak HTTP/2 without TLS on its port? */
 	enum oci_h2 { OCI_H2_ASK, OCI_H2_YES, OCI_H2_NO } h2;
 	bool egress; /* the label dstack.egress is "open" */
+	bool on_volume; /* the label dstack.store=volume: its tree is to be on
+	                   the encrypted volume and not in memory */
 	struct oci_label *labels; /* by key, in strcmp's order */
 	size_t nlabels;
 };
@@ -143,6 +145,12 @@ struct oci_sink {
 	 * not be walked again once its user has let go of them.
 	 */
 	void (*done)(void *ctx, size_t from, size_t to);
+	/*
+	 * The archive's bytes may have changed since oci_open, as they lie on a
+	 * disk: each layer is hashed once more while it is walked, and another
+	 * content than that of its diff_id is DSTACK_E_REJECTED at its end.
+	 */
+	bool again;
 };
 
 /* What a walk has seen. */

@@ -20,6 +20,8 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/secret.h"
+#include "crypto/hash.h"
 
 struct walk {
 	const struct oci_image *img;
@@ -29,6 +31,7 @@ struct walk {
 	struct why *why;
 	size_t layer;
 	uint64_t gone; /* bytes of the archive that are done */
+	struct hasher *hash; /* of this layer, where the sink wants it again */
 	struct oci_tree sums;
 };
 
@@ -36,13 +39,35 @@ struct walk {
 static la_ssize_t
 from_stream(struct archive *tar, void *ctx, const void **p)
 {
-	struct stream *s = ctx;
+	struct walk *w = ctx;
 	size_t n = 0;
-	if (stream_next(s, p, &n) != DSTACK_OK) {
+	if (stream_next(&w->stream, p, &n) != DSTACK_OK) {
 		archive_set_error(tar, EIO, "unreadable layer");
 		return -1;
 	}
+	if (w->hash != NULL)
+		hasher_update(w->hash, *p, n);
 	return (la_ssize_t)n;
+}
+
+/* What the tar has left of the layer, and the hash of all of it. */
+static enum dstack_status
+same_layer(struct walk *w)
+{
+	uint8_t d[32];
+	const void *p = NULL;
+	size_t n = 0;
+	enum dstack_status st = DSTACK_OK;
+	while ((st = stream_next(&w->stream, &p, &n)) == DSTACK_OK && n != 0)
+		hasher_update(w->hash, p, n);
+	hasher_final(w->hash, d);
+	w->hash = NULL;
+	if (st == DSTACK_OK &&
+	    !ct_equal(d, w->img->layer[w->layer].diff_id, 32))
+		st = why_set(w->why, DSTACK_E_REJECTED,
+		    "layer %zu: its content has changed since it was checked",
+		    w->layer);
+	return st;
 }
 
 /*
@@ -340,14 +365,24 @@ reading(struct walk *w)
 		    &w->img->blobs, l->at, l->size, &w->stream, w->why);
 	w->stream.done = layer_done;
 	w->stream.ctx = w;
+	if (st == DSTACK_OK && w->sink != NULL && w->sink->again &&
+	    (w->hash = hasher_new(HASHER_SHA256)) == NULL)
+		st = DSTACK_E_NOMEM;
 	if (st == DSTACK_OK &&
 	    (archive_read_support_format_tar(a) != ARCHIVE_OK ||
-		archive_read_open(a, &w->stream, NULL, from_stream, NULL) !=
+		archive_read_open(a, w, NULL, from_stream, NULL) !=
 		    ARCHIVE_OK))
 		st = why_set(w->why, DSTACK_E_FORMAT, "layer %zu: no tar",
 		    w->layer);
 	if (st == DSTACK_OK)
 		st = entries(w, a);
+	if (st == DSTACK_OK && w->hash != NULL)
+		st = same_layer(w);
+	if (w->hash != NULL) { /* an earlier reason ended it */
+		uint8_t d[32];
+		hasher_final(w->hash, d);
+		w->hash = NULL;
+	}
 	if (a != NULL)
 		(void)archive_read_free(a);
 	if (st == DSTACK_OK) {

@@ -260,6 +260,41 @@ a_file_used_as_a_folder_is_refused(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/*
+ * An archive on the volume, where a host may put back what a sector had: after
+ * it was checked a byte of a file is another.
+ */
+static void
+what_has_changed_since_it_was_checked_is_not_stored(void **state)
+{
+	struct place *p = *state;
+	struct why why = { "" };
+	AUTO_WR struct wr ar = wr_new(0);
+	AUTO_OCI struct oci_image *img = NULL;
+	uint8_t d[32];
+	LAYER(a, { .name = "f", .type = '0', .data = "the content" });
+	make_image(&ar, LEGACY, &a, 1, (struct wrong){ 0 }, d);
+	assert_int_equal(
+	    oci_open(ar.buf, ar.len, d, 1 << 20, &img, &why), DSTACK_OK);
+	if (unpack_stored(img, p->root, SHIFT, NULL, NULL, NULL, &why) !=
+	    DSTACK_OK)
+		fail_msg("%s", why.text);
+	assert_true(has(p, "f"));
+	uint8_t *at = memmem(ar.buf, ar.len, "the content", 11);
+	assert_non_null(at);
+	*at ^= 1;
+	assert_int_equal(
+	    unpack_stored(img, p->root, SHIFT, NULL, NULL, NULL, &why),
+	    DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "changed since it was checked"));
+	*at ^= 1;
+	/* also behind the tar's own end, in the last block of the layer */
+	at[512 + 1000] ^= 1;
+	assert_int_equal(
+	    unpack_stored(img, p->root, SHIFT, NULL, NULL, NULL, &why),
+	    DSTACK_E_REJECTED);
+}
+
 int
 main(void)
 {
@@ -272,6 +307,7 @@ main(void)
 		T(a_file_over_a_symlink_replaces_the_link),
 		T(hardlinks_reach_files_of_the_image_alone),
 		T(a_file_used_as_a_folder_is_refused),
+		T(what_has_changed_since_it_was_checked_is_not_stored),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

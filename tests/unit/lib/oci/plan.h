@@ -55,7 +55,7 @@ run(const struct wr *ar, const uint8_t *want, uint64_t max, char **text,
 	AUTO_OCI struct oci_image *img = NULL;
 	struct plan p = { .text = wr_new(0) };
 	const struct oci_sink sink = { &p, plan_entry, plan_data, plan_end,
-		NULL };
+		NULL, false };
 	why->text[0] = '\0';
 	enum dstack_status st = oci_open(ar->buf, ar->len, want, max, &img, why);
 	if (st == DSTACK_OK)

@@ -455,7 +455,7 @@ static uint32_t
 sum(const struct oci_image *img, struct wr *ar, bool spoiled)
 {
 	const struct oci_sink sink = { ar, no_entry, sum_data, plan_end,
-		spoiled ? spoil : NULL };
+		spoiled ? spoil : NULL, false };
 	struct why why = { "" };
 	sum_of_data = 0;
 	if (oci_walk(img, &sink, NULL, &why) != DSTACK_OK)

@@ -83,6 +83,8 @@ labels_are_settings_or_nothing_of_ours(void **state)
 		    DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.port\":\"\"}}", "''",
 		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.store\":\"disk\"}}",
+		    "memory or volume", DSTACK_E_REJECTED },
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(oci_config_parse(bad[i].json,
@@ -93,11 +95,34 @@ labels_are_settings_or_nothing_of_ours(void **state)
 	}
 }
 
+static void
+a_tree_is_in_memory_unless_a_label_says_volume(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *json;
+		bool volume;
+	} v[] = { { "{}", false },
+		{ "{\"Labels\":{\"dstack.store\":\"memory\"}}", false },
+		{ "{\"Labels\":{\"dstack.store\":\"volume\"}}", true } };
+	for (size_t i = 0; i < 3; i++) {
+		struct oci_config c;
+		struct why why = { "" };
+		assert_int_equal(oci_config_parse(v[i].json,
+				     strlen(v[i].json), &c, &why),
+		    DSTACK_OK);
+		assert_int_equal(c.on_volume, v[i].volume);
+		oci_config_free(&c);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(labels_are_settings_or_nothing_of_ours),
+		cmocka_unit_test(
+		    a_tree_is_in_memory_unless_a_label_says_volume),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
