@@ -62,6 +62,8 @@ struct check {
 	/* what the session showed */
 	struct stmt_tls_bind bind;
 	uint8_t sig[SECP_SIG_LEN];
+	bool told; /* it says what its app may do, TLS_SAYS_... */
+	uint8_t says;
 	char pki[160]; /* "" : the certificate is the name's, by the CA */
 	struct why name_why; /* "": the certificate names what was asked for */
 };
@@ -251,6 +253,8 @@ converse(struct check *c, SSL *ssl, struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%s answers the nonce with what is no statement", c->name);
 	c->bind.role = TLS_BIND_FRONT;
+	/* worth as much as the session, which is judged by what came before */
+	c->told = SSL_read(ssl, &c->says, 1) == 1;
 	return DSTACK_OK;
 }
 
@@ -307,6 +311,15 @@ session(struct check *c, struct why *why)
 	return st;
 }
 
+/* May the app that is served reach the Internet? As the guest says. */
+static const char *
+egress(const struct check *c)
+{
+	if (!c->told || (c->says & TLS_SAYS_SERVES) == 0)
+		return "not told";
+	return (c->says & TLS_SAYS_EGRESS) != 0 ? "open" : "none";
+}
+
 /* The good answer, for people or as one JSON object. */
 static void
 tell(const struct check *c, const struct gov_view *v)
@@ -318,13 +331,13 @@ tell(const struct check *c, const struct gov_view *v)
 	hex_encode(c->bind.spki_hash, 32, key);
 	if (c->json) {
 		json_t *o = json_pack(
-		    "{s:b,s:s,s:I,s:s,s:s,s:b,s:s,s:b,s:{s:s,s:o,s:I}}", "ok",
+		    "{s:b,s:s,s:I,s:s,s:s,s:b,s:s,s:b,s:{s:s,s:o,s:I,s:s}}", "ok",
 		    1, "name", c->name, "epoch", (json_int_t)c->bind.epoch,
 		    "xPub", xpub, "spkiHash", key, "certificateValid",
 		    c->pki[0] == '\0', "certificateTrouble", c->pki,
 		    "simulated", v->sim, "app", "name", v->app.name, "digest",
 		    eth_json_hex(v->app.digest, 32), "version",
-		    (json_int_t)v->app.version);
+		    (json_int_t)v->app.version, "egress", egress(c));
 		(void)json_dumpf(o, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(o);
@@ -333,10 +346,11 @@ tell(const struct check *c, const struct gov_view *v)
 	printf("%s: this session ends in the network of the contract\n"
 	       "epoch        %llu, key %s\n"
 	       "certificate  %s\n"
-	       "app          %s version %llu\n",
+	       "app          %s version %llu\n"
+	       "egress       %s\n",
 	    c->name, (unsigned long long)c->bind.epoch, xpub,
 	    c->pki[0] == '\0' ? "valid for the name" : c->pki, v->app.name,
-	    (unsigned long long)v->app.version);
+	    (unsigned long long)v->app.version, egress(c));
 	if (v->sim)
 		printf("SIMULATED    this network accepts the simulated TEE: "
 		       "it protects nothing\n");

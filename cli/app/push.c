@@ -4,7 +4,8 @@
  * digest to the contract. In that order: what the contract names is there.
  *
  * Before it is copied, each node that runs is asked what memory it has beside
- * the version that serves, and an update that it would refuse is refused here.
+ * the version that serves, and whether it gives a way out to who asks for one.
+ * An update that it would refuse is refused here.
  * A node that does not answer is not waited for: it judges for itself.
  *
  * Then the version is followed until every node that runs serves it (wait.c),
@@ -164,7 +165,8 @@ propose(struct push *p, const uint8_t digest[static 32], const char *name,
 
 /*
  * Has the node the memory to take the archive in? The archive is there whole
- * at first, and then with the tree, which never needs less than that.
+ * at first, and then with the tree, which never needs less than that. And may
+ * the app go out by it, if its label says so?
  */
 static enum dstack_status
 room(const struct archive *a, const char *state, struct why *why)
@@ -183,8 +185,15 @@ room(const struct archive *a, const char *state, struct why *why)
 	    json_object_get(guest, "memory"), "free");
 	json_int_t free = json_is_integer(said) ? json_integer_value(said) : -1;
 	uint64_t most = a->tree.most > a->len ? a->tree.most : a->len;
+	const bool no_way_out =
+	    json_is_false(json_object_get(guest, "egress"));
 
 	json_decref(guest);
+	if (no_way_out && a->img != NULL && oci_config(a->img)->egress)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "its label dstack.egress=open asks for a way out, which "
+		    "the node of %.80s does not give; refused before it is "
+		    "copied: EGRESS=yes in its host.env", state);
 	if (free < 0 || most <= (uint64_t)free)
 		return DSTACK_OK;
 	return why_set(why, DSTACK_E_LIMIT,

@@ -167,6 +167,8 @@ start_front(const struct app *a)
 	const struct oci_config *c = oci_config(a->image);
 	uint8_t flags = c->proxy ? TLS_BACKEND_PROXY : 0;
 
+	if (a->box.egress >= 0)
+		flags |= TLS_BACKEND_EGRESS;
 	if (c->h2 == OCI_H2_YES ||
 	    (c->h2 == OCI_H2_ASK &&
 		ask_h2(container_address(&a->box), a->box.port, c->proxy,

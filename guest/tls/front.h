@@ -26,6 +26,7 @@ struct front {
 	struct sockaddr_in backend; /* sin_port 0: none */
 	bool proxy; /* the app is told the client's address (proxy.h) */
 	bool h2;    /* the app speaks HTTP/2 */
+	bool egress; /* it may go out */
 	bool said_serving;
 	/* who the app has been silent to longest, first */
 	TAILQ_HEAD(link_list, link) links;

@@ -178,6 +178,11 @@ attest(struct link *l)
 	}
 	(void)bufferevent_write(l->client, "\1", 1);
 	(void)bufferevent_write(l->client, a.buf, a.len);
+	const uint8_t says = l->front->backend.sin_port == 0
+	    ? 0
+	    : (uint8_t)(TLS_SAYS_SERVES |
+		  (l->front->egress ? TLS_SAYS_EGRESS : 0));
+	(void)bufferevent_write(l->client, &says, 1);
 	bufferevent_disable(l->client, EV_READ);
 	l->app_done = true; /* on_drained ends it, with a close_notify */
 }

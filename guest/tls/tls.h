@@ -6,5 +6,6 @@
 /* Flags of BACKEND. */
 #define TLS_BACKEND_PROXY 1u /* each connection begins with a header (proxy.h) */
 #define TLS_BACKEND_H2 2u    /* the app speaks HTTP/2 on the same port */
+#define TLS_BACKEND_EGRESS 4u /* it may go out; told to who asks (T32) */
 
 #endif

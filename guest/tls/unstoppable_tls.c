@@ -187,7 +187,8 @@ set_backend(struct front *f, struct rd *r)
 	if (rd_copy(r, ip, sizeof(ip)) != DSTACK_OK ||
 	    rd_u16be(r, &port) != DSTACK_OK ||
 	    rd_u8(r, &flags) != DSTACK_OK || rd_end(r) != DSTACK_OK ||
-	    (flags & ~(unsigned)(TLS_BACKEND_PROXY | TLS_BACKEND_H2)) != 0)
+	    (flags & ~(unsigned)(TLS_BACKEND_PROXY | TLS_BACKEND_H2 |
+			 TLS_BACKEND_EGRESS)) != 0)
 		return false;
 	bool none = ip[0] == 0;
 	/* only a container's address: 10.88.slot.2 (docs/internals.md) */
@@ -199,6 +200,7 @@ set_backend(struct front *f, struct rd *r)
 	f->backend.sin_port = none ? 0 : htons(port);
 	f->proxy = (flags & TLS_BACKEND_PROXY) != 0;
 	f->h2 = (flags & TLS_BACKEND_H2) != 0;
+	f->egress = (flags & TLS_BACKEND_EGRESS) != 0;
 	say_serving(f);
 	return true;
 }

@@ -69,11 +69,15 @@ struct stmt_volume_anchor {
 /*
  * This TLS session ends in the network (THREATS T32). The client speaks the
  * ALPN protocol below, sends a nonce of 32 bytes, and is answered with
- * TLS_BIND_LEN bytes: version 1 || epoch u64 || sig65.
+ * TLS_BIND_LEN bytes: version 1 || epoch u64 || sig65. What the session goes
+ * on to say is the network's word as well: one byte TLS_SAYS_... of the app
+ * that is served, which an older guest leaves out.
  */
 #define TLS_BIND_ALPN "dstack-attest/1"
 #define TLS_BIND_LABEL "EXPORTER-dstack2-bind" /* context: the nonce */
 #define TLS_BIND_LEN (1 + 8 + 65)
+#define TLS_SAYS_SERVES 1u /* there is an app; the next bits are of it */
+#define TLS_SAYS_EGRESS 2u /* its label dstack.egress is "open" */
 #define TLS_BIND_FRONT 1 /* role: who ends the session */
 
 struct stmt_tls_bind {

@@ -24,7 +24,7 @@ refused_with() { # EXIT TEXT PORT ARGS...
 }
 
 check "$https" --json || fail "the node's session is not the network's" "$out"
-[ "$(jq -c '[.ok, .certificateValid, .simulated, .epoch, .app.name]' "$out")" = '[true,true,true,0,"app-example"]' ] ||
+[ "$(jq -c '[.ok, .certificateValid, .simulated, .epoch, .app.name, .app.egress]' "$out")" = '[true,true,true,0,"app-example","none"]' ] ||
 	fail "not what it is" "$out"
 check "$https"
 grep -q 'protects nothing' "$out"

@@ -52,6 +52,9 @@ acpi "$d/acpi"
 acpi "$d/two" --vcpus 2
 check "other tables for another number of CPUs" \
 	not cmp -s "$d/acpi/tables" "$d/two/tables"
+acpi "$d/out" --egress
+check "other tables for a machine with a way out" \
+	not cmp -s "$d/acpi/tables" "$d/out/tables"
 # the firmware ran before they were read: it switches MMCONFIG on
 check "the tables are those that a firmware gets" \
 	grep -q MCFG "$d/acpi/tables"
@@ -89,6 +92,7 @@ flip "$d/fw" 8000
 moves "a byte of its variables" rtmr0
 flip "$d/fw" 8000
 moves "memory" rtmr0 --memory 512
+moves "a way out" rtmr0 --acpi "$d/out"
 moves "a CPU" rtmr0 --vcpus 2 --acpi "$d/two"
 flip "$d/acpi/tables" 100
 moves "a byte of the tables" rtmr0

@@ -94,6 +94,17 @@ grep -q 'has 0 MB of memory free beside what runs; refused before it is copied' 
 [ "$(find $dir -name 'app-*.tar' | grep -vc app-example.tar)" -eq 0 ]
 echo "ok a version that a node has no memory for is refused before it is copied"
 
+mkdir "$d/way"
+echo >"$d/way/file"
+echo '{"Entrypoint":["/file"],"Labels":{"dstack.egress":"open"}}' >"$d/way.json"
+"$bin" app build "$d/way" -o "$d/way.tar" --config "$d/way.json" >"$d/digest"
+rc=0
+"$bin" app push "$d/way.tar" --dir $dir 2>"$d/no" || rc=$?
+[ $rc -eq 1 ] && [ "$(wc -l <"$d/no")" -eq 1 ]
+grep -q 'dstack.egress=open asks for a way out, which the node of .* does not give; refused before it is copied' "$d/no"
+[ "$(find $dir -name 'app-*.tar' | grep -vc app-example.tar)" -eq 0 ]
+echo "ok a version that may go out is refused where a node gives no way"
+
 # every answer from now on is one of the two versions
 while :; do
 	for p in "$p0" "$p1"; do

@@ -80,6 +80,13 @@ check "open: the guest says so" \
 check "open: so does dstack status" \
 	"$(yes_if sh -c "'$bin' status --dir '$net' | grep -q 'egress  *open'")"
 
+checked() { # what dstack check is told of the app, by the front itself
+	"$bin" check "https://$domain" --connect "127.0.0.1:$(port 0)" --ca "$ca" \
+		--rpc "$rpc" --contract "$contract" --json | jq -r .app.egress
+}
+check "open: dstack check hears it from the guest" \
+	"$(yes_if test "$(checked)" = open)"
+
 give none '"dstack.egress":"none"'
 check "none: it has no other link" \
 	"$(says /links 'lo eth0 ; reach\|eth0 lo ; reach' && echo yes || echo no)"
@@ -92,5 +99,6 @@ check "none: it has no resolver" \
 check "none: the guest says so" \
 	"$(yes_if test "$(curl -s --max-time 30 "$control/status" |
 		jq -r '.app.egress + " " + (.egress | tostring)')" = 'none true')"
+check "none: so does dstack check" "$(yes_if test "$(checked)" = none)"
 [ "$bad" -eq 0 ] || tail -30 "$console" | sed 's/^/# /'
 exit $bad

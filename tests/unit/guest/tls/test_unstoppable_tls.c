@@ -474,7 +474,8 @@ a_backend_is_a_container_s_and_has_known_flags(void **state)
 		bool ok;
 	} v[] = { { "\12\130\1\2\0\120\0", true },
 		{ "\12\130\1\2\0\120\3", true },
-		{ "\12\130\1\2\0\120\4", false },
+		{ "\12\130\1\2\0\120\4", true },
+		{ "\12\130\1\2\0\120\10", false },
 		{ "\12\130\1\1\0\120\0", false },
 		{ "\12\130\1\2\0\0\0", false },
 		{ "\0\0\0\0\0\0\0", true } };
@@ -485,7 +486,9 @@ a_backend_is_a_container_s_and_has_known_flags(void **state)
 		r = rd_over((const uint8_t *)v[i].bytes, 6);
 		assert_false(set_backend(&f, &r));
 		if (i == 1)
-			assert_true(f.proxy && f.h2);
+			assert_true(f.proxy && f.h2 && !f.egress);
+		if (i == 2)
+			assert_true(!f.proxy && !f.h2 && f.egress);
 	}
 }
 
