@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dstack beacon verify: which execution block is final, from files that a
- * beacon node handed out and one trusted block root.
+ * dstack beacon: which execution block is final. verify says it from files
+ * that a beacon node handed out and one trusted block root; follow (follow.c)
+ * asks nodes itself.
  *
- * The network comes first, then each file in the order bootstrap, updates,
+ * verify: the network comes first, then each file in the order bootstrap, updates,
  * finality: it is read, unpacked, taken apart into containers, and each of
  * these judged by lib/beacon. What cannot be read ends with exit 3; the first
  * container that is refused ends with exit 1, and what was proven before it is
@@ -16,6 +17,7 @@
 
 #include "base/hex.h"
 #include "base/own.h"
+#include "cli/beacon/follow.h"
 #include "cli/beacon/unsnappy.h"
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
@@ -31,16 +33,24 @@ static const struct usage uses[] = {
 	    "  NAME: mainnet, sepolia or hoodi. ROOT: the block root that you trust.\n"
 	    "  Files as a beacon node gives them: JSON or SSZ, snappy or not. TIME: Unix\n"
 	    "  seconds or RFC 3339, by default now.",
-	    NULL, NULL },
+	    "network bootstrap root updates finality at json", NULL },
+	{ "beacon follow",
+	    "dstack beacon follow --beacon URL... [--rpc URL] [--root ROOT]\n"
+	    "           [--network NAME|FILE] [--json] [--once]\n"
+	    "  Prints each final head that the beacon nodes' answers prove, and number and\n"
+	    "  time of its execution block from the RPC. ROOT: the block root that you\n"
+	    "  trust; without it the first node's word. --once: ends after the first head.",
+	    "beacon rpc root network json once", NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 
 struct args {
-	const char *network, *bootstrap, *finality, *at;
+	const char *network, *bootstrap, *finality, *at, *rpc;
+	struct fetch nodes;
 	const char *updates[MAX_FILES];
 	int update_count;
 	uint8_t root[32];
-	bool has_root, json;
+	bool has_root, json, once;
 };
 
 /* A run: where it stands, and how it ended. */
@@ -71,7 +81,17 @@ own_doc(struct beacon_doc **d)
 	beacon_doc_free(*d);
 }
 
-/* The words, and that the three which have no default are there. */
+/* One more node to ask. */
+static void
+take_node(const struct usage *u, struct args *a, const char *url)
+{
+	usage_url(u, "--beacon", url);
+	if (a->nodes.count == FETCH_MAX_URLS)
+		usage_wrong(u, "over %d times --beacon", FETCH_MAX_URLS);
+	a->nodes.url[a->nodes.count++] = url;
+}
+
+/* The words of both verbs, and that what has no default is there. */
 static void
 take_args(const struct usage *u, int argc, char **argv, struct args *a)
 {
@@ -83,6 +103,9 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		{ "finality", required_argument, NULL, 'f' },
 		{ "at", required_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "beacon", required_argument, NULL, 'B' },
+		{ "rpc", required_argument, NULL, 'R' },
+		{ "once", no_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -102,10 +125,21 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 			break;
 		case 'f': a->finality = optarg; break;
 		case 'a': a->at = optarg; break;
+		case 'B': take_node(u, a, optarg); break;
+		case 'R':
+			usage_url(u, "--rpc", optarg);
+			a->rpc = optarg;
+			break;
+		case 'o': a->once = true; break;
 		default: a->json = true; break;
 		}
 	}
 	usage_words(u, argc, argv, 0, 0, "");
+	if (strcmp(u->verb, "beacon follow") == 0) {
+		if (a->nodes.count == 0)
+			usage_wrong(u, "--beacon URL is missing");
+		return;
+	}
 	if (a->network == NULL)
 		usage_wrong(u, "--network NAME|FILE is missing");
 	if (a->bootstrap == NULL)
@@ -350,11 +384,35 @@ verify(const struct usage *u, const struct args *a)
 	return report(&r, a->json);
 }
 
+/* To follow.c, with the network if one was said. */
+static int
+follow(const struct args *a)
+{
+	struct beacon_network net;
+	struct why why = { "" };
+	struct follow_args f = { .nodes = a->nodes,
+		.has_root = a->has_root,
+		.rpc = a->rpc,
+		.json = a->json,
+		.once = a->once };
+	memcpy(f.root, a->root, 32);
+	if (a->network != NULL) {
+		enum dstack_status st = take_network(a->network, &net, &why);
+		if (st != DSTACK_OK) {
+			(void)cmd_fail("beacon", st, &why);
+			return EXIT_UNDECIDED;
+		}
+		f.net = &net;
+	}
+	return beacon_follow(&f);
+}
+
 int
 cmd_beacon(int argc, char **argv)
 {
 	struct args a = { .network = NULL };
 	const struct usage *u = usage_sub(uses, NULL, argc, argv);
 	take_args(u, argc - 1, argv + 1, &a);
-	return verify(u, &a);
+	return strcmp(u->verb, "beacon follow") == 0 ? follow(&a)
+						     : verify(u, &a);
 }

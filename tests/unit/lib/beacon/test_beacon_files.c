@@ -234,9 +234,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_files_are_what_they_are_called),
 	};
 	if (argc >= 2) {
-		/* a second argument: so many keys */
+		/* a second argument: so many keys; a third: the hash of the
+		 * execution block that the finality update is for */
 		net = mk_network(
 		    argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 32);
+		if (argc > 3 &&
+		    hex_decode(argv[3], strlen(argv[3]), mk_named_hash, 32) ==
+			DSTACK_OK)
+			mk_named_slot = AT(LAST, 40);
 		dir = argv[1];
 		put_all();
 		return 0;
