@@ -191,8 +191,12 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	if ((k->phase != KEYD_EMPTY) != held_one)
 		ipc_holds(!held_one);
 	if (st != DSTACK_OK) {
-		/* Waiting roles ask several times a second. */
-		if (st != DSTACK_E_BUSY)
+		/*
+		 * Waiting roles ask several times a second. And what an app
+		 * asked amiss is told to it: its words are not for the
+		 * console, which the host reads.
+		 */
+		if (st != DSTACK_E_BUSY && q->op < KEYD_OP_SDK_KEY)
 			log_line("%s", why.text);
 		ipc_answer_why(fd, st, &why);
 	} else if (ipc_answer(fd, &out) != DSTACK_OK) {

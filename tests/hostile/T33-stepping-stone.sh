@@ -50,6 +50,11 @@ no "absolute form of another" --request-target http://a.test/getkey/s
 no POST -d x
 no HEAD -X HEAD -m 5
 no PUT -X PUT
+# the SDK's calls are the socket's alone, and there not a browser's
+for c in GetKey Sign GetTlsKey GetQuote Info Version prpc/Tappd.DeriveKey; do
+	no "POST of $c over the network" --request-target "/$c" -d '{}'
+	no "GET of $c over the network" --request-target "/$c"
+done
 saw "$n requests refused that are not the app's own"
 echo "ok T33_requests_by_way_of_a_proxy_or_browser_are_refused"
 # Node's own fetch says Sec-Fetch-Mode of itself; a library on the socket says
@@ -70,6 +75,12 @@ done
 curl -sS --max-time 20 --unix-socket "$at" -H 'Origin: https://a.test' \
 	http://localhost/getkey/s >"$d/out"
 if grep -q "$key" "$d/out"; then fail "an Origin on the socket has the key"; fi
+sdk() { curl -sS --max-time 20 --unix-socket "$at" -d '{"path":"a"}' "$@" http://localhost/GetKey; }
+[ "$(sdk | jq -r .key | wc -c)" -eq 65 ] || fail "the SDK's own call: $(sdk)"
+for h in 'Origin: https://a.test' 'Referer: https://a.test/' 'Sec-Fetch-Site: same-origin' \
+	'X-Forwarded-For: 1.2.3.4' 'Cookie: a=b' 'Via: 1.1 proxy'; do
+	[ "$(sdk -H "$h" | jq -r 'has("key")')" = false ] || fail "$h on the socket has a key of the SDK"
+done
 echo "ok T33_the_apps_own_libraries_are_answered"
 # the other node's and the host's network have no way to the listener
 ip=$(awk '$2 == "dstack-guest" {print $1}' "/proc/$(app_pid 0)/root/etc/hosts")

@@ -10,6 +10,7 @@ tests/sdk/install
 own_net "$PWD/tests/net/sdk.sh"
 base sdk-net
 out=$net/sdk
+rm -rf "$out"
 mkdir -p "$out/a" "$out/b"
 
 # app_of PID-FILE: the first process of the app's container below a node
@@ -172,6 +173,13 @@ no 2 "the app's id" "$out/tagged.bin" --app-data "$rd"
 [ "$(curl -sS -o "$out/no" -w '%{http_code}' --unix-socket "$sock" http://dstack-guest/quote/xyz)" = 400 ]
 echo "ok a quote under the purpose of apps is of that app and that data"
 
+# what an app asks amiss is told to the app, and its words are not on the
+# console, which the host reads
+if grep -E 'a,DNS:b|not_after|64 bytes' "$net/node0/console.log"; then
+	fail "the console has what an app asked"
+fi
+echo "ok an app's mistakes are its own"
+
 # and after the app's processes were ended and started anew
 kill -9 "$(app_of "$(jq .pid "$net/node0/node.json")")"
 until_true 60 app_of "$(jq .pid "$net/node0/node.json")" || fail "the app does not come back"
@@ -181,3 +189,25 @@ again() {
 until_true 30 again || fail "the SDK's calls after a restart" "$net/node0/console.log"
 cmp "$out/a/keys.json" "$out/b/keys.json" || fail "other keys after a restart"
 echo "ok keys are the same after a restart"
+
+# the same from inside a container, as an app of Node's: it finds the sockets by
+# itself, is no root, and is the next version of the app, so the keys stay
+top=$out/image
+mkdir -p "$top/app" "$top/usr/bin"
+cp "$(readlink -f "$(command -v node)")" "$top/usr/bin/node"
+for l in $(ldd "$top/usr/bin/node" | grep -o '/[^ ]*'); do
+	mkdir -p "$top$(dirname "$l")"
+	cp -L "$l" "$top$l"
+done
+cp -r tests/sdk/*.mjs tests/sdk/package.json tests/sdk/node_modules "$top/app/"
+jq -n '{User: "1000:1000", WorkingDir: "/app", Entrypoint: ["/usr/bin/node", "server.mjs"],
+	ExposedPorts: {"8080/tcp": {}}}' >"$out/config.json"
+"$bin" app build "$top" --config "$out/config.json" -o "$out/node.tar" >"$out/no" || fail "no image" "$out/no"
+gone "$node_pid" # one node is enough, and it has more room
+"$bin" app push "$out/node.tar" --dir "$net" >"$out/no" 2>&1 || fail "no push" "$out/no" "$net/node0/console.log"
+port=$(jq -r .https "$net/node0/node.json" | sed 's/.*://')
+until_true 120 sh -c "curl -sS --max-time 10 --cacert '$ca' --connect-to '::127.0.0.1:$port' \
+	'https://$domain/' | jq -e .ok" || { page "$port" | jq -r .out,.err; fail "the app's own calls" "$net/node0/console.log"; }
+page "$port" | jq -j .keys | cmp - "$out/b/keys.json" || fail "the next version has other keys"
+[ "$(page "$port" | jq -r .out | grep -c '^ok ')" -eq "$(grep -c '^ok ' "$out/log")" ]
+echo "ok an app of Node's makes every call from inside its container, and its next version has the same keys"
