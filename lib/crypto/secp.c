@@ -96,7 +96,9 @@ secp_verify(const uint8_t digest[static 32], const uint8_t sig[static 64],
 {
 	secp256k1_pubkey p;
 	secp256k1_ecdsa_signature s;
-	if (secp256k1_ec_pubkey_parse(ctx(), &p, pub, n) != 1)
+	/* no bytes are no pointer, which the library answers by abort() */
+	if ((n != 33 && n != 65) ||
+	    secp256k1_ec_pubkey_parse(ctx(), &p, pub, n) != 1)
 		return DSTACK_E_FORMAT;
 	/* the library's verify refuses a high s by itself */
 	if (secp256k1_ecdsa_signature_parse_compact(ctx(), &s, sig) != 1 ||

@@ -104,6 +104,8 @@ secp_verifies_its_own_and_no_high_s_or_other_point(void **state)
 	for (size_t n = 0; n < 33; n++)
 		assert_int_equal(
 		    secp_verify(digest, sig, pub, n), DSTACK_E_FORMAT);
+	/* the library would end the process */
+	assert_int_equal(secp_verify(digest, sig, NULL, 0), DSTACK_E_FORMAT);
 	pub[0] = 5;
 	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_E_FORMAT);
 	memset(key.b, 0, 32);
