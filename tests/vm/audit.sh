@@ -10,8 +10,10 @@ case $B in /*) ;; *) B=$top/$B ;; esac
 bad=0
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-dstack=$B/bin/dstack
+. tests/vm/today.sh
 ./build_vm.sh "$B/image" >/dev/null || exit 1
+lock_of_today "$tmp"
+dstack=$B/bin/dstack
 [ -x "$dstack" ] || make B="$B" "$dstack" >/dev/null || exit 1
 export DSTACK_MIRROR=http://0
 grep -q '"kernel":".*-dstack"' "$B/image/sim/manifest.json" || {

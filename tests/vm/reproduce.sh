@@ -15,7 +15,9 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 chmod 755 "$tmp"
 bad=0
+. tests/vm/today.sh
 ./build_vm.sh "$B/image" >/dev/null || exit 1
+lock_of_today "$tmp"
 
 tree() { # WHERE: the sources, with new times
 	mkdir -p "$1"
