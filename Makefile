@@ -4,7 +4,7 @@
 #
 #   make            build/bin/dstack and build/bin/dstack-guest-sim
 #   make check      units, vectors, network tests without a VM (see tests/)
-#   make lint asan fuzz cov bench vmtest install clean
+#   make lint asan fuzz cov bench vmtest apptest install clean
 
 MAKEFLAGS += --no-builtin-rules
 B ?= build
@@ -74,7 +74,7 @@ TEST_C = $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 TESTS = $(patsubst %.c,$(B)/test/%,$(notdir $(TEST_C)))
 FUZZERS = $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
 
-.PHONY: all bin lib check unit unit-build lint asan fuzz cov bench vmtest install clean
+.PHONY: all bin lib check unit unit-build lint asan fuzz cov bench vmtest apptest install clean
 all: lib bin
 lib: $(LIB_A)
 bin: $(BIN)

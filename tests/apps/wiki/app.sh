@@ -1,0 +1,13 @@
+# DokuWiki as Debian packages it: a page written over its form is there later.
+page() { get "$1" '/dokuwiki/doku.php?id=start' "$@"; }
+fill() {
+	jar=$net/jar
+	form=$(get "$1" '/dokuwiki/doku.php?id=start&do=edit' -c "$jar")
+	field() { printf '%s' "$form" | grep -o "name=\"$1\" value=\"[^\"]*\"" | head -1 | sed 's/.*value="//; s/"$//'; }
+	get "$1" '/dokuwiki/doku.php?id=start' -b "$jar" -L -o /dev/null \
+		--data-urlencode 'wikitext=A page that stays' \
+		-d 'do[save]=1' -d "sectok=$(field sectok)" -d "date=$(field date)" \
+		-d "changecheck=$(field changecheck)" -d 'prefix=.' -d 'suffix='
+}
+there() { has "$1" '/dokuwiki/doku.php?id=start' 'A page that stays'; }
+version() { get "$1" /version; }
