@@ -188,8 +188,10 @@ dial(const struct check *c, int *out, struct why *why)
 	}
 	freeaddrinfo(list);
 	return *out >= 0 ? DSTACK_OK
-			 : why_set(why, DSTACK_E_MISSING, "%s:%s: %s",
-			       c->host, c->port, strerror(err));
+			 : why_set(why, DSTACK_E_MISSING, "%s%s%s:%s: %s",
+			       strchr(c->host, ':') != NULL ? "[" : "", c->host,
+			       strchr(c->host, ':') != NULL ? "]" : "", c->port,
+			       strerror(err));
 }
 
 /* Hash of the certificate's key: part of what the network signs. */

@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -181,8 +182,10 @@ node_json(const char *state, const char *host_volume, const char *config,
 	domain_of(host_volume, domain);
 	(void)json_object_set_new(o, "volume", volume(host_volume, &s));
 	(void)json_object_set_new(o, "heartbeat", heartbeat(guest));
-	(void)json_object_set_new(
-	    o, "certificate", certificate(s.https, domain));
+	/* before it has the network's key nobody answers there: no wait for it */
+	(void)json_object_set_new(o, "certificate",
+	    s.at_ms[NODE_ONBOARDED] != 0 ? certificate(s.https, domain)
+					 : json_null());
 	(void)json_object_set_new(o, "status", guest);
 	return o;
 }
@@ -315,9 +318,12 @@ print_node(const json_t *n)
 		: trouble != NULL ? "STANDS STILL, "
 				  : "up, ",
 	    str(n, "phase"), str(n, "guest"), str(n, "https"));
-	if (json_object_get(n, "payer") != NULL)
-		printf("  payer       %s, %s wei\n", str(n, "payer"),
-		    str(n, "balance"));
+	if (json_string_value(json_object_get(n, "balance")) != NULL)
+		/* wei in hex, as the chain says it: for people in ether */
+		printf("  payer       %s, %.6Lf ether\n", str(n, "payer"),
+		    strtold(str(n, "balance"), NULL) / 1e18L);
+	else if (json_object_get(n, "payer") != NULL)
+		printf("  payer       %s\n", str(n, "payer"));
 	if (json_object_get(n, "relocked") != NULL)
 		printf("  image       relocked: packages of %.8s, not the lock "
 		       "file's\n", str(n, "relocked"));

@@ -102,7 +102,7 @@ sign "DNS:$domain,IP:0:0:0:0:0:0:0:1"
 named "[::1]:30014" || fail "an IPv6 address of the certificate" "$out"
 got=0
 named "$domain" --connect ::1 || got=$?
-[ "$got" -eq 3 ] && grep -qF '::1:443: Connection refused' "$out" || fail "IPv6 without a port: $got" "$out"
+[ "$got" -eq 3 ] && grep -qF '[::1]:443: Connection refused' "$out" || fail "IPv6 without a port: $got" "$out"
 for bad in '[::1' '[::1]x' '[demo]' '[::1]:' '[::1]:123456'; do
 	got=0
 	named "$bad" || got=$?

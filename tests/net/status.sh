@@ -20,6 +20,10 @@ status | grep -q '^node .* up, ' || fail "it is up" "$d/node.json"
 echo "ok a node that waits says why, on its first screen and in status"
 [ "$(status --json | jq -r '.nodes[0].payer')" = "$address" ]
 [ "$(status --json | jq -r '.nodes[0].balance')" = 0x56bc75e2d63100000 ]
+status | grep -q "payer *$address, 100.000000 ether$"
+from=$(date +%s%N)
+status >/dev/null
+[ $((($(date +%s%N) - from) / 1000000)) -lt 2000 ] || fail "it waits for a certificate that no node has yet"
 echo "ok status shows the account that pays, and what it has"
 
 as_owner 'unpause()'
