@@ -133,18 +133,22 @@ node_measure(const struct node_options *o, struct sim_measurements *out,
 	return teed_measure(&t, out, why);
 }
 
-/* DSTACK_E_MISSING: the endpoint is away, or answers nonsense or an error. */
+/*
+ * DSTACK_E_MISSING: the endpoint is away, or answers nonsense or an error.
+ * *known: it has said the right chain, and is not asked that again. Else one
+ * that answers every other question only would be asked for ever.
+ */
 static enum dstack_status
-check_chain(const struct host_config *c, struct rpc *rpc,
+check_chain(const struct host_config *c, struct rpc *rpc, bool *known,
     uint8_t code_hash[static 32], struct why *why)
 {
-	uint64_t id = 0;
+	uint64_t id = c->chain_id;
 	AUTO_WR struct wr code = wr_new(0);
 	/*
 	 * An endpoint that is away may come back; that is waited for, the
 	 * answers below are not.
 	 */
-	if (rpc_chain_id(rpc, &id, why) != DSTACK_OK)
+	if (!*known && rpc_chain_id(rpc, &id, why) != DSTACK_OK)
 		return DSTACK_E_MISSING;
 	/* Answered, and wrong: waiting would not mend it. */
 	if (id != c->chain_id)
@@ -152,6 +156,7 @@ check_chain(const struct host_config *c, struct rpc *rpc,
 		    "ETH_RPC_URL serves chain %llu, host.env says CHAIN_ID "
 		    "%llu",
 		    (unsigned long long)id, (unsigned long long)c->chain_id);
+	*known = true;
 	if (rpc_code(rpc, c->contract, &code, why) != DSTACK_OK)
 		return DSTACK_E_MISSING;
 	if (code.len == 0)
@@ -216,7 +221,7 @@ node_check(const struct node_options *o, const struct node_paths *p,
 	const struct host_config *c = o->cfg;
 	uint8_t code_hash[32];
 	struct netcfg n;
-	bool said = false;
+	bool said = false, known = false;
 	enum dstack_status st = check_netcfg(c, &n, why);
 
 	if (st == DSTACK_OK)
@@ -227,7 +232,8 @@ node_check(const struct node_options *o, const struct node_paths *p,
 		return st;
 
 	/* nothing was started yet: Ctrl-C ends this as it ends any program */
-	while ((st = check_chain(c, rpc, code_hash, why)) == DSTACK_E_MISSING) {
+	while ((st = check_chain(c, rpc, &known, code_hash, why)) ==
+	    DSTACK_E_MISSING) {
 		if (!said)
 			log_line("%s; waiting for it (ETH_RPC_URL)", why->text);
 		said = true;

@@ -62,6 +62,27 @@ grep -q '^epoch     none has a key yet$' "$d/out" && grep -q '^app       none is
 	fail "zeros are shown for what is not there" "$d/out"
 echo "ok status says what a contract has not, in words"
 
+# an endpoint at its limit, which refuses every other question
+make_node limited
+next_port=$((next_port + 10))
+node -e 'let n = 0
+require("http").createServer((q, a) => {
+	const parts = []
+	q.on("data", (d) => parts.push(d)).on("end", async () => {
+		if (n++ % 2 === 0) return a.writeHead(429, { "Retry-After": "1" }).end()
+		const r = await fetch(process.argv[2], { method: "POST", body: Buffer.concat(parts),
+			headers: { "content-type": "application/json" } })
+		a.end(await r.text())
+	})
+}).listen(+process.argv[1], "127.0.0.1")' "$next_port" "$rpc" &
+pids+=($!)
+until_true 20 bash -c "exec 3<>/dev/tcp/127.0.0.1/$next_port" || fail "no proxy"
+set_env ETH_RPC_URL "http://127.0.0.1:$next_port"
+start_node
+says "$d/node.log" 'phase boot' 30
+echo "ok a node starts by an endpoint that refuses every other question"
+gone "$node_pid"
+
 d=$net/waiter
 # the chain's endpoint is gone: what this machine knows is told all the same
 sed -i 's|^ETH_RPC_URL=.*|ETH_RPC_URL=http://127.0.0.1:1|' "$d/host.env"
