@@ -193,6 +193,9 @@ go_on(void *ctx)
 		return !k->over;
 	enum said said = look(k, &r, &why);
 	k->look_at = kube_now() + POLL_SERVING_MS;
+	if (k->live >= 0 && said == SAID_APP)
+		kube_view_time(&k->view, k->chain.head.timestamp,
+		    kube_boot_seconds());
 	/* an older one is an old view's word, and does not end a newer one */
 	k->over = said == SAID_NONE || said == SAID_END ||
 	    (said == SAID_APP && !kube_same(&r, &k->attempt) &&
@@ -301,7 +304,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = kube_volume_version(r->version, why);
 	if (st == DSTACK_OK)
-		kube_view_time(&k->view, k->chain.head.timestamp);
+		kube_view_time(&k->view, k->chain.head.timestamp,
+		    kube_boot_seconds());
 	if (st == DSTACK_OK)
 		st = kube_backend(slot, a->box.port, start_front(a), why);
 	if (st != DSTACK_OK) {
@@ -399,7 +403,8 @@ tick(struct kube *k, struct why *why)
 		return true;
 	kube_view_clock(&k->view, k->chain.head.timestamp);
 	if (k->live >= 0)
-		kube_view_time(&k->view, k->chain.head.timestamp);
+		kube_view_time(&k->view, k->chain.head.timestamp,
+		    kube_boot_seconds());
 	kube_memory_look(&k->memory, kube_memory_free());
 	/* told to whoever asks for status, so that push can compare */
 	if (k->live >= 0 && kube_same(&r, &k->app[k->live].record)) {

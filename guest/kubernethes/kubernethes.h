@@ -149,6 +149,7 @@ struct kube_view {
 	uint64_t number; /* the highest block seen */
 	int64_t at;      /* when it was first seen, kube_boot_seconds */
 	uint64_t told;   /* chain time that the TLS front has; 0: none */
+	int64_t told_at; /* when it heard it, kube_boot_seconds */
 	uint64_t clock;  /* chain time that init was told last; 0: none */
 };
 
@@ -159,8 +160,11 @@ void kube_view_block(struct kube_view *v, uint64_t number, int64_t now);
 bool kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now);
 /* Tell init the proven time, if this VM's clock is behind it. */
 void kube_view_clock(struct kube_view *v, uint64_t seconds);
-/* Tell the TLS front the proven time, if it has moved on. */
-void kube_view_time(struct kube_view *v, uint64_t seconds);
+/*
+ * Tell the TLS front the proven time, if it has moved on; and that this role
+ * still reads the chain, each minute.
+ */
+void kube_view_time(struct kube_view *v, uint64_t seconds, int64_t now);
 
 /* --- peers.c --- */
 

@@ -18,6 +18,7 @@
 #define TLS_TIME 2
 #define CLOCK_APART 60 /* seconds that a clock may be behind */
 #define TIME_STEP 600 /* seconds between two notices to the TLS front */
+#define ALIVE_STEP 60 /* and at most, where chain time does not move on */
 
 int64_t
 kube_boot_seconds(void)
@@ -45,15 +46,18 @@ kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now)
 }
 
 void
-kube_view_time(struct kube_view *v, uint64_t seconds)
+kube_view_time(struct kube_view *v, uint64_t seconds, int64_t now)
 {
 	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	if (v->told != 0 && seconds < v->told + TIME_STEP)
+	if (v->told != 0 && seconds < v->told + TIME_STEP &&
+	    now - v->told_at < ALIVE_STEP)
 		return;
 	wr_u64be(&q, seconds);
 	if (ipc_call(FD_EDGE + ROLE_TLS, TLS_TIME, &q, NULL, 0, NULL, NULL) ==
-	    DSTACK_OK)
+	    DSTACK_OK) {
 		v->told = seconds;
+		v->told_at = now;
+	}
 }
 
 void

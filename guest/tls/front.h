@@ -28,6 +28,8 @@ struct front {
 	bool h2;    /* the app speaks HTTP/2 */
 	bool egress; /* it may go out */
 	bool said_serving;
+	int64_t heard;    /* kubernethes last, seconds since this VM started */
+	int64_t patience; /* seconds that it may be silent; 0: for ever */
 	/* who the app has been silent to longest, first */
 	TAILQ_HEAD(link_list, link) links;
 	unsigned connections;

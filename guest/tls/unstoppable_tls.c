@@ -13,7 +13,10 @@
  *
  * What can go wrong: more clients than places, at once or one after the
  * other. None of it ends the role; only kubernethes or hostlink going away
- * does.
+ * does. And kubernethes may hang without going away, on a disk that its host
+ * holds up on purpose: then it no longer reads whether the contract has
+ * stopped the app. It speaks at least every minute as long as it reads the
+ * chain, and where it has been silent for too long nobody new is let in.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -41,6 +45,8 @@
 #define KEYD_TLS_KEY 15
 #define OP_BACKEND 1
 #define OP_TIME 2
+#define BEATS 4u      /* of netcfg's heartbeat, as guest/kubernethes/view.c has */
+#define SLOW_STEP 600 /* seconds */
 
 #define MOST_LEAST 256u
 #define MOST_EVER 1900u    /* two descriptors each, of 4096 (guest/init/spawn.c) */
@@ -64,6 +70,22 @@ turn_away(int fd)
 	(void)close(fd);
 }
 
+static int64_t
+boot_seconds(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
+/* Is it so long since kubernethes spoke that the app may have been stopped? */
+static bool
+unheard(const struct front *f, int64_t now)
+{
+	return f->patience != 0 && now - f->heard >= f->patience;
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
@@ -80,6 +102,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			return;
 		n = sizeof(to);
 		if (f->ctx == NULL || f->backend.sin_port == 0 ||
+		    unheard(f, boot_seconds()) ||
 		    getsockname(c, (struct sockaddr *)&to, &n) != 0 ||
 		    !link_room(f))
 			turn_away(c);
@@ -228,6 +251,7 @@ on_kubernethes(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	bool ok = false;
+	f->heard = boot_seconds();
 	if (q.op == OP_BACKEND)
 		ok = set_backend(f, &q.body);
 	else if (q.op == OP_TIME)
@@ -262,9 +286,12 @@ read_domain(struct front *f, struct why *why)
 {
 	struct netcfg cfg;
 	enum dstack_status st = role_netcfg(&cfg, NULL, why);
-	if (st == DSTACK_OK)
-		(void)snprintf(
-		    f->domain, sizeof(f->domain), "%s", cfg.tls_domain);
+	if (st != DSTACK_OK)
+		return st;
+	(void)snprintf(f->domain, sizeof(f->domain), "%s", cfg.tls_domain);
+	/* as long as a view of the chain may be old, and a slow step more */
+	if (cfg.heartbeat < INT32_MAX)
+		f->patience = (int64_t)(BEATS * cfg.heartbeat) + SLOW_STEP;
 	return st;
 }
 

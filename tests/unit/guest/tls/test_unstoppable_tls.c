@@ -87,13 +87,16 @@ app(int l, bool breaks)
 	_exit(0);
 }
 
+static int64_t patience; /* of the next front */
+
 /* host: its end of the link to it; -1: none. */
 static void
 front(int l, const struct sockaddr_in *backend, int host)
 {
 	struct front f = { .backend = *backend, .domain = "a.test",
 		.files.now = 1, .most = MAX_CONNECTIONS, .silent_ms = 300,
-		.budget = 1, .proxy = proxy, .h2 = h2 };
+		.budget = 1, .proxy = proxy, .h2 = h2,
+		.heard = boot_seconds(), .patience = patience };
 	struct why why = { "" };
 	(void)signal(SIGPIPE, SIG_IGN);
 	f.ctx = self_signed(&f.key);
@@ -492,6 +495,31 @@ a_backend_is_a_container_s_and_has_known_flags(void **state)
 	}
 }
 
+/* One that hangs on its host's disk does not hear that an app is stopped. */
+static void
+nobody_is_let_in_where_kubernethes_is_silent_for_too_long(void **state)
+{
+	(void)state;
+	struct crowd c;
+	patience = 2;
+	crowd_begin(&c, -1);
+	patience = 0;
+	SSL *s = client(&c);
+	assert_true(is_answered(s));
+	leave(s);
+	(void)usleep(3100000);
+	int raw = tcp(&c);
+	uint8_t alert[16];
+	assert_int_equal(recv(raw, alert, sizeof(alert), 0), 7);
+	(void)close(raw);
+	crowd_end(&c);
+	/* it was busy, and speaks again */
+	struct front f = { .patience = 240, .heard = 1000 };
+	assert_true(unheard(&f, 1240));
+	f.heard = 1240;
+	assert_false(unheard(&f, 1300));
+}
+
 static void
 the_app_hears_of_no_handshake_that_does_not_end(void **state)
 {
@@ -554,6 +582,8 @@ main(void)
 		    an_answer_that_was_cut_off_does_not_look_whole),
 		cmocka_unit_test(
 		    the_most_silent_makes_room_when_all_are_in_use),
+		cmocka_unit_test(
+		    nobody_is_let_in_where_kubernethes_is_silent_for_too_long),
 		cmocka_unit_test(
 		    the_app_hears_of_no_handshake_that_does_not_end),
 		cmocka_unit_test(one_too_many_is_turned_away_at_once),
