@@ -259,3 +259,17 @@ cgroup_kill_check(const char *root, unsigned slot)
 	check_group(group, sizeof(group), root, slot);
 	return put(group, "cgroup.kill", "1");
 }
+
+bool
+cgroup_check_empty(const char *root, unsigned slot)
+{
+	char path[PATH_LEN + 32];
+	char text[128];
+
+	check_group(path, PATH_LEN, root, slot);
+	(void)strncat(path, "/cgroup.events", 31);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, "populated 1") == NULL;
+}

@@ -94,5 +94,7 @@ bool cgroup_enter(const char *root, unsigned slot);
  */
 bool cgroup_enter_check(const char *root, unsigned slot);
 bool cgroup_kill_check(const char *root, unsigned slot);
+/* Is none of it left? Who was killed takes a moment to end. */
+bool cgroup_check_empty(const char *root, unsigned slot);
 
 #endif

@@ -74,20 +74,24 @@ kill_all(const struct container *c)
 		(void)kill(-group, SIGKILL);
 }
 
-/* Every child ends; *status is the runtime's, if it has not been seen yet. */
+/*
+ * Every child ends, and what has been killed; *status is the runtime's, if it
+ * has not been seen yet.
+ */
 static void
-reap_all(pid_t runtime, int *status)
+reap_all(const struct container *c, pid_t runtime, int *status)
 {
 	const struct timespec step = { .tv_nsec = 5000000 };
 
 	for (int i = 0; i < REAPS; i++) {
 		int s = 0;
 		pid_t p = waitpid(-1, &s, WNOHANG);
-		if (p < 0)
-			return; /* there is none */
+		if (p < 0 && (!cgroup_there(CGROUP_ROOT) ||
+			cgroup_check_empty(CGROUP_ROOT, c->slot)))
+			return;
 		if (p == runtime)
 			*status = s;
-		if (p == 0)
+		if (p <= 0)
 			(void)nanosleep(&step, NULL);
 	}
 }
@@ -148,7 +152,7 @@ keep(struct container c, int out, uint32_t ms)
 	kill_all(&c);
 	if (!ended)
 		(void)kill(runtime, SIGKILL);
-	reap_all(runtime, &status);
+	reap_all(&c, runtime, &status);
 	if (!ended)
 		(void)raise(SIGALRM);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status)

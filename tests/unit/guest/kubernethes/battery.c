@@ -303,9 +303,11 @@ check(const char *how)
 			pause();
 	}
 	if (strcmp(how, "child") == 0) {
-		if (fork() == 0)
+		if (fork() == 0) {
+			setsid(); /* as one that would be a daemon */
 			for (;;)
 				pause();
+		}
 		return 0;
 	}
 	int caps = 0;
