@@ -412,6 +412,34 @@ each_member_of_json_must_be_as_it_should(void **state)
 	    "current_sync_committee_branch");
 }
 
+/* Addresses come in mixed case (EIP-55), and anything may. */
+static void
+hex_of_either_case_is_read(void **state)
+{
+	(void)state;
+	uint8_t *p = malloc(MK_LEN);
+	const char *last;
+	make(BEACON_KIND_UPDATE, BEACON_ELECTRA);
+	json_t *j = mk_json(&m, BEACON_KIND_UPDATE);
+	json_t *o = within(
+	    j, "data.finalized_header.execution.fee_recipient", &last);
+	char text[64];
+	(void)snprintf(text, sizeof(text), "%s",
+	    json_string_value(json_object_get(o, last)));
+	for (size_t i = 2; text[i] != '\0'; i += 2)
+		if (text[i] >= 'a')
+			text[i] = (char)(text[i] - 'a' + 'A');
+	assert_string_not_equal(
+	    text, json_string_value(json_object_get(o, last)));
+	MJ_SET(o, last, json_string(text));
+	char *t = json_dumps(j, 0);
+	opens(BEACON_KIND_UPDATE, t, strlen(t), 1, p,
+	    mk_ssz(&m, BEACON_KIND_UPDATE, p));
+	free(t);
+	json_decref(j);
+	free(p);
+}
+
 /* One more member anywhere may mean a fork that nobody here knows. */
 static void
 a_member_that_is_not_known_is_refused(void **state)
@@ -481,6 +509,7 @@ main(void)
 		cmocka_unit_test(a_list_is_whole_and_of_its_digest),
 		cmocka_unit_test(what_is_too_much_is_refused),
 		cmocka_unit_test(each_member_of_json_must_be_as_it_should),
+		cmocka_unit_test(hex_of_either_case_is_read),
 		cmocka_unit_test(a_member_that_is_not_known_is_refused),
 		cmocka_unit_test(what_is_no_document_is_refused),
 	};
