@@ -360,8 +360,10 @@ sdk_serve(struct evhttp_request *req, const struct service_app *app)
 	struct evbuffer *in = evhttp_request_get_input_buffer(req);
 	const size_t n = evbuffer_get_length(in);
 	enum sdk_call call;
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_POST ||
-	    !call_of(req, &call)) {
+	/* what has no members may be asked by GET, as people at a shell do */
+	if (!call_of(req, &call) ||
+	    (evhttp_request_get_command(req) != EVHTTP_REQ_POST &&
+		call != SDK_INFO && call != SDK_VERSION)) {
 		sdk_error(req, 405, "only POST, with a JSON object");
 		return;
 	}

@@ -76,9 +76,9 @@ next(struct rd *log, struct event *e)
 static enum dstack_status
 read_log(struct wr *a, struct rd *log, struct why *why)
 {
-	uint8_t whole;
-	const uint8_t *p;
-	size_t n;
+	uint8_t whole = 0;
+	const uint8_t *p = NULL;
+	size_t n = 0;
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_TEE, TEE_EVENTS, NULL, NULL, 0, a, why);
 	if (st != DSTACK_OK)

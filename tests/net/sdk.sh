@@ -48,6 +48,8 @@ for s in /var/run /run /var/run/dstack /run/dstack; do
 		[ "$(jq -r .version <<<"$got")" != null ] || fail "$s/$n.sock says $got"
 	done
 done
+[ "$(curl -sS --unix-socket "/proc/$app/root/run/dstack.sock" http://localhost/Info | jq -r .app_name)" = app-example ]
+[ "$(curl -sS -o /dev/null -w '%{http_code}' --unix-socket "/proc/$app/root/run/dstack.sock" http://localhost/GetKey)" = 405 ]
 echo "ok the sockets are at all eight places"
 
 as_app "$app" node tests/sdk/calls.mjs "$out/a" || fail "the SDK's calls" "$net/node0/console.log"
