@@ -26,17 +26,19 @@
 #include "crypto/secp.h"
 #include "eth/rpc.h"
 #include "host/base/proc.h"
+#include "host/volume/disk.h"
 
 #define POLL_MS 100u
 #define DEFAULT_TIMEOUT_S 1800u
 #define MEMORY_MB 512u
 #define MEMORY_LEAST 256u /* tests/vm/memory.sh */
+#define VOLUME_MB 140u    /* promise 17: a 140 MB container */
 
 static const struct usage use = { "demo",
 	"dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
-	"           [--spare N] [--memory MB] [--dir DIR] [--image DIR]\n"
-	"           [--app FILE] [--timeout SECONDS] [--ct onchain|relay]\n"
-	"           [--egress]\n"
+	"           [--spare N] [--memory MB] [--volume MB] [--dir DIR]\n"
+	"           [--image DIR] [--app FILE] [--timeout SECONDS]\n"
+	"           [--ct onchain|relay] [--egress]\n"
 	"  --nodes N    1 to 16 (default 2)\n"
 	"  --no-vm      guests as processes instead of VMs\n"
 	"  --keep       stay up after ready, also without a terminal\n"
@@ -45,6 +47,8 @@ static const struct usage use = { "demo",
 	"               dstack node run --config DIR/nodeI/host.env\n"
 	"                 --auditing DIR/auditing\n"
 	"  --memory MB  of each VM, 256 to 65536 (default 512)\n"
+	"  --volume MB  of each encrypted volume (default 140); a file that takes\n"
+	"               as much room as is written\n"
 	"  --egress     apps that ask for it may reach the Internet (EGRESS=yes)\n"
 	"  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
 	"               (onchain, the default) or over the relay",
@@ -295,7 +299,7 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		{ "image", 1, NULL, 'i' }, { "app", 1, NULL, 'a' },
 		{ "timeout", 1, NULL, 't' }, { "spare", 1, NULL, 's' },
 		{ "memory", 1, NULL, 'm' }, { "ct", 1, NULL, 'c' },
-		{ "egress", 0, NULL, 'e' },
+		{ "egress", 0, NULL, 'e' }, { "volume", 1, NULL, 'o' },
 		{ NULL, 0, NULL, 0 } };
 	static const char *const cts[] = { "onchain", "relay", NULL };
 	int c;
@@ -320,6 +324,11 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		case 'm':
 			d->memory = (unsigned)usage_number(
 			    &use, "--memory", optarg, MEMORY_LEAST, 65536);
+			break;
+		case 'o':
+			d->volume = (unsigned)usage_number(
+			    &use, "--volume", optarg, HOST_DISK_LEAST_MB,
+			    HOST_DISK_MOST_MB);
 			break;
 		case 'c':
 			d->ct_relay =
@@ -353,6 +362,7 @@ cmd_demo(int argc, char **argv)
 
 	d.count = 2;
 	d.memory = MEMORY_MB;
+	d.volume = VOLUME_MB;
 	d.dir = DEMO_DIR;
 	d.image = "build/image";
 	d.app = "host_volume/app-example.tar";

@@ -32,6 +32,7 @@ struct demo {
 	unsigned count;
 	unsigned spare;  /* more nodes, made but not started */
 	unsigned memory; /* MiB of each VM */
+	unsigned volume; /* MiB of each encrypted volume */
 	bool no_vm;
 	bool keep;
 	bool json;

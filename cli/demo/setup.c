@@ -274,7 +274,7 @@ make_node(struct demo *d, unsigned i, const struct wr *netcfg, struct why *why)
 	c->index = i;
 	c->memory_mb = d->memory;
 	c->cpus = 1;
-	c->volume_mb = 140; /* promise 17: a 140 MB container */
+	c->volume_mb = d->volume;
 	c->egress = d->egress;
 	enum dstack_status st = fresh_dir(n->dir, why);
 	if (st == DSTACK_OK)
