@@ -327,10 +327,6 @@ bounds(struct front *f, uint64_t memory)
 static enum dstack_status
 serve(struct front *f, struct why *why)
 {
-	struct sysinfo si = { 0 };
-
-	(void)sysinfo(&si);
-	bounds(f, (uint64_t)si.totalram * si.mem_unit);
 	TAILQ_INIT(&f->links);
 	f->base = event_base_new();
 	if (f->base == NULL)
@@ -357,7 +353,10 @@ tls_main(void)
 {
 	struct front f = { 0 };
 	struct why why = { "" };
+	struct sysinfo si = { 0 };
 	log_name("unstoppable-tls");
+	(void)sysinfo(&si); /* a call that is not on the list of this role */
+	bounds(&f, (uint64_t)si.totalram * si.mem_unit);
 	enum dstack_status st = sandbox_enter(ROLE_TLS, &why);
 	if (st == DSTACK_OK)
 		st = read_domain(&f, &why);

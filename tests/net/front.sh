@@ -87,6 +87,17 @@ echo "ok an app that speaks HTTP/1.1 alone is asked for no more"
 [ "$(get --http2 -o "$d/page" -w '%{http_version}')" = 2 ] || fail "no HTTP/2"
 [ "$(cat "$d/page")" = 'h2 of 2.0' ] || fail "$(cat "$d/page")"
 echo "ok an app that speaks HTTP/2 is offered to clients, and gets their bytes"
+i=0
+while [ $i -lt 300 ]; do
+	printf 'url = "https://demo.dstack.test/"\noutput = /dev/null\n'
+	i=$((i + 1))
+done >"$d/crowd"
+curl -s --http2 --parallel --parallel-immediate --parallel-max 300 --max-time 60 \
+	--cacert $dir/ca/ca.pem --connect-to "::127.0.0.1:$port" \
+	-w '%{http_code} %{num_connects}\n' -K "$d/crowd" >"$d/crowd.out" 2>/dev/null || true
+[ "$(grep -c '^200 ' "$d/crowd.out")" -eq 300 ] || fail "$(sort "$d/crowd.out" | uniq -c)"
+[ "$(awk '{n += $2} END {print n}' "$d/crowd.out")" -ge 290 ] || fail "they shared connections"
+echo "ok 300 connections at once are all answered"
 "$bin" app push "$d/proxy.tar" --dir $dir >/dev/null || fail "push"
 get --http2 -w '%{http_version} %{local_port}\n' >"$d/page"
 [ "$(cat "$d/page")" = "127.0.0.1 $(sed -n '2s/.* //p' "$d/page")
