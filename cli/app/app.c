@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "cli/app/archive.h"
 #include "cli/app/build.h"
+#include "cli/app/logs.h"
 #include "cli/app/look.h"
 #include "cli/demo/network.h"
 #include "cli/usage.h"
@@ -57,11 +58,21 @@ static const struct usage uses[] = {
 	    "           which version the contract wants, which one each node\n"
 	    "           serves, and why not; exit 1 where one does not serve it",
 	    "config dir json", NULL },
+	{ "app logs",
+	    "dstack app logs [--key FILE] [-f] [--node N] [--config FILE]...\n"
+	    "           [--dir DIR]\n"
+	    "           what the app has written, as its nodes' hosts have it;\n"
+	    "           says what is missing or altered, and exits 1 then; -f:\n"
+	    "           and what comes. The image's label dstack.logs chooses:\n"
+	    "           none, host, or a public key, which --key FILE opens\n"
+	    "       dstack app logs --new-key FILE\n"
+	    "           a secret key into a new file, its label printed",
+	    "key new-key follow node config dir", "f" },
 	{ NULL, NULL, NULL, NULL },
 };
 
 static const char push_options[] =
-    "options of push, rollback and status:\n"
+    "options of push, rollback, status and logs:\n"
     "  --config FILE    a node's host.env; again for each further node\n"
     "  --key-file FILE  the contract owner's key (default PRIVKEY)\n"
     "  --dir DIR        a network kept by dstack demo, instead of --config\n"
@@ -271,6 +282,8 @@ cmd_app(int argc, char **argv)
 	argv++;
 	if (strcmp(argv[0], "status") == 0)
 		return app_status(u, argc, argv);
+	if (strcmp(argv[0], "logs") == 0)
+		return app_logs(u, argc, argv);
 	if (u - uses >= 2)
 		return app_push(u, argc, argv);
 	while ((c = usage_next(u, argc, argv, lopt)) != -1) {

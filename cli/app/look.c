@@ -59,6 +59,8 @@ judge(const json_t *app, uint64_t version, struct look *l)
 	uint64_t serves = count(app, "serving");
 	char span[LOOK_SPAN];
 
+	/* its process too: one that has ended answers nobody, whatever the
+	   front is turned to */
 	if (serves == version && json_is_true(json_object_get(app, "up"))) {
 		look_span(count(app, "since"), span);
 		l->state = LOOK_SERVES;
@@ -100,6 +102,7 @@ look_at(const char *state, uint64_t version, struct look *l)
 		    "DOWN, no node has run in %.200s", state);
 		return;
 	}
+	/* a VM that stands still does not answer for as long as one waits */
 	if (!s.alive || s.trouble[0] != '\0') {
 		(void)snprintf(l->line, sizeof(l->line), "%s%s%.250s",
 		    s.alive ? "STANDS STILL" : "DOWN",

@@ -42,6 +42,7 @@ show_line(struct show *s, bool news, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (s->moving) {
+		/* one column less: some terminals wrap at the last one */
 		size_t w = width() - 1;
 		(void)printf("\r%.*s\033[K", (int)(w < sizeof(text) ? w : 511),
 		    text);

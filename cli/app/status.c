@@ -42,6 +42,7 @@ contract(struct where *w, struct state_app *wanted, json_t *o, struct why *why)
 	*wanted = (struct state_app){ .version = 0 };
 	if (st != DSTACK_OK)
 		return st;
+	/* by the chain's clock, as nodes go by it and not by this machine's */
 	now = look_time(w->gov.rpc);
 	bool pending = latest.version != 0 && latest.not_before > now;
 	*wanted = pending ? previous : latest;

@@ -53,6 +53,7 @@ against(struct waiting *n, uint64_t version, uint64_t since_ms)
 		return true;
 	if (n->last.state != LOOK_REFUSED)
 		return false;
+	/* the count moves with each try, so one that moved is of this push */
 	bool rests = json_is_true(json_object_get(r, "rests"));
 	if (n->stale && tries_of(&n->last) == n->tries)
 		return rests && since_ms > REST_MS;
@@ -82,6 +83,7 @@ static bool
 notice(const struct where *w, const struct state_app *a, unsigned seconds,
     struct show *s)
 {
+	/* asked once: a chain without traffic has a clock that stands */
 	uint64_t now = look_time(w->gov.rpc);
 	uint64_t left = a->not_before > now ? a->not_before - now : 0;
 	uint64_t end = proc_now_ms() + left * 1000;
@@ -120,6 +122,24 @@ summary(const struct waiting *n, unsigned nodes, struct show *s)
 	show_line(s, false, "%s", text);
 }
 
+/* What the app wrote last, where its owner lets the host have it. */
+static void
+last_lines(const struct look *l, json_int_t version)
+{
+	const json_t *end = json_object_get(l->app, "lastEnd");
+	const json_t *lines = json_object_get(end, "lines");
+
+	if (json_integer_value(json_object_get(end, "version")) != version)
+		return;
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *s = json_string_value(json_array_get(lines, i));
+		/* printable by the guest; by whoever answers for it, not so */
+		for (; s != NULL && *s != '\0' && *s >= 0x20 && *s <= 0x7e; s++)
+			(void)fputc(*s, stderr);
+		(void)fputc('\n', stderr);
+	}
+}
+
 /* One look at all. True: it is over, with *st. */
 static bool
 round_over(const struct where *w, uint64_t version, struct waiting *n,
@@ -136,6 +156,8 @@ round_over(const struct where *w, uint64_t version, struct waiting *n,
 		if (!s->moving)
 			tell(&n[i], i, s);
 		if (against(&n[i], version, since_ms)) {
+			show_end(s);
+			last_lines(&n[i].last, (json_int_t)version);
 			*st = why_set(why, DSTACK_E_REJECTED, "node %u %s", i,
 			    n[i].last.line);
 			return true;

@@ -102,23 +102,30 @@ from_configs(struct where *w, struct why *why)
 }
 
 enum dstack_status
-where_find(struct where *w, struct why *why)
+where_folders(struct where *w, struct why *why)
 {
 	const char *dir = w->dir != NULL ? w->dir : DEMO_DIR;
 	struct network_info net;
-	uint64_t id = 0;
 	enum dstack_status st = DSTACK_E_MISSING;
 
 	/* a demo that runs here, unless told otherwise; else the host.env */
 	if (w->configs == 0)
 		st = network_running(dir, &net, why);
-	if (st == DSTACK_OK) {
-		st = from_network(w, &net, why);
-	} else if (w->dir == NULL) {
-		if (w->configs == 0)
-			w->config[w->configs++] = "host.env";
-		st = from_configs(w, why);
-	}
+	if (st == DSTACK_OK)
+		return from_network(w, &net, why);
+	if (w->dir != NULL)
+		return st;
+	if (w->configs == 0)
+		w->config[w->configs++] = "host.env";
+	return from_configs(w, why);
+}
+
+enum dstack_status
+where_find(struct where *w, struct why *why)
+{
+	uint64_t id = 0;
+	enum dstack_status st = where_folders(w, why);
+
 	/* before a key is used: a shared endpoint may serve another chain */
 	if (st == DSTACK_OK)
 		st = rpc_chain_id(w->gov.rpc, &id, why);

@@ -44,6 +44,9 @@ void where_options_end(const struct where *w, const struct usage *u);
  */
 DSTACK_CHECKED enum dstack_status where_find(
     struct where *w, struct why *why);
+/* The same, and the chain is not asked: for what only the folders tell. */
+DSTACK_CHECKED enum dstack_status where_folders(
+    struct where *w, struct why *why);
 void where_free(struct where *w);
 
 #endif

@@ -41,6 +41,7 @@ life_put(struct wr *w, const struct life *l)
 	wr_u8(w, l->refused.rests);
 	wr_u64be(w, l->refused.again);
 	wr_text(w, l->refused.why);
+	wr_text(w, l->tail);
 	wr_text(w, l->waits);
 	wr_text(w, l->health);
 }
@@ -58,12 +59,12 @@ flag(struct rd *r, bool *out)
 }
 
 static enum dstack_status
-text(struct rd *r, char out[static LIFE_TEXT])
+text(struct rd *r, char *out, size_t cap)
 {
-	enum dstack_status st = rd_text(r, out, LIFE_TEXT);
+	enum dstack_status st = rd_text(r, out, cap);
 
 	for (char *c = out; st == DSTACK_OK && *c != '\0'; c++)
-		if (*c < 0x20 || *c > 0x7e)
+		if ((*c < 0x20 || *c > 0x7e) && (*c != '\n' || cap != LIFE_TAIL))
 			*c = '?';
 	return st;
 }
@@ -91,10 +92,11 @@ life_get(struct rd *r, struct life *l)
 	    (st = rd_u32be(r, &l->refused.tries)) != DSTACK_OK ||
 	    (st = flag(r, &l->refused.rests)) != DSTACK_OK ||
 	    (st = rd_u64be(r, &l->refused.again)) != DSTACK_OK ||
-	    (st = text(r, l->refused.why)) != DSTACK_OK ||
-	    (st = text(r, l->waits)) != DSTACK_OK)
+	    (st = text(r, l->refused.why, LIFE_TEXT)) != DSTACK_OK ||
+	    (st = text(r, l->tail, LIFE_TAIL)) != DSTACK_OK ||
+	    (st = text(r, l->waits, LIFE_TEXT)) != DSTACK_OK)
 		return st;
-	return text(r, l->health);
+	return text(r, l->health, LIFE_TEXT);
 }
 
 void

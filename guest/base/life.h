@@ -3,7 +3,8 @@
  * What becomes of the app, for its author: which version serves, since when,
  * how often it was started again, how it ended last, and why a version was
  * refused. kubernethes gathers it, guest-service shows it on /status; the host
- * reads it, so nothing that the app wrote is in here.
+ * reads it, so the only words of the app in here are its last lines, and those
+ * only where the host may have its output.
  */
 #ifndef GUEST_LIFE_H
 #define GUEST_LIFE_H
@@ -15,7 +16,8 @@
 #include "base/status.h"
 #include "base/wr.h"
 
-#define LIFE_TEXT 208 /* bytes of a reason, NUL included */
+#define LIFE_TEXT 208  /* bytes of a reason, NUL included */
+#define LIFE_TAIL 3400 /* bytes of last lines, NUL included */
 
 /* How a process of the app ended that nobody had asked to. */
 struct life_end {
@@ -45,6 +47,7 @@ struct life {
 	uint64_t used, bound; /* bytes of its group; 0: not bounded (no VM) */
 	struct life_end end;
 	struct life_refused refused;
+	char tail[LIFE_TAIL];  /* before end, each line with LF, or "" */
 	char waits[LIFE_TEXT]; /* what it waits for, or "" */
 	/* what its HEALTHCHECK says, "" where it has none: "starting",
 	   "healthy", "unhealthy: its check says exit 1" */

@@ -40,6 +40,7 @@ static const struct {
     {"/put/request.csr", true, ROLE(ROLE_TLS)},
     {"/put/tls-attestation.json", true, ROLE(ROLE_TLS)},
     {"/put/", false, ROLE(ROLE_KUBERNETHES)},
+    {"/log", true, ROLE(ROLE_KUBERNETHES)},
     {"/rpc", true,
 	ROLE(ROLE_REPLICATOOR) | ROLE(ROLE_VERIFIER) | ROLE(ROLE_VOLUME) |
 	    ROLE(ROLE_GUEST_SERVICE) | ROLE(ROLE_KUBERNETHES) | ROLE(ROLE_TLS)},

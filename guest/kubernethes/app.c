@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -25,6 +27,10 @@
 #include "guest/kubernethes/kubernethes.h"
 
 #define STEP_MS 50
+/* Read of the app's output: at most a MiB in 100 ms, 64 KiB at a time. */
+#define READ_MS 100
+#define READ_MOST (1u << 20)
+#define READ_PIECES 16
 #define LAST_EVENTS 64 /* batches of files that an ended app has left */
 
 static int end_fd = -1;
@@ -67,29 +73,114 @@ kube_ending(void)
 	return end_fd >= 0 && poll(&p, 1, 0) == 1;
 }
 
+/* --- what it writes --- */
+
+/* To everyone who may have it. */
+static void
+line_done(struct app *a)
+{
+	size_t n = a->linelen;
+
+	a->linelen = 0;
+	a->line[n < APP_LOG_LINE ? n : APP_LOG_LINE - 1] = '\0';
+	bool taken = a->journal != NULL &&
+	    journal_line(a->journal, &a->of, APPLOG_APP, a->line, n);
+	if (taken && a->of.console)
+		log_line("app: %s", a->line);
+	if (a->of.setting.mode == APPLOG_PLAIN)
+		(void)snprintf(a->tail[a->tails++ % APP_TAIL_LINES],
+		    APP_TAIL_WIDTH, "%.*s", APP_TAIL_WIDTH - 1, a->line);
+}
+
 void
 app_log(struct app *a)
 {
 	char buf[4096];
-	ssize_t n = a->box.log >= 0 ? read(a->box.log, buf, sizeof(buf)) : 0;
-	for (ssize_t i = 0; i < n; i++) {
-		if (buf[i] != '\n' && a->linelen < APP_LOG_LINE - 1) {
-			a->line[a->linelen++] = buf[i];
-			continue;
-		}
-		a->line[a->linelen] = '\0';
-		log_line("app: %s", a->line);
-		a->linelen = 0;
+	ssize_t n = -1;
+	int64_t now = kube_now();
+
+	if (a->box.log < 0)
+		return;
+	/* nobody but the app itself waits when its part is used up */
+	if (now - a->read_from >= READ_MS) {
+		a->read_from = now;
+		a->read_bytes = 0;
 	}
-	if (n == 0 && a->box.log >= 0) { /* every writer is gone */
+	for (int i = 0; i < READ_PIECES && a->read_bytes < READ_MOST; i++) {
+		n = read(a->box.log, buf, sizeof(buf));
+		for (ssize_t at = 0; at < n; at++) {
+			if (buf[at] == '\n') {
+				line_done(a);
+				continue;
+			}
+			a->line[a->linelen++] = buf[at];
+			if (a->linelen == APP_LOG_LINE - 1)
+				line_done(a);
+		}
+		if (n <= 0)
+			break;
+		a->read_bytes += (size_t)n;
+	}
+	if (n == 0) { /* every writer is gone */
+		if (a->linelen != 0)
+			line_done(a);
 		(void)close(a->box.log);
 		a->box.log = -1;
 	}
 }
 
+int64_t
+app_log_wait(const struct app *a, struct pollfd *p, int64_t until)
+{
+	int64_t again = a->read_from + READ_MS;
+
+	*p = (struct pollfd){ .fd = a->box.log, .events = POLLIN };
+	if (a->box.log < 0 || a->read_bytes < READ_MOST ||
+	    kube_now() >= again)
+		return until;
+	p->fd = -1; /* it has had its part of this while */
+	return again < until ? again : until;
+}
+
+void
+app_note(struct app *a, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (a->journal != NULL)
+		(void)journal_line(
+		    a->journal, &a->of, APPLOG_GUEST, text, strlen(text));
+}
+
+void
+app_tail(const struct app *a, char *out, size_t cap)
+{
+	unsigned n = a->tails < APP_TAIL_LINES ? a->tails : APP_TAIL_LINES;
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (unsigned i = a->tails - n; i != a->tails; i++) {
+		const char *line = a->tail[i % APP_TAIL_LINES];
+		size_t len = strlen(line);
+		if (at + len + 2 > cap)
+			return;
+		memcpy(out + at, line, len);
+		out[at + len] = '\n';
+		out[at + len + 1] = '\0';
+		at += len + 1;
+	}
+}
+
+/* --- how it ends --- */
+
 bool
 app_ended(struct app *a)
 {
+	char how[LIFE_END_TEXT];
 	int code = 0;
 
 	if (!container_ended(&a->box, &code))
@@ -103,6 +194,9 @@ app_ended(struct app *a)
 		.memory = cgroup_killed(CGROUP_ROOT, a->box.slot) > a->killed,
 		.version = a->record.version,
 		.at = life_now() };
+	app_log(a); /* its last words come before how it ended */
+	life_end_text(&a->end, how);
+	app_note(a, "the app has ended: %s", how);
 	return true;
 }
 
@@ -131,6 +225,7 @@ gone(struct app *a)
 	oci_free(a->image);
 	a->image = NULL;
 	a->linelen = 0;
+	a->tails = 0;
 	a->restart_at = a->retire_at = 0;
 	container_drop(&a->box);
 }

@@ -8,12 +8,15 @@
 
 #include "guest/base/life.h"
 #include "guest/kubernethes/container.h"
+#include "guest/kubernethes/journal.h"
 #include "protocol/state.h"
 
 /* Of guest-service. */
 #define GS_APP_LISTEN 1
 #define GS_APP_GONE 2
-#define APP_LOG_LINE 512
+#define APP_LOG_LINE APPLOG_LINE_MAX
+#define APP_TAIL_LINES 20
+#define APP_TAIL_WIDTH 160
 #ifndef APP_STOP_MS
 #define APP_STOP_MS 10000   /* between stop signal and SIGKILL */
 #endif
@@ -46,8 +49,14 @@ struct app {
 	int64_t restart_at; /* 0: runs */
 	int64_t retire_at;  /* it was replaced and stops then; 0: not so */
 	int64_t backoff;
+	struct journal *journal;
+	struct journal_of of; /* what becomes of what it writes */
 	char line[APP_LOG_LINE];
 	size_t linelen;
+	int64_t read_from; /* of a while in which only so much is read */
+	size_t read_bytes;
+	char tail[APP_TAIL_LINES][APP_TAIL_WIDTH]; /* its last, where the host */
+	unsigned tails;                            /* may read them; in all */
 	struct health health;
 };
 
@@ -73,8 +82,18 @@ int64_t health_grace(const struct app *a);
 
 /* --- app.c --- */
 
-/* Pass on the app's output, a line each, as far as it is there. */
+/*
+ * Take the app's output as far as it is there, a line each; a bounded part of
+ * it, so that one that writes without end waits for its own pipe.
+ */
 void app_log(struct app *a);
+/* Until when a wait may last, and whether its output is worth waking for. */
+int64_t app_log_wait(const struct app *a, struct pollfd *p, int64_t until);
+/* A line about it beside its own, in printf's form. */
+void app_note(struct app *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Its last lines, each with LF; "" where the host may not read them. */
+void app_tail(const struct app *a, char *out, size_t cap);
 
 /* Has its first process ended? Then end says how. */
 bool app_ended(struct app *a);

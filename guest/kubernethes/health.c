@@ -152,10 +152,13 @@ failed(struct app *a)
 	h->is = HEALTH_BAD;
 	log_line("%s is unhealthy: its check says %s", a->record.name,
 	    h->last);
-	if (a->box.log >= 0 && h->linelen != 0) {
-		h->line[h->linelen] = '\0';
+	if (h->linelen == 0)
+		return;
+	/* the app's own words: they go where its output goes */
+	h->line[h->linelen] = '\0';
+	app_note(a, "its check: %s", h->line);
+	if (a->of.console)
 		log_line("app: its check: %s", h->line);
-	}
 }
 
 static void

@@ -74,6 +74,7 @@ struct kube {
 	uint64_t extended; /* version that RTMR3 has */
 	char said[320];    /* last trouble, so that each is told once */
 	struct kube_told told;
+	struct journal journal; /* what the app writes */
 };
 
 static void
@@ -105,6 +106,7 @@ idle(void *ctx)
 			(void)kube_shared_events(a->watch, a->host,
 			    FD_EDGE + ROLE_HOSTLINK, kube_now() + APP_SHARED_MS);
 	}
+	journal_step(&k->journal, false);
 }
 
 /* --- what the chain says --- */
@@ -149,6 +151,7 @@ keep_running(struct kube *k)
 	if (app_ended(a)) {
 		app_log(a);
 		k->told.life.end = a->end;
+		app_tail(a, k->told.life.tail, LIFE_TAIL);
 		life_end_text(&a->end, how);
 		if (now - a->started > STEADY_MS)
 			a->backoff = BACKOFF_FIRST_MS;
@@ -162,8 +165,7 @@ keep_running(struct kube *k)
 	if (a->restart_at == 0 || now < a->restart_at)
 		return;
 	a->restart_at = 0;
-	if (start_run(a, k->chain.cfg.log_app, &k->memory, &why) !=
-	    DSTACK_OK) {
+	if (start_run(a, &k->memory, &why) != DSTACK_OK) {
 		log_line("%s", why.text);
 		a->restart_at = now + a->backoff;
 		return;
@@ -254,6 +256,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 {
 	int slot = k->live == 0 ? 1 : 0;
 	struct app *a = &k->app[slot];
+	struct journal_of of;
 	k->attempt = *r;
 	k->over = false;
 	k->paused = false;
@@ -264,6 +267,9 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		    why);
 	if (st == DSTACK_OK)
 		st = may_go_out(k, why);
+	if (st == DSTACK_OK)
+		st = journal_of(oci_config(k->staged.image),
+		    k->chain.cfg.log_app, &of, why);
 	if (st == DSTACK_OK)
 		st = kube_volume_use(&k->highest, why);
 	/* before the first app of this role: trees of an earlier boot go */
@@ -290,6 +296,10 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	a->restarts = 0;
 	a->end = (struct life_end){ 0 };
 	a->box.egress = oci_config(k->staged.image)->egress ? k->egress : -1;
+	a->of = of;
+	memcpy(a->of.app_id, r->app_id, 32);
+	a->of.version = r->version;
+	a->journal = &k->journal;
 	st = start_lay_out(a, &k->staged, &k->memory, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = kube_extend(&k->extended, r, why);
@@ -298,7 +308,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		take_turns(k, a);
 	if (st == DSTACK_OK)
-		st = start_run(a, k->chain.cfg.log_app, &k->memory, why);
+		st = start_run(a, &k->memory, why);
 	if (st == DSTACK_OK)
 		st = start_wait(a, go_on, k, why);
 	if (st == DSTACK_OK)
@@ -311,6 +321,9 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st != DSTACK_OK) {
 		if (a->end.any && a->end.version == r->version)
 			k->told.life.end = a->end;
+		app_tail(a, k->told.life.tail, LIFE_TAIL);
+		app_note(a, "version %" PRIu64 " is not taken: %.150s",
+		    r->version, why->text);
 		container_ask(&a->box);
 		/* one that was refused had its time; one that is cut off not */
 		app_stop(a, kube_ending() ? kube_now() + APP_STOP_MS : 0, idle, k);
@@ -357,6 +370,7 @@ stop_all(struct kube *k, const char *text)
 		if (i == k->live || k->app[i].retire_at != 0)
 			app_stop(&k->app[i], until, idle, k);
 	k->live = -1;
+	journal_step(&k->journal, true); /* nobody comes to do it */
 	kube_unstage(&k->staged); /* what was to come is not wanted either */
 	say(k, text);
 	status(k, text, NULL);
@@ -443,7 +457,7 @@ wait_for(struct kube *k, int64_t until)
 		{ .fd = -1 } };
 	if (k->live >= 0) {
 		const struct app *a = &k->app[k->live];
-		p[0] = (struct pollfd){ .fd = a->box.log, .events = POLLIN };
+		until = app_log_wait(a, &p[0], until);
 		p[1] = (struct pollfd){ .fd = a->watch, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = a->box.pidfd, .events = POLLIN };
 		if (a->restart_at != 0 && a->restart_at < until)
@@ -453,6 +467,7 @@ wait_for(struct kube *k, int64_t until)
 	for (int i = 0; i < CONTAINER_SLOTS; i++)
 		if (k->app[i].retire_at != 0 && k->app[i].retire_at < until)
 			until = k->app[i].retire_at;
+	until = journal_wait(&k->journal, until);
 	int64_t ms = until - kube_now();
 	if (k->waiting && ms > VOLUME_STEP_MS)
 		ms = VOLUME_STEP_MS;
@@ -484,6 +499,7 @@ begin(struct kube *k, struct why *why)
 	st = kube_ending_begin(why);
 	if (st != DSTACK_OK)
 		return st;
+	journal_begin(&k->journal, FD_EDGE + ROLE_HOSTLINK);
 	st = kube_memory_begin(&k->memory, why);
 	if (st != DSTACK_OK)
 		return st;

@@ -86,12 +86,13 @@ start_plane(const struct app *a, struct why *why)
 }
 
 enum dstack_status
-start_run(struct app *a, bool want_log, const struct kube_memory *m,
-    struct why *why)
+start_run(struct app *a, const struct kube_memory *m, struct why *why)
 {
+	app_note(a, "version %llu starts",
+	    (unsigned long long)a->record.version);
 	a->killed = cgroup_killed(CGROUP_ROOT, a->box.slot);
 	enum dstack_status st = container_start(&a->box, oci_config(a->image),
-	    PATH_VOLUME, want_log, m->first, why);
+	    PATH_VOLUME, a->of.setting.mode != APPLOG_NONE, m->first, why);
 	a->started = kube_now();
 	a->since = life_now();
 	if (st == DSTACK_OK)

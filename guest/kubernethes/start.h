@@ -23,7 +23,7 @@ DSTACK_CHECKED enum dstack_status start_lay_out(struct app *a,
 DSTACK_CHECKED enum dstack_status start_plane(
     const struct app *a, struct why *why);
 /* Its first process; again, where that has ended. */
-DSTACK_CHECKED enum dstack_status start_run(struct app *a, bool want_log,
+DSTACK_CHECKED enum dstack_status start_run(struct app *a,
     const struct kube_memory *m, struct why *why);
 /*
  * Until the app is healthy, where it can say so, and answers on its port.

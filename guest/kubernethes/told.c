@@ -31,6 +31,7 @@ kube_told_refused(struct kube_told *t, const struct kube_refused *f,
 	struct life_refused *r = &t->life.refused;
 	int64_t in = f->at - kube_now();
 
+	/* by the clock of the message, which is in seconds */
 	*r = (struct life_refused){ .version = f->record.version,
 		.tries = f->tries,
 		.rests = f->rests,

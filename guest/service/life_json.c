@@ -24,8 +24,22 @@ apart(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+/* Each with its LF, an array of texts. */
 static json_t *
-end_json(const struct life_end *e, uint64_t now)
+lines_json(const char *tail)
+{
+	json_t *v = json_array();
+
+	for (size_t n; (n = strcspn(tail, "\n")) != 0 || *tail == '\n';) {
+		(void)json_array_append_new(v, json_stringn(tail, n));
+		tail += n;
+		tail += *tail == '\n';
+	}
+	return v;
+}
+
+static json_t *
+end_json(const struct life_end *e, const char *tail, uint64_t now)
 {
 	json_t *o = json_object();
 
@@ -33,6 +47,8 @@ end_json(const struct life_end *e, uint64_t now)
 	number(o, e->by_signal ? "signal" : "exit", e->code);
 	(void)json_object_set_new(o, "memory", json_boolean(e->memory));
 	number(o, "ago", apart(now, e->at));
+	if (tail[0] != '\0')
+		(void)json_object_set_new(o, "lines", lines_json(tail));
 	return o;
 }
 
@@ -69,7 +85,7 @@ service_life_json(json_t *o, const struct life *l, uint64_t now)
 	}
 	if (l->end.any)
 		(void)json_object_set_new(
-		    o, "lastEnd", end_json(&l->end, now));
+		    o, "lastEnd", end_json(&l->end, l->tail, now));
 	if (l->refused.version != 0)
 		(void)json_object_set_new(
 		    o, "refused", refused_json(&l->refused, now));

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "host/base/files.h"
+#include "host/base/logs.h"
 #include "host/http/form.h"
 #include "host/service/route_priv.h"
 #include "protocol/volume.h"
@@ -88,6 +89,21 @@ file_put(struct router *r, char **arg, const struct route_body *in,
 	    files_put(r->volume, arg[0], in->p, in->len, &why);
 
 	if (st == DSTACK_E_REJECTED)
+		route_text(a, 400, why.text);
+	else if (st != DSTACK_OK)
+		route_fail(a, st, &why);
+	else
+		route_text(a, 200, "");
+}
+
+/* A batch of the app's output, for its owner to fetch. */
+static void
+log_keep(struct router *r, const struct route_body *in, struct route_answer *a)
+{
+	struct why why = { "" };
+	enum dstack_status st = logs_keep(r->volume, in->p, in->len, &why);
+
+	if (st == DSTACK_E_FORMAT || st == DSTACK_E_REJECTED)
 		route_text(a, 400, why.text);
 	else if (st != DSTACK_OK)
 		route_fail(a, st, &why);
@@ -230,6 +246,8 @@ one_part(struct router *r, const char *name, const struct route_body *in,
 		node_get(r, a);
 	else if (strcmp(name, "files") == 0)
 		file_list(r, a);
+	else if (strcmp(name, "log") == 0)
+		log_keep(r, in, a);
 	else if (strcmp(name, "bootstrap") == 0)
 		or_form(r, name, in, a, route_bootstrap);
 	else if (strcmp(name, "register") == 0)

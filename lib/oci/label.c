@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
+#include "crypto/hpke.h"
+
 #define PREFIX "dstack."
 
 /* dstack.port: the TCP port inside the container that clients reach. */
@@ -73,6 +76,23 @@ take_store(const char *value, struct oci_config *c)
 	return c->on_volume || strcmp(value, "memory") == 0;
 }
 
+/* dstack.logs: who may read what the app writes (protocol/applog.h). */
+static bool
+take_logs(const char *value, struct oci_config *c)
+{
+	struct secret32 any = { { 1 } };
+	uint8_t key[32];
+	uint8_t sealed[1 + HPKE_OVERHEAD];
+
+	(void)c;
+	if (strcmp(value, "none") == 0 || strcmp(value, "host") == 0)
+		return true;
+	/* also no key that nothing can be sealed to: found before a node does */
+	return strlen(value) == 64 &&
+	    hex_decode(value, 64, key, 32) == DSTACK_OK &&
+	    hpke_seal(key, &any, "", 0, "", 0, "", 1, sealed) == DSTACK_OK;
+}
+
 static const struct setting {
 	const char *key;
 	const char *takes; /* for who wrote something else */
@@ -85,6 +105,8 @@ static const struct setting {
 	{ PREFIX "forwarded", "nothing (the guest parses no HTTP; "
 	    PREFIX "proxy=v2 tells the client's address)", take_forwarded },
 	{ PREFIX "store", "memory or volume", take_store },
+	{ PREFIX "logs", "none, host, or the 64 hex digits that dstack app "
+			 "logs --new-key prints", take_logs },
 };
 
 #define NSETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -224,6 +224,9 @@ wrong "'x' is one word too many" app rollback x
 wrong "no option '--name'" app rollback --name x
 wrong "'x' is one word too many" app status x
 wrong "no option '--key-file'" app status --key-file x
+wrong "'x' is one word too many" app logs x
+wrong "--node takes a number" app logs --node -1
+wrong "--new-key makes a key and reads nothing" app logs --new-key x -f
 wrong "--config or --dir, not both" app status --config y --dir z
 wrong "no option '--epoch'" contract show --epoch 0
 wrong "no option '--calldata'" contract show --calldata

@@ -66,6 +66,10 @@ static unsigned archive_taken; /* pieces of it */
 static struct wr archive;      /* what the host has as app-example.tar */
 static char events[4096];      /* what the role did, in order */
 static char put_name[80];
+static uint64_t log_number;
+static enum applog_mode log_mode;
+static uint8_t log_app;
+static char log_lines[65536]; /* "VERSION:text", of the guest "VERSION!text" */
 static struct life life; /* as guest-service was told last */
 static const char *ports = ",\"ExposedPorts\":{\"80/tcp\":{}}";
 static const char *volumes = ""; /* more members of the next image's config */
@@ -149,6 +153,34 @@ note(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A batch of the app's log: its lines, and nothing where they are sealed. */
+static void
+logged(const uint8_t *body, size_t n)
+{
+	struct applog_frame f;
+	struct applog_line line;
+	static uint8_t text[APPLOG_TEXT_MAX];
+	uint8_t prev[32];
+	size_t len = 0;
+	assert_int_equal(applog_frame_get(body, n, &f), DSTACK_OK);
+	log_number = f.head.number;
+	log_mode = f.head.mode;
+	log_app = f.head.app_id[31];
+	if (f.head.mode == APPLOG_SEALED)
+		return;
+	assert_int_equal(applog_open(&f, NULL, text, &len), DSTACK_OK);
+	struct rd r = rd_over(text, len);
+	assert_int_equal(applog_prev_get(&r, prev), DSTACK_OK);
+	while (rd_left(&r) != 0) {
+		assert_int_equal(applog_line_get(&r, &line), DSTACK_OK);
+		size_t at = strlen(log_lines);
+		(void)snprintf(log_lines + at, sizeof(log_lines) - at,
+		    "%llu%c%.*s\n", (unsigned long long)f.head.version,
+		    line.from == APPLOG_APP ? ':' : '!', (int)line.n,
+		    (const char *)line.p);
+	}
+}
+
 static void
 host_answers(struct ipc_request *q, struct wr *out)
 {
@@ -180,6 +212,10 @@ host_answers(struct ipc_request *q, struct wr *out)
 	} else if (strncmp(path, "/put/", 5) == 0) {
 		snprintf(put_name, sizeof(put_name), "%.70s", path + 5);
 		note("[put %s]", put_name);
+		wr_u16be(out, 200);
+		wr_u32be(out, 0);
+	} else if (strcmp(path, "/log") == 0) {
+		logged(body, n);
 		wr_u16be(out, 200);
 		wr_u32be(out, 0);
 	} else {
@@ -235,46 +271,51 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 	}
 }
 
+/* Play the others for one request, or 100 ms. */
+static void
+play(void)
+{
+	struct pollfd p[EDGES];
+	for (int i = 0; i < EDGES; i++)
+		p[i] = (struct pollfd){ .fd = edge[i], .events = POLLIN };
+	(void)poll(p, EDGES, 100);
+	for (int i = 0; i < EDGES; i++) {
+		struct ipc_request q;
+		bool eof = false;
+		if ((p[i].revents & (POLLIN | POLLHUP)) == 0)
+			continue;
+		if (i == 0) { /* init: lifecycle packets */
+			char b[256];
+			ssize_t n = recv(edge[0], b, sizeof(b), 0);
+			if (n <= 0 || b[0] == 3)
+				fail_msg("the role gave up: %.*s",
+				    n > 1 ? (int)n - 1 : 0, b + 1);
+			if (b[0] == 4 && n == 9) {
+				struct rd r = rd_over((uint8_t *)b + 1, 8);
+				uint64_t t = 0;
+				assert_int_equal(rd_u64be(&r, &t), DSTACK_OK);
+				note("[clock %llu]", (unsigned long long)t);
+			}
+			continue;
+		}
+		AUTO_WR struct wr out = wr_new(IPC_MAX);
+		assert_int_equal(ipc_receive(edge[i], &q, &eof), DSTACK_OK);
+		assert_false(eof);
+		answer(roles[i], &q, &out);
+		assert_int_equal(ipc_answer(edge[i], &out), DSTACK_OK);
+		ipc_request_free(&q);
+	}
+}
+
 /* Play the others until the role has done word. */
 static void
 until(const char *word)
 {
 	int64_t end = kube_now() + 90000;
 	while (strstr(events, word) == NULL) {
-		struct pollfd p[EDGES];
-		for (int i = 0; i < EDGES; i++)
-			p[i] = (struct pollfd){ .fd = edge[i],
-				.events = POLLIN };
 		if (kube_now() > end)
 			fail_msg("waiting for %s, so far: %s", word, events);
-		(void)poll(p, EDGES, 100);
-		for (int i = 0; i < EDGES; i++) {
-			struct ipc_request q;
-			bool eof = false;
-			if ((p[i].revents & (POLLIN | POLLHUP)) == 0)
-				continue;
-			if (i == 0) { /* init: lifecycle packets */
-				char b[256];
-				ssize_t n = recv(edge[0], b, sizeof(b), 0);
-				if (n <= 0 || b[0] == 3)
-					fail_msg("the role gave up: %.*s",
-					    n > 1 ? (int)n - 1 : 0, b + 1);
-				if (b[0] == 4 && n == 9) {
-					struct rd r = rd_over((uint8_t *)b + 1, 8);
-					uint64_t t = 0;
-					assert_int_equal(rd_u64be(&r, &t), DSTACK_OK);
-					note("[clock %llu]", (unsigned long long)t);
-				}
-				continue;
-			}
-			AUTO_WR struct wr out = wr_new(IPC_MAX);
-			assert_int_equal(
-			    ipc_receive(edge[i], &q, &eof), DSTACK_OK);
-			assert_false(eof);
-			answer(roles[i], &q, &out);
-			assert_int_equal(ipc_answer(edge[i], &out), DSTACK_OK);
-			ipc_request_free(&q);
-		}
+		play();
 	}
 }
 
@@ -331,6 +372,29 @@ answers_at(unsigned slot)
 {
 	struct container c = { .slot = slot, .port = 80 };
 	return container_answers(&c, 2000);
+}
+
+/* The same until the app in that slot takes connections. */
+static void
+until_answers(unsigned slot)
+{
+	int64_t end = kube_now() + 60000;
+	while (!answers_at(slot)) {
+		assert_true(kube_now() < end);
+		play();
+	}
+}
+
+/* The same until the host has that in its log. */
+static void
+until_logged(const char *text)
+{
+	int64_t end = kube_now() + 30000;
+	while (strstr(log_lines, text) == NULL) {
+		if (kube_now() > end)
+			fail_msg("waiting for %s in: %s", text, log_lines);
+		play();
+	}
 }
 
 static void

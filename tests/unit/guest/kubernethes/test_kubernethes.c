@@ -233,9 +233,7 @@ crash_and_come_back(unsigned times)
 	assert_false(life.up);
 	until("[put f]");
 	until("[serving battery version 4]");
-	int64_t end = kube_now() + 60000;
-	while (!answers_at(0))
-		assert_true(kube_now() < end);
+	until_answers(0);
 	/* and its author is told how it ended, and that it runs again */
 	assert_true(life.up);
 	assert_int_equal(life.serves, 4);
@@ -261,6 +259,12 @@ a_version_that_ends_at_once_is_told_with_its_exit_status(void **state)
 	    "app ended before it listened on port 80 (exit 7)");
 	assert_int_equal(life.end.version, 5);
 	assert_true(!life.end.by_signal && life.end.code == 7);
+	/* its last lines too, as the host may have its output */
+	assert_non_null(strstr(life.tail, "\nv6lo="));
+	until_logged("5!version 5 is not taken: app ended before");
+	assert_non_null(strstr(log_lines, "5!version 5 starts\n5:"));
+	assert_non_null(strstr(log_lines, "\n5!the app has ended: exit 7\n"));
+	assert_true(log_mode == APPLOG_PLAIN && log_app == 1);
 	assert_true(answers_at(0));
 }
 
@@ -273,6 +277,41 @@ an_app_that_ends_is_started_again(void **state)
 	publish(4, "four", true);
 	until("[serving battery version 4]");
 	crash_and_come_back(1);
+}
+
+/* With a key, nothing of it is for the host. */
+static void
+what_is_for_the_owner_is_sealed_and_told_to_nobody(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	volumes = ",\"Labels\":{\"dstack.logs\":\"8520f0098930a754748b7ddcb43e"
+		  "f75a0dbf3a0d26381af4eba4a98eaa9b4e6a\"}";
+	publish(5, "ends", true);
+	log_mode = APPLOG_NONE;
+	uint64_t was = log_number;
+	for (int64_t end = kube_now() + 60000; log_mode != APPLOG_SEALED;) {
+		assert_true(kube_now() < end);
+		play();
+	}
+	log_lines[0] = events[0] = '\0';
+	until("[refused, old one serves: battery version 5]");
+	assert_string_equal(life.tail, "");
+	assert_int_equal(life.end.code, 7);
+	assert_true(log_number > was && log_mode == APPLOG_SEALED);
+	assert_null(strstr(log_lines, "5:"));
+	volumes = ",\"Labels\":{\"dstack.logs\":\"console\"}";
+	publish(5, "ends", true);
+	do {
+		events[0] = '\0';
+		until("[refused, old one serves: battery version 5]");
+	} while (strstr(life.refused.why, "exit 7") != NULL);
+	assert_non_null(strstr(life.refused.why, "label dstack.logs takes none, "
+	    "host, or the 64 hex digits that dstack app logs --new-key prints, "
+	    "not 'console'"));
+	assert_null(strstr(events, "[app]"));
+	volumes = "";
 }
 
 static void
@@ -311,9 +350,7 @@ versions_with_volumes_take_turns(void **state)
 	/* One that fails gives way to the old one again, and has one try. */
 	publish(8, "mount", true);
 	until("[refused, old one serves: battery version 8]");
-	int64_t end = kube_now() + 30000;
-	while (!answers_at(0))
-		assert_true(kube_now() < end);
+	until_answers(0);
 	before("[listen]", "[refused, old one serves: battery version 8]");
 	volumes = "";
 	publish(9, "nine", true);
@@ -365,10 +402,9 @@ an_app_that_is_not_healthy_is_not_turned_to_and_says_so_later(void **state)
 		  "\"check\",\"fit\"],\"Interval\":50000000,\"Retries\":2}";
 	publish(11, "eleven", true);
 	until("[listen]");
-	int64_t end = kube_now() + 60000;
-	while (!answers_at(0))
-		assert_true(kube_now() < end);
-	usleep(1500000); /* some checks have been made by then */
+	until_answers(0);
+	for (int64_t end = kube_now() + 1500; kube_now() < end;)
+		play(); /* some checks are made by then */
 	assert_null(strstr(events, "[backend"));
 	assert_int_equal(access("/run/dstack/app/0/check.json", F_OK), 0);
 	assert_int_equal(mknod("/run/dstack/app/0/root/fit", S_IFREG | 0644,
@@ -514,6 +550,8 @@ main(void)
 		cmocka_unit_test(an_app_that_ends_is_started_again),
 		cmocka_unit_test(
 		    a_version_that_ends_at_once_is_told_with_its_exit_status),
+		cmocka_unit_test(
+		    what_is_for_the_owner_is_sealed_and_told_to_nobody),
 		cmocka_unit_test(
 		    a_newer_version_ends_an_attempt_that_does_not_answer),
 		cmocka_unit_test(versions_with_volumes_take_turns),

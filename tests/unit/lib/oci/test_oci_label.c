@@ -80,6 +80,13 @@ labels_are_settings_or_nothing_of_ours(void **state)
 		{ "{\"Labels\":{\"dstack.egress\":\"open \"}}", "'open '",
 		    DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.egress\":\"\"}}", "none or open",
+		{ "{\"Labels\":{\"dstack.logs\":\"console\"}}", "none, host",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.logs\":\"8520f0098930a754748b7ddcb43ef75a"
+		  "0dbf3a0d26381af4eba4a98eaa9b4e\"}}", "64 hex",
+		    DSTACK_E_REJECTED },
+		{ "{\"Labels\":{\"dstack.logs\":\"00000000000000000000000000000000"
+		  "00000000000000000000000000000000\"}}", "64 hex",
 		    DSTACK_E_REJECTED },
 		{ "{\"Labels\":{\"dstack.port\":\"\"}}", "''",
 		    DSTACK_E_REJECTED },
