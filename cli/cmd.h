@@ -31,6 +31,7 @@ int cmd_image(int argc, char **argv);
 int cmd_node(int argc, char **argv);
 int cmd_pubsub(int argc, char **argv);
 int cmd_quote(int argc, char **argv);
+int cmd_secret(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_vm(int argc, char **argv);

@@ -22,6 +22,7 @@
 #pragma weak cmd_node
 #pragma weak cmd_pubsub
 #pragma weak cmd_quote
+#pragma weak cmd_secret
 #pragma weak cmd_sim
 #pragma weak cmd_status
 #pragma weak cmd_vm
@@ -47,6 +48,7 @@ static const struct verb verbs[] = {
 	{ "vm", cmd_vm, true, "start, stop and read the log of a VM" },
 	{ "volume", cmd_volume, true, "the disk of a node" },
 	{ "app", cmd_app, true, "build, inspect and publish an app" },
+	{ "secret", cmd_secret, true, "give an app a value that only it reads" },
 	{ "contract", cmd_contract, true, "deploy and steer the contract" },
 	{ "cert", cmd_cert, true, "request and install the TLS certificate" },
 	{ "check", cmd_check, false,

@@ -23,6 +23,7 @@ life_now(void)
 void
 life_put(struct wr *w, const struct life *l)
 {
+	wr_put(w, l->app_id, 32);
 	wr_u64be(w, l->wanted);
 	wr_u64be(w, l->serves);
 	wr_u8(w, l->up);
@@ -75,7 +76,8 @@ life_get(struct rd *r, struct life *l)
 	enum dstack_status st;
 
 	*l = (struct life){ 0 };
-	if ((st = rd_u64be(r, &l->wanted)) != DSTACK_OK ||
+	if ((st = rd_copy(r, l->app_id, 32)) != DSTACK_OK ||
+	    (st = rd_u64be(r, &l->wanted)) != DSTACK_OK ||
 	    (st = rd_u64be(r, &l->serves)) != DSTACK_OK ||
 	    (st = flag(r, &l->up)) != DSTACK_OK ||
 	    (st = rd_u64be(r, &l->since)) != DSTACK_OK ||

@@ -39,6 +39,7 @@ struct life_refused {
 };
 
 struct life {
+	uint8_t app_id[32]; /* of it; zero: none known */
 	uint64_t wanted;   /* by the contract as proven; 0: none known */
 	uint64_t serves;   /* version that clients reach; 0: none */
 	bool up;           /* its process is there */

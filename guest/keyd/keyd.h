@@ -38,6 +38,8 @@ enum keyd_op {
 	KEYD_OP_TLS_ATTEST = 19,
 	KEYD_OP_TLS_BIND = 20,
 	KEYD_OP_PENDING = 21,
+	KEYD_OP_SECRET_KEY = 26,
+	KEYD_OP_SECRET_OPEN = 27,
 	KEYD_OP_SDK_KEY = 30,
 	KEYD_OP_SDK_SIGN = 31,
 	KEYD_OP_SDK_CERT = 32,
@@ -107,6 +109,7 @@ keyd_fn keyd_netcfg, keyd_node_key, keyd_sign_register, keyd_sign_register_tx,
     keyd_open, keyd_pending, keyd_generate, keyd_sign_bootstrap, keyd_activate, keyd_wipe,
     keyd_onboard, keyd_getkey, keyd_attest, keyd_heartbeat, keyd_public,
     keyd_tls_key, keyd_tls_attest, keyd_tls_bind, keyd_volume_keys, keyd_sign_anchor,
+    keyd_secret_key, keyd_secret_open,
     keyd_sdk_key, keyd_sdk_sign, keyd_sdk_cert, keyd_sdk_ca, keyd_front;
 
 /* May this VM serve that app? */

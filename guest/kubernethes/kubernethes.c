@@ -38,6 +38,7 @@
 #include "guest/base/role.h"
 #include "guest/init/sandbox.h"
 #include "guest/tee/tee.h"
+#include "guest/kubernethes/secrets.h"
 #include "guest/kubernethes/start.h"
 #include "guest/kubernethes/store.h"
 #include "guest/kubernethes/told.h"
@@ -278,6 +279,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	k->swept = k->swept || st == DSTACK_OK;
 	if (st == DSTACK_OK)
 		st = not_older(k, r, why);
+	if (st == DSTACK_OK)
+		st = secrets_there(oci_config(k->staged.image), r, why);
 	if (st != DSTACK_OK) {
 		/* kept for the volume that will be there, not for a refusal */
 		if (st != DSTACK_E_BUSY)
@@ -301,6 +304,8 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	a->of.version = r->version;
 	a->journal = &k->journal;
 	st = start_lay_out(a, &k->staged, &k->memory, go_on, k, why);
+	if (st == DSTACK_OK)
+		st = secrets_give(a, why);
 	if (st == DSTACK_OK)
 		st = kube_extend(&k->extended, r, why);
 	if (st == DSTACK_OK)

@@ -20,6 +20,7 @@
 
 #include "base/own.h"
 #include "guest/kubernethes/unpack.h"
+#include "protocol/appsecret.h"
 
 #define MAX_ETC (1u << 20) /* bytes of /etc/passwd and /etc/group read */
 
@@ -281,6 +282,9 @@ mounts(const struct spec *s)
 		    "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "host", "/mnt/host_volume",
 	    "bind,nosuid,nodev,noexec");
+	if (oci_label(s->config, APPSECRET_LABEL) != NULL)
+		bind_of(l, s, "secrets", "/run/secrets",
+		    "bind,ro,nosuid,nodev,noexec");
 	if (s->data != NULL)
 		bind_of(l, s, s->data, "/mnt/encrypted_data",
 		    "bind,nosuid,nodev");

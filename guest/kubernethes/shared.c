@@ -25,6 +25,7 @@
 #include "base/wr.h"
 #include "guest/base/link.h"
 #include "guest/kubernethes/oci_spec.h"
+#include "protocol/appsecret.h"
 
 #define MAX_FILES 256
 #define MAX_FILE (4u << 20)
@@ -47,6 +48,9 @@ kube_shared_name(const char *name)
 		if (strcmp(name, ours[i]) == 0)
 			return false;
 	}
+	/* sealed for the app, and brought to it opened elsewhere */
+	if (strncmp(name, APPSECRET_FILE, strlen(APPSECRET_FILE)) == 0)
+		return false;
 	/* Archives of apps: not the app's to replace, too large to carry. */
 	return strncmp(name, "app-", 4) != 0 || n < 4 ||
 	    strcmp(name + n - 4, ".tar") != 0;

@@ -81,8 +81,10 @@ kube_tell(struct kube_told *t, const char *what, const struct state_app *r,
 		    what, r->name, r->version);
 	else
 		(void)snprintf(text, sizeof(text), "%s", what);
-	if (r != NULL)
+	if (r != NULL) {
 		t->life.wanted = r->version;
+		memcpy(t->life.app_id, r->app_id, 32);
+	}
 	if (strcmp(text, t->state) == 0 && !moved(m->spare, t->spare) &&
 	    same(&t->life, &t->last))
 		return;

@@ -22,6 +22,7 @@
 #include "protocol/messages.h"
 
 #define KEYD_PUBLIC 14
+#define KEYD_SECRET_KEY 26
 #define VERIFIER_ONBOARD 1
 
 static json_t *
@@ -65,6 +66,35 @@ memory_json(const struct service *s)
 	    (json_int_t)s->spare);
 }
 
+/*
+ * The key that the app's owner seals to, with the network's word that it is
+ * that; null before an app is known. Its reader believes the signature and not
+ * this answer, which goes through the host.
+ */
+static json_t *
+secret_key_json(const struct service *s)
+{
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+	uint8_t pub[32], app_data[32], sig[65];
+	char hex[2 * 65 + 3] = "0x";
+
+	if (s->life.wanted == 0)
+		return json_null();
+	wr_put(&q, s->life.app_id, 32);
+	enum dstack_status st = ipc_call(FD_EDGE + ROLE_KEYD, KEYD_SECRET_KEY,
+	    &q, NULL, 0, &a, NULL);
+	struct rd r = rd_over(a.buf, a.len);
+	if (st != DSTACK_OK || rd_copy(&r, pub, 32) != DSTACK_OK ||
+	    rd_copy(&r, app_data, 32) != DSTACK_OK ||
+	    rd_copy(&r, sig, 65) != DSTACK_OK)
+		return json_null();
+	hex_encode(sig, 65, hex + 2);
+	return json_pack("{s:o, s:o, s:o, s:s}", "appId",
+	    hex_json(s->life.app_id, 32), "key", hex_json(pub, 32), "appData",
+	    hex_json(app_data, 32), "sig", hex);
+}
+
 /* What the world may know anyway: it is all on the chain. */
 static json_t *
 status_json(const struct service *s)
@@ -84,11 +114,12 @@ status_json(const struct service *s)
 		    "{s:s, s:o, s:o, s:b}", "state", "joining", "app",
 		    app_json(s), "memory", memory_json(s), "egress",
 		    (int)s->egress);
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:I}", "state",
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o}", "state",
 	    "onboarded", "epoch", (json_int_t)epoch, "xPub", hex_json(xpub, 20),
 	    "seedCommit", hex_json(commit, 32), "node", hex_json(node, 20),
 	    "app", app_json(s), "memory", memory_json(s), "egress",
-	    (int)s->egress, "heartbeat", (json_int_t)s->last_beat);
+	    (int)s->egress, "heartbeat", (json_int_t)s->last_beat,
+	    "secretKey", secret_key_json(s));
 }
 
 static void

@@ -24,8 +24,10 @@
 #define OP_APP_LISTEN 1
 #define OP_APP_GONE 2
 #define OP_STATUS 3
+#define OP_SECRET 4
 #define KEYD_HEARTBEAT 13
 #define KEYD_PUBLIC 14
+#define KEYD_SECRET_OPEN 27
 #define VERIFIER_BEAT 2
 #define BEAT_RETRY_S 30 /* after one that failed */
 #define BEAT_JOIN_S 1   /* until keyd serves: nobody is onboarded before */
@@ -114,6 +116,24 @@ app_status(struct service *s, struct ipc_request *q, struct why *why)
 	return true;
 }
 
+/*
+ * A sealed value on its way to keyd, and back sealed for kubernethes: what
+ * goes through here can be read at neither end of the way by this role.
+ */
+static bool
+app_secret(struct ipc_request *q, struct wr *out, struct why *why)
+{
+	AUTO_WR struct wr body = wr_new(IPC_MAX);
+	size_t n = rd_left(&q->body);
+	const uint8_t *p = NULL;
+
+	if (rd_take(&q->body, n, &p) != DSTACK_OK)
+		return false;
+	wr_put(&body, p, n);
+	return ipc_call(FD_EDGE + ROLE_KEYD, KEYD_SECRET_OPEN, &body, NULL, 0,
+		   out, why) == DSTACK_OK;
+}
+
 static void
 on_kubernethes(evutil_socket_t fd, short what, void *arg)
 {
@@ -121,6 +141,7 @@ on_kubernethes(evutil_socket_t fd, short what, void *arg)
 	struct ipc_request q = { 0 };
 	struct why why = { "" };
 	bool eof = false, ok = false;
+	AUTO_WR struct wr out = wr_new(IPC_MAX);
 	(void)what;
 	enum dstack_status st = ipc_receive(fd, &q, &eof);
 	if (st == DSTACK_E_LIMIT)
@@ -135,9 +156,11 @@ on_kubernethes(evutil_socket_t fd, short what, void *arg)
 		ok = app_gone(&g->s, &q, &why);
 	else if (q.op == OP_STATUS)
 		ok = app_status(&g->s, &q, &why);
+	else if (q.op == OP_SECRET)
+		ok = app_secret(&q, &out, &why);
 	else
 		(void)why_set(&why, DSTACK_E_FORMAT, "no such request");
-	st = ok ? ipc_answer(fd, NULL)
+	st = ok ? ipc_answer(fd, &out)
 		: ipc_answer_no(fd, IPC_REFUSED, why.text);
 	ipc_request_free(&q);
 	if (st != DSTACK_OK)

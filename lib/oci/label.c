@@ -93,6 +93,32 @@ take_logs(const char *value, struct oci_config *c)
 	    hpke_seal(key, &any, "", 0, "", 0, "", 1, sealed) == DSTACK_OK;
 }
 
+/*
+ * dstack.secrets: what must be there before the app starts. The rule is that of
+ * appsecret_names_parse (protocol/appsecret.h), which lies above this room.
+ */
+static bool
+take_secrets(const char *value, struct oci_config *c)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+	const char *p = value;
+
+	(void)c;
+	for (unsigned names = 1;; names++) {
+		size_t n = strcspn(p, ",");
+		if (n == 0 || n > 48 || names > 16 || p[0] == '.' ||
+		    strspn(p, set) != n)
+			return false;
+		for (const char *q = value; q != p; q += strcspn(q, ",") + 1)
+			if (strcspn(q, ",") == n && strncmp(q, p, n) == 0)
+				return false;
+		if (p[n] == '\0')
+			return true;
+		p += n + 1;
+	}
+}
+
 static const struct setting {
 	const char *key;
 	const char *takes; /* for who wrote something else */
@@ -105,6 +131,8 @@ static const struct setting {
 	{ PREFIX "forwarded", "nothing (the guest parses no HTTP; "
 	    PREFIX "proxy=v2 tells the client's address)", take_forwarded },
 	{ PREFIX "store", "memory or volume", take_store },
+	{ PREFIX "secrets", "up to 16 names of [A-Za-z0-9_.-], a comma between "
+			    "two", take_secrets },
 	{ PREFIX "logs", "none, host, or the 64 hex digits that dstack app "
 			 "logs --new-key prints", take_logs },
 };

@@ -225,6 +225,9 @@ wrong "no option '--name'" app rollback --name x
 wrong "'x' is one word too many" app status x
 wrong "no option '--key-file'" app status --key-file x
 wrong "'x' is one word too many" app logs x
+wrong "NAME is missing" secret set
+wrong "a name is 1 to 48 of" secret set a/b
+wrong "no option '--file'" secret list --file x
 wrong "--node takes a number" app logs --node -1
 wrong "--new-key makes a key and reads nothing" app logs --new-key x -f
 wrong "--config or --dir, not both" app status --config y --dir z

@@ -63,7 +63,7 @@ flags_are_0_or_1_and_reasons_are_short_and_printable(void **state)
 	struct rd r = rd_over(w.buf, w.len);
 	assert_int_equal(life_get(&r, &l), DSTACK_OK);
 	assert_string_equal(l.waits, "a?[2Jb");
-	static const size_t flags[] = { 16, 45, 46, 47, 80 };
+	static const size_t flags[] = { 48, 77, 78, 79, 112 };
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		assert_true(w.buf[flags[i]] == 1);
 		w.buf[flags[i]] = 2;
@@ -73,7 +73,7 @@ flags_are_0_or_1_and_reasons_are_short_and_printable(void **state)
 	}
 	/* one byte more than a reason may have */
 	AUTO_WR struct wr long_one = wr_new(0);
-	wr_put(&long_one, w.buf, 89);
+	wr_put(&long_one, w.buf, 121);
 	wr_u32be(&long_one, LIFE_TEXT);
 	for (int i = 0; i < LIFE_TEXT; i++)
 		wr_u8(&long_one, 'x');

@@ -29,7 +29,7 @@ names_of_the_system_are_not_the_apps(void **state)
 	assert_true(kube_shared_name("app-notes.txt"));
 	static const char *const bad[] = { "", ".", "..", ".x", "a/b", "netcfg",
 		"certificate.pem", "request.csr", "encrypted_container.img",
-		"tls-attestation.json",
+		"tls-attestation.json", "secret-DB", "secret-",
 		"app-example.tar", "app-0123456789abcdef.tar", "a b" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(kube_shared_name(bad[i]));
