@@ -198,8 +198,9 @@ json_item(const struct reader *r, const json_t *j, struct beacon_doc *d)
 	    json_to_ssz(r->net, r->kind, j, &p, &len, r->why);
 	if (st == DSTACK_E_NOMEM)
 		return st;
-	enum beacon_code code =
-	    st == DSTACK_OK ? look(r, p, len, &fork) : BEACON_FORMAT;
+	enum beacon_code code = st == DSTACK_OK ? look(r, p, len, &fork)
+	    : st == DSTACK_E_REJECTED		? BEACON_FORK
+						: BEACON_FORMAT;
 	if (code != BEACON_OK) {
 		(void)why_wrap(r->why, DSTACK_E_REJECTED, "container %zu",
 		    d->count);

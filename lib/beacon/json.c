@@ -306,6 +306,37 @@ version(const json_t *item, enum beacon_fork *out)
 	return false;
 }
 
+/* Of at most 20 such letters: foreign text that may stand in a line. */
+static bool
+plain(const char *s, const char *letters)
+{
+	return s != NULL && s[0] != '\0' && strlen(s) <= 20 &&
+	    strspn(s, letters) == strlen(s);
+}
+
+/*
+ * A fork that nobody here knows has a shape that nobody here can read, but its
+ * name, and most likely its slot, are where they were.
+ */
+static enum dstack_status
+unknown_fork(const json_t *item, struct why *why)
+{
+	const char *s = json_string_value(json_object_get(item, "version"));
+	const json_t *d = json_object_get(item, "data");
+	const json_t *h = json_object_get(d, "attested_header");
+	if (h == NULL)
+		h = json_object_get(d, "header");
+	const char *slot = json_string_value(
+	    json_object_get(json_object_get(h, "beacon"), "slot"));
+	if (!plain(s, "abcdefghijklmnopqrstuvwxyz0123456789_-"))
+		return why_set(why, DSTACK_E_FORMAT,
+		    "version: is missing, or no name of a fork");
+	return why_set(why, DSTACK_E_REJECTED,
+	    "slot %s is of the fork %s, which this version does not know; "
+	    "take one that does",
+	    plain(slot, "0123456789") ? slot : "without a number", s);
+}
+
 /* Beside version and data, the API may say these, which decide nothing. */
 static bool
 envelope(const json_t *item)
@@ -329,8 +360,7 @@ json_to_ssz(const struct beacon_network *n, enum beacon_kind kind,
 		return why_set(why, DSTACK_E_FORMAT,
 		    "not an object of version and data alone");
 	if (!version(item, &f))
-		return why_set(why, DSTACK_E_FORMAT,
-		    "version: is missing, or no fork that is known");
+		return unknown_fork(item, why);
 	AUTO_FREE uint8_t *p = malloc(SSZ_MAX);
 	if (p == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");

@@ -13,6 +13,7 @@
 /*
  * One object {"version":FORK,"data":{...}}. *out: the caller's to free,
  * written on DSTACK_OK only. DSTACK_E_FORMAT: why names the member;
+ * DSTACK_E_REJECTED: of a fork that is not known, which why names;
  * DSTACK_E_NOMEM. Numbers are decimal texts, bytes are hex with 0x; a member
  * that is missing, or one more, is an error.
  */

@@ -403,13 +403,41 @@ each_member_of_json_must_be_as_it_should(void **state)
 	}
 	spoiled(k, f, "data", json_null(), "data: is missing");
 	spoiled(k, f, "version", NULL, "version");
-	spoiled(k, f, "version", json_string("heze"), "version");
+	spoiled(k, f, "version", json_string(""), "version");
+	spoiled(k, f, "version", json_string("abcdefghijklmnopqrstu"),
+	    "version");
+	spoiled(k, f, "version", json_string("He\033[2Jze"), "version");
+	spoiled(k, f, "version", json_integer(7), "version");
 	spoiled(k, BEACON_GLOAS, "data.attested_header.execution_block_hash",
 	    NULL, "execution_block_hash");
 	spoiled(BEACON_KIND_BOOTSTRAP, f, "data.header", NULL, "header");
 	spoiled(BEACON_KIND_BOOTSTRAP, f,
 	    "data.current_sync_committee_branch", json_array(),
 	    "current_sync_committee_branch");
+}
+
+/* One line names the fork, and the slot where it is found. */
+static void
+a_fork_that_json_names_and_nobody_knows_is_named(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		make(kinds[k], BEACON_GLOAS);
+		json_t *j = mk_json(&m, kinds[k]);
+		MJ_SET(j, "version", json_string("heze"));
+		char *t = json_dumps(j, 0), says[64];
+		(void)snprintf(says, sizeof(says),
+		    "slot %u is of the fork heze",
+		    (unsigned)m.attested.slot);
+		refuses(kinds[k], t, strlen(t), BEACON_FORK, says);
+		free(t);
+		MJ_SET(j, "data", json_object());
+		t = json_dumps(j, 0);
+		refuses(kinds[k], t, strlen(t), BEACON_FORK,
+		    "slot without a number is of the fork heze");
+		free(t);
+		json_decref(j);
+	}
 }
 
 /* Addresses come in mixed case (EIP-55), and anything may. */
@@ -509,6 +537,8 @@ main(void)
 		cmocka_unit_test(a_list_is_whole_and_of_its_digest),
 		cmocka_unit_test(what_is_too_much_is_refused),
 		cmocka_unit_test(each_member_of_json_must_be_as_it_should),
+		cmocka_unit_test(
+		    a_fork_that_json_names_and_nobody_knows_is_named),
 		cmocka_unit_test(hex_of_either_case_is_read),
 		cmocka_unit_test(a_member_that_is_not_known_is_refused),
 		cmocka_unit_test(what_is_no_document_is_refused),
