@@ -16,7 +16,10 @@ mkdir -p "$out/a" "$out/b"
 # app_of PID-FILE: the first process of the app's container below a node
 app_of() {
 	local top=$1 p q
-	for p in $(pgrep -x greeting | sort -n); do
+	for p in $(pgrep -x greeting); do
+		# its own children have its name, and numbers begin anew at times
+		q=$(awk '/^PPid/{print $2}' "/proc/$p/status" 2>/dev/null)
+		[ "$(cat "/proc/${q:-0}/comm" 2>/dev/null)" != greeting ] || continue
 		q=$p
 		while [ "${q:-0}" -gt 1 ] && [ "$q" != "$top" ]; do
 			q=$(awk '/^PPid/{print $2}' "/proc/$q/status" 2>/dev/null)
