@@ -83,8 +83,12 @@ place(const struct kube_memory *m, const char *name, uint64_t bytes, int *fd,
 	struct why no = { "" };
 	AUTO_CLOSE int file = -1;
 	enum dstack_status st = kube_memory_takes(m, name, "has", bytes, why);
-	if (st == DSTACK_OK || !kube_volume_there())
+	if (st == DSTACK_OK)
 		return st;
+	/* no refusal yet: that would let it rest, and the volume comes */
+	if (!kube_volume_there())
+		return why_set(why, DSTACK_E_BUSY,
+		    "waiting for the encrypted volume");
 	const uint64_t mb = 1u << 20;
 	if (store_room(name, bytes, &no) != DSTACK_OK)
 		return why_set(why, DSTACK_E_LIMIT,

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/store.sh"
-start_network --nodes 1 --memory 512 || exit 1
+start_network --nodes 2 --memory 512 || exit 1
 zero=$net/node0
 hv=$zero/host_volume
 console=$zero/console.log

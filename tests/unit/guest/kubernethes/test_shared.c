@@ -126,6 +126,25 @@ a_host_that_is_slow_on_purpose_does_not_hold_the_role(void **state)
 	(void)waitpid(host, NULL, 0);
 }
 
+/* Memory has no room, and the volume is not open yet: that is no refusal. */
+static void
+what_memory_has_no_room_for_waits_for_the_volume(void **state)
+{
+	(void)state;
+	static const uint8_t digest[32];
+	struct kube_archive got = { 0 };
+	struct why why = { "" };
+	int end;
+	pid_t host = slow_host(&end);
+	const struct kube_memory m = { .spare = 1000 };
+	assert_int_equal(kube_fetch(end, digest, &m, kube_now() + 10000,
+			     ignore, NULL, &got, &why),
+	    DSTACK_E_BUSY);
+	assert_non_null(strstr(why.text, "waiting for the encrypted volume"));
+	(void)close(end);
+	(void)waitpid(host, NULL, 0);
+}
+
 static void
 nor_with_the_files_that_it_shares_with_the_app(void **state)
 {
@@ -169,6 +188,8 @@ main(void)
 		cmocka_unit_test(names_of_the_system_are_not_the_apps),
 		cmocka_unit_test(
 		    a_host_that_is_slow_on_purpose_does_not_hold_the_role),
+		cmocka_unit_test(
+		    what_memory_has_no_room_for_waits_for_the_volume),
 		cmocka_unit_test(nor_with_the_files_that_it_shares_with_the_app),
 		cmocka_unit_test(
 		    an_app_that_writes_without_end_does_not_hold_the_role),
