@@ -51,12 +51,18 @@ says() { # PATH PATTERN
 	echo "# $1: $got" >&2 # what says prints is a verdict
 	echo "$got" | grep -q "$2"
 }
-# each of the planes, the links, the machine below and what is around it
-closed='10.0.3.2/8099 10.0.3.3/8099 10.0.3.3/54 10.0.3.9/8099 10.0.3.15/80 10.0.2.2/8099
-	10.0.2.15/80 10.0.2.15/443 10.88.0.1/443 10.88.1.1/80 10.88.1.2/80
-	10.89.0.1/80 10.89.1.1/80 192.168.77.1/8099 169.254.169.254/8099
-	172.16.0.1/80 100.64.0.1/80 127.0.0.1/8099'
+# Each of the planes, the links, the machine below and what is around it, for
+# an app in slot $1 beside slot $2. The demo's own app has slot 0, so that the
+# first one of this test gets slot 1 and the second one slot 0 again.
+closed_to() {
+	closed="10.0.3.2/8099 10.0.3.3/8099 10.0.3.3/54 10.0.3.9/8099
+		10.0.3.15/80 10.0.2.2/8099 10.0.2.15/80 10.0.2.15/443
+		10.88.$1.1/443 10.88.$2.1/80 10.88.$2.2/80 10.89.0.1/80
+		10.89.1.1/80 192.168.77.1/8099 169.254.169.254/8099
+		172.16.0.1/80 100.64.0.1/80 127.0.0.1/8099"
+}
 
+closed_to 1 0
 give open '"dstack.egress":"open"'
 check "inspect says so" \
 	"$(yes_if test "$("$bin" app inspect --json "$net/open.tar" |
@@ -70,7 +76,7 @@ for to in $closed; do
 		"$(says "/tcp/$to" 'errno [1-9]' && echo yes || echo no)"
 done
 check "open: it reaches its own plane" \
-	"$(says /tcp/10.88.0.1/80 'errno 0' && echo yes || echo no)"
+	"$(says /tcp/10.88.1.1/80 'errno 0' && echo yes || echo no)"
 check "open: no socket beside TCP and UDP" \
 	"$(says /raw 'raw [1-9][0-9]* packet [1-9][0-9]* vsock [1-9]' && echo yes || echo no)"
 control=$(sed -n 's/^GUEST_SERVICE=//p' "$net/node0/host.env")
@@ -87,9 +93,12 @@ checked() { # what dstack check is told of the app, by the front itself
 check "open: dstack check hears it from the guest" \
 	"$(yes_if test "$(checked)" = open)"
 
+closed_to 0 1
 give none '"dstack.egress":"none"'
 check "none: it has no other link" \
 	"$(says /links 'lo eth0 ; reach\|eth0 lo ; reach' && echo yes || echo no)"
+check "none: it reaches its own plane" \
+	"$(says /tcp/10.88.0.1/80 'errno 0' && echo yes || echo no)"
 for to in $internet/8099 $closed; do
 	check "none: it does not reach $to" \
 		"$(says "/tcp/$to" 'errno [1-9]' && echo yes || echo no)"
