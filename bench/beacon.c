@@ -170,7 +170,7 @@ recording(const struct beacon_network *n, char **arg, size_t *count)
 	uint8_t *b = slurp(arg[0], &blen), *u = slurp(arg[2], &ulen);
 	uint8_t trusted[32];
 	struct beacon_doc *d = NULL;
-	enum beacon_code code;
+	enum beacon_code code = BEACON_OK;
 	struct why why = { "" };
 	must(hex_decode(arg[1], strlen(arg[1]), trusted, 32) == DSTACK_OK,
 	    "ROOT");

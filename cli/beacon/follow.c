@@ -151,7 +151,7 @@ static enum dstack_status
 get_doc(struct follower *f, enum beacon_kind kind, const char *path,
     struct wr *body, struct beacon_doc **doc, struct why *why)
 {
-	enum beacon_code code;
+	enum beacon_code code = BEACON_OK;
 	enum dstack_status st =
 	    fetch_get(&f->nodes, path, BEACON_MAX_DOC, body, why);
 	if (st != DSTACK_OK)
@@ -352,9 +352,10 @@ beacon_follow(const struct follow_args *a)
 	unsigned pause = 1;
 	memcpy(f.root, a->root, 32);
 	log_name("dstack beacon follow");
-	if (a->rpc != NULL && (f.rpc = rpc_new(a->rpc)) == NULL)
+	AUTO_RPC struct rpc *rpc = a->rpc != NULL ? rpc_new(a->rpc) : NULL;
+	if (a->rpc != NULL && rpc == NULL)
 		return EXIT_UNDECIDED;
-	AUTO_RPC struct rpc *rpc = f.rpc;
+	f.rpc = rpc;
 	OWN_CLEANUP(own_store) struct beacon_store *store = NULL;
 	for (;;) {
 		/* a round that failed may have proven something before */
