@@ -374,8 +374,10 @@ stop_all(struct kube *k, const char *text)
 	for (int i = 0; i < CONTAINER_SLOTS; i++)
 		if (i == k->live || k->app[i].retire_at != 0)
 			app_stop(&k->app[i], until, idle, k);
+	/* its last lines at once, as nobody may come to do it; and not again
+	   each time that there is still nothing to run: the host has its pause */
+	journal_step(&k->journal, k->live >= 0);
 	k->live = -1;
-	journal_step(&k->journal, true); /* nobody comes to do it */
 	kube_unstage(&k->staged); /* what was to come is not wanted either */
 	say(k, text);
 	status(k, text, NULL);

@@ -209,7 +209,7 @@ wrong "--out DIR is missing" vm acpi
 wrong "--phys-bits takes a number from 1 to 57, not '58'" vm acpi --out x --phys-bits 58
 wrong "'y' is one word too many" vm probe x y
 wrong "no option '--run'" vm probe --run x
-wrong "DIR is missing" app build -o x
+wrong "DIR or COMPOSE.yaml is missing" app build -o x
 wrong "-o FILE is missing" app build x
 wrong "'-o' takes a value" app build x -o
 wrong "no option '--json'" app build x -o y --json
