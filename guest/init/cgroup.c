@@ -67,10 +67,12 @@ put_number(const char *group, const char *file, uint64_t v)
 	return put(group, file, text);
 }
 
+/* An app reads its own, whatever this role's umask is. */
 static bool
 make(const char *group)
 {
-	return mkdir(group, 0755) == 0 || errno == EEXIST;
+	return (mkdir(group, 0755) == 0 || errno == EEXIST) &&
+	    chmod(group, 0755) == 0;
 }
 
 static enum dstack_status

@@ -126,8 +126,15 @@ static void
 slot_has_bounds_of_its_own_and_ends_as_one(void **state)
 {
 	struct why why = { "" };
+	struct stat s;
 	(void)state;
+	assert_int_equal(chmod(at("apps/1"), 0700), 0);
+	mode_t mask = umask(077); /* as a role's is */
 	assert_int_equal(cgroup_slot(root, 1, 400 * MIB, &why), DSTACK_OK);
+	(void)umask(mask);
+	/* the app sees its own bounds there, as another user */
+	assert_int_equal(stat(at("apps/1"), &s), 0);
+	assert_int_equal(s.st_mode & 0777, 0755);
 	holds("apps/memory.max", "367001600");
 	holds("apps/1/memory.max", "314572800");
 	holds("apps/1/memory.oom.group", "1");
