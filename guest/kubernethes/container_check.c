@@ -36,7 +36,7 @@
 #define REAPS 400 /* of 5 ms, for killed processes to end */
 
 /*
- * The runtime, in a mount namespace of its own, since what it hides there is
+ * The runtime, in a mount namespace of its own, since what is hidden there is
  * hidden from nobody else.
  */
 static void
@@ -56,8 +56,12 @@ run(const struct container *c, int out)
 	(void)snprintf(pid, sizeof(pid), "%s/check.pid", c->dir);
 	(void)snprintf(file, sizeof(file), "%s/check.json", c->dir);
 	container_before_runtime(c, out, true);
+	/* it would take the process out of the group that it is in, into what
+	   it holds for the container's: the one above all, without bounds */
 	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    (cgroup_there(CGROUP_ROOT) &&
+		mount("tmpfs", CGROUP_ROOT, "tmpfs", MS_RDONLY, "size=4k") != 0))
 		_exit(CONTAINER_NO_ROOT);
 	container_exec_runtime(argv);
 }
