@@ -7,11 +7,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/store.sh"
-start_network --nodes 2 --memory 512 || exit 1
+start_network --nodes 2 --memory 256 || exit 1
 zero=$net/node0
 hv=$zero/host_volume
 console=$zero/console.log
-bulk=${BULK_MB:-700}
+bulk=${BULK_MB:-260}
 
 # make_version NAME MB LABELS: the greeting app with bytes that do not compress
 make_version() {
@@ -44,8 +44,8 @@ check "where neither has room a line says how there is some" \
 kill_node 0
 start_node 0
 from=$(date +%s)
-wait_for 400 has 0 / 'Stored version one'
-check "an image of $bulk MB serves in a VM of 512 MB" \
+wait_for 900 has 0 / 'Stored version one'
+check "an image of $bulk MB serves in a VM of 256 MB" \
 	"$(yes_if has 0 / 'Stored version one')"
 echo "# $(($(date +%s) - from)) s from the node's start to its first answer"
 status() { # JQ-FILTER
@@ -55,13 +55,13 @@ status() { # JQ-FILTER
 }
 echo "# $(status '.memory.free / 1048576 | floor') MB of memory are free"
 check "memory is not what it takes" \
-	"$(yes_if test "$(status '.memory.free')" -gt $((150 << 20)))"
+	"$(yes_if test "$(status '.memory.free')" -gt $((60 << 20)))"
 free_at_one=$(du -k "$hv/encrypted_container.img" | cut -f1)
 
 # --- the power fails while it runs: its tree is swept away and made anew
 kill_node 0
 start_node 0
-wait_for 400 has 0 / 'Stored version one'
+wait_for 900 has 0 / 'Stored version one'
 check "it serves again after a power failure" \
 	"$(yes_if has 0 / 'Stored version one')"
 echo "# the disk on the host: $((free_at_one / 1024)) MB, then $((\
@@ -69,10 +69,10 @@ echo "# the disk on the host: $((free_at_one / 1024)) MB, then $((\
 
 # --- a second one beside it, and the first one's tree goes
 give "$(make_version two "$bulk" '{"dstack.store":"volume"}')"
-wait_for 400 has 0 / 'Stored version two'
+wait_for 900 has 0 / 'Stored version two'
 check "a second version takes over" "$(yes_if has 0 / 'Stored version two')"
 give "$(make_version three "$bulk" '{"dstack.store":"volume"}')"
-wait_for 400 has 0 / 'Stored version three'
+wait_for 900 has 0 / 'Stored version three'
 check "and a third, for which the first one's room is needed" \
 	"$(yes_if has 0 / 'Stored version three')"
 
