@@ -238,40 +238,93 @@ cgroup_enter(const char *root, unsigned slot)
  * is switched on for it, so that the slot may have processes of its own.
  */
 static void
-check_group(char *group, size_t n, const char *root, unsigned slot)
+check_group(char *group, size_t n, const char *root, unsigned slot,
+    unsigned part)
 {
-	(void)snprintf(
-	    group, n, "%s/" CGROUP_APPS "/%u/check", root, slot);
+	(void)snprintf(group, n, "%s/" CGROUP_APPS "/%u/check%u", root, slot,
+	    part);
 }
 
 bool
-cgroup_enter_check(const char *root, unsigned slot)
+cgroup_enter_check(const char *root, unsigned slot, unsigned part)
 {
 	char group[PATH_LEN];
 
-	check_group(group, sizeof(group), root, slot);
+	check_group(group, sizeof(group), root, slot, part);
 	return make(group) && put(group, "cgroup.procs", "0");
 }
 
 bool
-cgroup_kill_check(const char *root, unsigned slot)
+cgroup_kill_check(const char *root, unsigned slot, unsigned part)
 {
 	char group[PATH_LEN];
 
-	check_group(group, sizeof(group), root, slot);
+	check_group(group, sizeof(group), root, slot, part);
 	return put(group, "cgroup.kill", "1");
 }
 
 bool
-cgroup_check_empty(const char *root, unsigned slot)
+cgroup_check_empty(const char *root, unsigned slot, unsigned part)
 {
 	char path[PATH_LEN + 32];
 	char text[128];
 
-	check_group(path, PATH_LEN, root, slot);
+	check_group(path, PATH_LEN, root, slot, part);
 	(void)strncat(path, "/cgroup.events", 31);
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
 	text[n > 0 ? n : 0] = '\0';
 	return strstr(text, "populated 1") == NULL;
+}
+
+static void
+part_group(char *group, size_t n, const char *root, unsigned slot,
+    unsigned part)
+{
+	(void)snprintf(
+	    group, n, "%s/" CGROUP_APPS "/%u/part%u", root, slot, part);
+}
+
+enum dstack_status
+cgroup_part(const char *root, unsigned slot, unsigned part, uint64_t max,
+    struct why *why)
+{
+	char group[PATH_LEN];
+
+	(void)snprintf(
+	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
+	if (!put(group, "cgroup.subtree_control", "+memory +pids"))
+		return fail(group, why);
+	part_group(group, sizeof(group), root, slot, part);
+	/* one service ends alone at its own bound, all of them at the slot's */
+	if (!make(group) || !put_number(group, "memory.max", max) ||
+	    !put(group, "memory.oom.group", "1") ||
+	    !put_number(group, "pids.max", CGROUP_PIDS))
+		return fail(group, why);
+	return DSTACK_OK;
+}
+
+bool
+cgroup_enter_part(const char *root, unsigned slot, unsigned part)
+{
+	char group[PATH_LEN];
+
+	part_group(group, sizeof(group), root, slot, part);
+	return put(group, "cgroup.procs", "0");
+}
+
+void
+cgroup_no_parts(const char *root, unsigned slot)
+{
+	char group[PATH_LEN];
+
+	for (unsigned i = 0; i < CGROUP_PARTS; i++) {
+		part_group(group, sizeof(group), root, slot, i);
+		(void)rmdir(group);
+		check_group(group, sizeof(group), root, slot, i);
+		(void)rmdir(group);
+	}
+	(void)snprintf(
+	    group, sizeof(group), "%s/" CGROUP_APPS "/%u", root, slot);
+	(void)put(group, "cgroup.subtree_control", "-memory -pids");
 }

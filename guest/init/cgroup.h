@@ -23,6 +23,7 @@
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_APPS "apps"
 #define CGROUP_ROLES "roles"
+#define CGROUP_PARTS 8    /* services of one app, at most */
 #define CGROUP_PIDS 2048 /* processes and threads of one slot */
 
 /*
@@ -92,9 +93,20 @@ bool cgroup_enter(const char *root, unsigned slot);
  * The same for one run of a health check, which ends as a whole: whatever it
  * has started is killed. Its bounds are the slot's.
  */
-bool cgroup_enter_check(const char *root, unsigned slot);
-bool cgroup_kill_check(const char *root, unsigned slot);
+bool cgroup_enter_check(const char *root, unsigned slot, unsigned part);
+bool cgroup_kill_check(const char *root, unsigned slot, unsigned part);
 /* Is none of it left? Who was killed takes a moment to end. */
-bool cgroup_check_empty(const char *root, unsigned slot);
+bool cgroup_check_empty(const char *root, unsigned slot, unsigned part);
+
+/*
+ * A group of its own within the slot's for a service of several, with at most
+ * max bytes. From the first on the slot's own group takes no process, so its
+ * unpackers have ended.
+ */
+DSTACK_CHECKED enum dstack_status cgroup_part(const char *root, unsigned slot,
+    unsigned part, uint64_t max, struct why *why);
+bool cgroup_enter_part(const char *root, unsigned slot, unsigned part);
+/* All of these go, as far as no process is in them. */
+void cgroup_no_parts(const char *root, unsigned slot);
 
 #endif

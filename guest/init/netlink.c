@@ -254,9 +254,9 @@ nl_link_move(int nl, const char *name, int ns, struct why *why)
 	return result(talk(nl, &m, NULL), "move", name, why);
 }
 
-enum dstack_status
-nl_addr_add(int nl, const char *name, const uint8_t ip[static 4],
-    unsigned prefix, struct why *why)
+static enum dstack_status
+address(int nl, const char *name, const uint8_t ip[static 4],
+    const uint8_t peer[static 4], unsigned prefix, struct why *why)
 {
 	int index = 0;
 	enum dstack_status st = nl_link_index(nl, name, &index, why);
@@ -269,7 +269,7 @@ nl_addr_add(int nl, const char *name, const uint8_t ip[static 4],
 	ia->ifa_prefixlen = (unsigned char)prefix;
 	ia->ifa_index = (unsigned)index;
 	msg_attr(&m, IFA_LOCAL, ip, 4);
-	msg_attr(&m, IFA_ADDRESS, ip, 4);
+	msg_attr(&m, IFA_ADDRESS, peer, 4);
 	int err = talk(nl, &m, NULL);
 	return result(err == EEXIST ? 0 : err, "address", name, why);
 }
@@ -286,6 +286,20 @@ route(struct msg *m, unsigned char type, unsigned prefix)
 	rt->rtm_protocol = RTPROT_BOOT;
 	rt->rtm_scope = RT_SCOPE_UNIVERSE;
 	rt->rtm_type = type;
+}
+
+enum dstack_status
+nl_addr_add(int nl, const char *name, const uint8_t ip[static 4],
+    unsigned prefix, struct why *why)
+{
+	return address(nl, name, ip, ip, prefix, why);
+}
+
+enum dstack_status
+nl_addr_peer(int nl, const char *name, const uint8_t ip[static 4],
+    const uint8_t peer[static 4], struct why *why)
+{
+	return address(nl, name, ip, peer, 32, why);
 }
 
 enum dstack_status

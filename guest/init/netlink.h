@@ -47,6 +47,10 @@ DSTACK_CHECKED enum dstack_status nl_link_move(
 /* ip: four bytes as written; that the address is there is no error. */
 DSTACK_CHECKED enum dstack_status nl_addr_add(int nl, const char *name,
     const uint8_t ip[static 4], unsigned prefix, struct why *why);
+/* The same with one neighbour, peer, and a route to it alone. */
+DSTACK_CHECKED enum dstack_status nl_addr_peer(int nl, const char *name,
+    const uint8_t ip[static 4], const uint8_t peer[static 4],
+    struct why *why);
 /* Default route through gw; that there is one already is no error. */
 DSTACK_CHECKED enum dstack_status nl_route_default(
     int nl, const uint8_t gw[static 4], struct why *why);

@@ -91,7 +91,7 @@ keyd_onboard(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 
 struct app_tag {
 	uint8_t app[32];
-	char tag[KEYTREE_TAG_MAX + 1];
+	char tag[KEYTREE_OWN_MAX + 1];
 };
 
 /*
@@ -117,7 +117,7 @@ app_tag_get(
 	if (rd_copy(r, a->app, sizeof(a->app)) != DSTACK_OK ||
 	    rd_text(r, a->tag, sizeof(a->tag)) != DSTACK_OK)
 		return keyd_no(why, "the request is no appId and tag");
-	if (!keytree_tag_ok(a->tag))
+	if (!keytree_own_ok(a->tag))
 		return keyd_no(why, "the tag is not 1 to 64 of [A-Za-z0-9._-]");
 	return keyd_app_ok(k, a->app, why);
 }

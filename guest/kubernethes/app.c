@@ -25,6 +25,7 @@
 #include "guest/base/role.h"
 #include "guest/init/cgroup.h"
 #include "guest/kubernethes/kubernethes.h"
+#include "guest/kubernethes/services.h"
 
 #define STEP_MS 50
 /* Read of the app's output: at most a MiB in 100 ms, 64 KiB at a time. */
@@ -83,6 +84,15 @@ line_done(struct app *a)
 
 	a->linelen = 0;
 	a->line[n < APP_LOG_LINE ? n : APP_LOG_LINE - 1] = '\0';
+	/* of several services each line says whose it is */
+	if (a->box.service != NULL) {
+		char text[APP_LOG_LINE];
+		const int k = snprintf(text, sizeof(text), "%s: %.*s",
+		    a->box.service->name, APP_LOG_LINE - MANIFEST_NAME - 4,
+		    a->line);
+		n = k > 0 ? (size_t)k : 0;
+		memcpy(a->line, text, n + 1);
+	}
 	bool taken = a->journal != NULL &&
 	    journal_line(a->journal, &a->of, APPLOG_APP, a->line, n);
 	if (taken && a->of.console)
@@ -205,6 +215,7 @@ static void
 gone(struct app *a)
 {
 	AUTO_WR struct wr q = wr_new(IPC_MAX);
+	services_gone(a);
 	health_end(a);
 	container_stop(&a->box, 0);
 	wr_u8(&q, (uint8_t)a->box.slot);
@@ -230,9 +241,15 @@ gone(struct app *a)
 	container_drop(&a->box);
 }
 
-/* Until its first process has ended, or until. */
-static void
-await(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
+void
+app_ask(const struct app *a)
+{
+	if (a->more == NULL)
+		container_ask(&a->box);
+}
+
+void
+app_await(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 {
 	while (a->box.pid != 0 && kube_now() < until) {
 		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
@@ -246,7 +263,10 @@ await(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 void
 app_wait(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 {
-	await(a, until, idle, ctx);
+	if (a->more != NULL)
+		services_stop(a, until, idle, ctx);
+	else
+		app_await(a, until, idle, ctx);
 	health_end(a);
 	container_stop(&a->box, 0);
 	a->restart_at = 0;
@@ -255,7 +275,10 @@ app_wait(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 void
 app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx)
 {
-	await(a, until, idle, ctx);
+	if (a->more != NULL)
+		services_stop(a, until, idle, ctx);
+	else
+		app_await(a, until, idle, ctx);
 	if (until != 0 && a->box.pid != 0 && kube_now() >= until)
 		log_line("the app does not stop in %d s; it is ended",
 		    APP_STOP_MS / 1000);

@@ -20,6 +20,9 @@
 #ifndef APP_STOP_MS
 #define APP_STOP_MS 10000   /* between stop signal and SIGKILL */
 #endif
+#define APP_BACKOFF_FIRST_MS 500
+#define APP_BACKOFF_MAX_MS 60000
+#define APP_STEADY_MS 60000 /* an app that ran so long had no bad start */
 #define APP_SHARED_MS 10000 /* for the host to take what the app wrote */
 
 /* What the image's HEALTHCHECK says of it (health.c). */
@@ -36,8 +39,12 @@ struct health {
 	char last[40];     /* how the last one that failed did: "exit 1" */
 };
 
+struct services;
+
 struct app {
 	struct container box;
+	/* of an app of several containers, whose front this is; or NULL */
+	struct services *more;
 	struct state_app record;
 	struct oci_image *image;
 	int watch, host; /* /mnt/host_volume */
@@ -99,12 +106,18 @@ void app_tail(const struct app *a, char *out, size_t cap);
 bool app_ended(struct app *a);
 
 /*
- * Its stop signal was sent (container_ask): up to until (kube_now(), so that
+ * Its stop signal was sent (app_ask): up to until (kube_now(), so that
  * two that are asked at once have one grace; 0: none) for it to do as asked.
  * idle, which has to read what it writes, is called meanwhile. Then everything
  * of it in the guest goes; its last files are given to the host.
  */
 void app_stop(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx);
+
+/* Its stop signal; services wait for theirs until app_stop or app_wait. */
+void app_ask(const struct app *a);
+/* Until its first process has ended, or until. idle: as of app_stop. */
+void app_await(
+    struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx);
 
 /* The same, but it keeps its tree and plane: start_run starts it again. */
 void app_wait(struct app *a, int64_t until, void (*idle)(void *ctx), void *ctx);

@@ -97,8 +97,8 @@ write_text(int dir, const char *name, const char *text)
 }
 
 /* A file that its root may write, as in Docker: only it reads it again. */
-static enum dstack_status
-write_its(int dir, const char *name, const char *text)
+enum dstack_status
+container_write_its(int dir, const char *name, const char *text)
 {
 	return write_text(dir, name, text) == DSTACK_OK &&
 		fchownat(dir, name, SPEC_ID_BASE, SPEC_ID_BASE,
@@ -129,9 +129,9 @@ make_dirs(struct container *c, uint64_t bytes, struct why *why)
 	    mkdirat(c->dirfd, "newroot", 0700) != 0 ||
 	    mount_tmpfs(host, CONTAINER_HOST_BYTES, 0755, SPEC_ID_BASE,
 		MS_NOEXEC) != DSTACK_OK ||
-	    write_its(c->dirfd, "hosts", hosts) != DSTACK_OK ||
-	    write_its(c->dirfd, "hostname", "dstack-app\n") != DSTACK_OK ||
-	    write_its(c->dirfd, "resolv.conf",
+	    container_write_its(c->dirfd, "hosts", hosts) != DSTACK_OK ||
+	    container_write_its(c->dirfd, "hostname", "dstack-app\n") != DSTACK_OK ||
+	    container_write_its(c->dirfd, "resolv.conf",
 		c->egress >= 0
 		    ? "nameserver " EGRESS_RESOLVER "\n"
 		    : "# no way out, so nobody answers for names\n") !=
@@ -140,15 +140,15 @@ make_dirs(struct container *c, uint64_t bytes, struct why *why)
 	return DSTACK_OK;
 }
 
-static enum dstack_status
-make_link(struct container *c, struct why *why)
+enum dstack_status
+container_link(struct container *c, struct why *why)
 {
-	const uint8_t guest[4] = { 10, 88, (uint8_t)c->slot, 1 };
-	const uint8_t app[4] = { 10, 88, (uint8_t)c->slot, 2 };
+	const uint8_t guest[4] = { 10, 88, (uint8_t)container_place(c), 1 };
+	const uint8_t app[4] = { 10, 88, (uint8_t)container_place(c), 2 };
 	char name[16];
 	AUTO_CLOSE int here = -1;
 	AUTO_CLOSE int in = -1;
-	(void)snprintf(name, sizeof(name), "app%u", c->slot);
+	(void)snprintf(name, sizeof(name), "app%u", container_place(c));
 	enum dstack_status st = nl_open(&here, why);
 	if (st == DSTACK_OK)
 		st = nl_open_in(c->netns, &in, why);
@@ -199,11 +199,13 @@ container_make(struct container *c, uint64_t bytes, struct why *why)
 	/* of an earlier container, or of a role that was ended over one */
 	container_drop(c);
 	container_uncover(c);
+	if (cgroup_there(CGROUP_ROOT))
+		cgroup_no_parts(CGROUP_ROOT, c->slot);
 	enum dstack_status st = make_dirs(c, bytes, why);
 	if (st == DSTACK_OK)
 		st = container_namespaces(&c->userns, &c->netns, why);
 	if (st == DSTACK_OK)
-		st = make_link(c, why);
+		st = container_link(c, why);
 	if (st != DSTACK_OK)
 		container_drop(c);
 	return st;
@@ -234,8 +236,8 @@ container_listen(
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char name[16];
 	const int one = 1;
-	in.sin_addr.s_addr = htonl(0x0a580001u | c->slot << 8);
-	(void)snprintf(name, sizeof(name), "app%u", c->slot);
+	in.sin_addr.s_addr = htonl(0x0a580001u | container_place(c) << 8);
+	(void)snprintf(name, sizeof(name), "app%u", container_place(c));
 	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s/run/dstack.sock",
 	    c->dir);
 	AUTO_CLOSE int t = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -288,67 +290,6 @@ image_dirs(struct container *c, const struct oci_config *cfg,
 		if (dir < 0)
 			return sys(c, "WORKDIR or VOLUME of the image", why);
 	}
-	return DSTACK_OK;
-}
-
-/* Those that this guest mounts itself stay as they are. */
-static bool
-ours(const char *path)
-{
-	static const char *const names[] = { "proc", "sys", "dev",
-		"mnt/encrypted_data", "mnt/host_volume" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const size_t n = strlen(names[i]);
-		if (strncmp(path, names[i], n) == 0 &&
-		    (path[n] == '\0' || path[n] == '/'))
-			return true;
-	}
-	return path[0] == '\0';
-}
-
-static int
-by_length(const void *a, const void *b)
-{
-	const struct spec_bind *x = a;
-	const struct spec_bind *y = b;
-	const size_t n = strlen(x->to);
-	const size_t m = strlen(y->to);
-
-	return n < m ? -1 : n > m;
-}
-
-/*
- * The image's VOLUMEs, each a folder of the volume. A VOLUME inside another
- * is mounted after it, so the shorter paths come first.
- */
-static enum dstack_status
-image_volumes(struct container *c, const struct oci_config *cfg,
-    const char *volume, struct spec *s, struct spec_bind **out,
-    struct why *why)
-{
-	char base[80];
-	AUTO_CLOSE int root = container_root(c);
-	struct spec_bind *b = calloc(cfg->nvolumes + 1, sizeof(*b));
-
-	*out = b;
-	if (root < 0 || b == NULL)
-		return sys(c, "VOLUMEs", why);
-	(void)snprintf(base, sizeof(base), "%s/volumes", volume);
-	s->binds = b;
-	for (size_t i = 0; i < cfg->nvolumes; i++) {
-		char path[OCI_MAX_PATH + 1];
-		enum dstack_status st = oci_path(cfg->volumes[i], path, why);
-		if (st == DSTACK_OK && ours(path))
-			continue;
-		if (st == DSTACK_OK)
-			st = image_volume(
-			    base, root, path, b[s->nbinds].from, why);
-		if (st != DSTACK_OK)
-			return st;
-		b[s->nbinds++].to = cfg->volumes[i];
-	}
-	qsort(b, s->nbinds, sizeof(*b), by_length);
 	return DSTACK_OK;
 }
 
@@ -434,7 +375,10 @@ container_start(struct container *c, const struct oci_config *config,
 	char data[80];
 	struct spec_user user;
 	struct spec s = { .config = config, .user = &user, .dir = c->dir,
-		.data = volume != NULL ? data : NULL,
+		/* of several containers only the front has these two */
+		.data = volume != NULL && c->part == 0 ? data : NULL,
+		.no_host = c->part != 0,
+		.shm_size = c->service != NULL ? c->service->shm_size : 0,
 		.no_tmp = !has_tmp(c), .cgroup = cgroup_there(CGROUP_ROOT),
 		.userns_fd = CONTAINER_FD_USER,
 		.netns_fd = CONTAINER_FD_NET };
@@ -445,7 +389,7 @@ container_start(struct container *c, const struct oci_config *config,
 	if (st == DSTACK_OK)
 		st = image_dirs(c, config, &user, why);
 	if (st == DSTACK_OK && volume != NULL)
-		st = image_volumes(c, config, volume, &s, &binds, why);
+		st = container_volumes(c, config, volume, &s, &binds, why);
 	if (st == DSTACK_OK)
 		st = spec_write(&s, &json, why);
 	if (st != DSTACK_OK)
@@ -455,7 +399,7 @@ container_start(struct container *c, const struct oci_config *config,
 	(void)snprintf(host, sizeof(host), "%s/host", c->dir);
 	st = image_hand_over(
 	    host, SPEC_ID_BASE + user.uid, SPEC_ID_BASE + user.gid, why);
-	if (st == DSTACK_OK && volume != NULL)
+	if (st == DSTACK_OK && s.data != NULL)
 		st = image_hand_over(data, SPEC_ID_BASE + user.uid,
 		    SPEC_ID_BASE + user.gid, why);
 	if (st != DSTACK_OK)
@@ -518,7 +462,7 @@ container_ended(struct container *c, int *status)
 uint32_t
 container_address(const struct container *c)
 {
-	return htonl(0x0a580002u | c->slot << 8);
+	return htonl(0x0a580002u | container_place(c) << 8);
 }
 
 bool
@@ -567,7 +511,7 @@ container_drop(struct container *c)
 {
 	char name[16];
 	AUTO_CLOSE int nl = -1;
-	(void)snprintf(name, sizeof(name), "app%u", c->slot);
+	(void)snprintf(name, sizeof(name), "app%u", container_place(c));
 	container_stop(c, 0);
 	shut(&c->log);
 	shut(&c->dirfd);
@@ -588,5 +532,6 @@ container_drop(struct container *c)
 		(void)umount2(host, MNT_DETACH);
 		(void)umount2(c->dir, MNT_DETACH);
 	}
-	c->made = false;
+	c->made = c->own_group = false;
+	c->service = NULL;
 }

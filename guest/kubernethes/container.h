@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One container in one of two slots: its tmpfs, namespaces, link to the
- * guest and first process. Slot s has the guest at 10.88.s.1 and the app at
- * 10.88.s.2, and where it may go out the namespace of guest/init/egress.h at
- * 10.89.s.1. The runtime is crun; it sets up, hands over and is gone.
+ * guest and first process. The runtime is crun; it sets up, hands over and is
+ * gone. An app of several services has as many containers in its slot, the
+ * front's being part 0: they share the slot's tmpfs and bounds, and each has
+ * namespaces and a link of its own. At place p (container_place) the guest is
+ * 10.88.p.1 and the container 10.88.p.2; of part 0 the place is the slot, and
+ * where that may go out the namespace of guest/init/egress.h is at 10.89.p.1.
  */
 #ifndef GUEST_CONTAINER_H
 #define GUEST_CONTAINER_H
@@ -12,6 +15,7 @@
 #include <sys/types.h>
 
 #include "guest/kubernethes/oci_spec.h"
+#include "oci/manifest.h"
 
 #define CONTAINER_SLOTS 2
 #define CONTAINER_BASE "/run/dstack/app"
@@ -22,6 +26,10 @@
 
 struct container {
 	unsigned slot;
+	unsigned part;
+	/* what the manifest says of it, borrowed; NULL: the app is one image */
+	const struct manifest_service *service;
+	bool own_group; /* within the slot's, bounded on its own */
 	bool made;      /* tmpfs and link are there */
 	bool stored;    /* its tree is on the volume (store.h) */
 	char dir[40];   /* CONTAINER_BASE/SLOT: the runtime's bundle */
@@ -35,6 +43,12 @@ struct container {
 	uint16_t port;
 };
 
+static inline unsigned
+container_place(const struct container *c)
+{
+	return c->slot + CONTAINER_SLOTS * c->part;
+}
+
 void container_init(struct container *c, unsigned slot);
 
 /*
@@ -43,6 +57,31 @@ void container_init(struct container *c, unsigned slot);
  */
 DSTACK_CHECKED enum dstack_status container_make(
     struct container *c, uint64_t bytes, struct why *why);
+/* --- container_part.c: containers of one app beside each other --- */
+
+/*
+ * Part (1 to MANIFEST_SERVICES - 1) of a slot whose part 0 was made: folders
+ * in its tmpfs, namespaces and a link. c is set anew; dropped by
+ * container_drop, after whose call for part 0 nothing of it is left either.
+ */
+DSTACK_CHECKED enum dstack_status container_make_part(struct container *c,
+    const struct container *first, unsigned part, struct why *why);
+/*
+ * A wire between each two of n containers of one slot, over which each has
+ * the other's address and nothing else; and all names, with these addresses,
+ * in each one's /etc/hosts.
+ */
+DSTACK_CHECKED enum dstack_status container_wire(
+    struct container *const *c, size_t n, struct why *why);
+/*
+ * Groups of their own within the slot's, when all trees are there; free: as
+ * of container_bound. Where there are no groups nothing is done.
+ */
+DSTACK_CHECKED enum dstack_status container_bound_parts(
+    struct container *const *c, size_t n, uint64_t free, struct why *why);
+
+/* --- container.c --- */
+
 /*
  * Bound what all in the slot may take, tree and processes together, where
  * there are groups (guest/init/cgroup.h). free: bytes that were free before

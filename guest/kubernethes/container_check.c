@@ -73,7 +73,7 @@ kill_all(const struct container *c)
 	pid_t group = check != 0 ? getpgid(check) : -1;
 
 	if (cgroup_there(CGROUP_ROOT))
-		(void)cgroup_kill_check(CGROUP_ROOT, c->slot);
+		(void)cgroup_kill_check(CGROUP_ROOT, c->slot, c->part);
 	else if (group > 1 && group != getpgrp())
 		(void)kill(-group, SIGKILL);
 }
@@ -91,7 +91,7 @@ reap_all(const struct container *c, pid_t runtime, int *status)
 		int s = 0;
 		pid_t p = waitpid(-1, &s, WNOHANG);
 		if (p < 0 && (!cgroup_there(CGROUP_ROOT) ||
-			cgroup_check_empty(CGROUP_ROOT, c->slot)))
+			cgroup_check_empty(CGROUP_ROOT, c->slot, c->part)))
 			return;
 		if (p == runtime)
 			*status = s;

@@ -245,8 +245,10 @@ container_before_runtime(const struct container *c, int out, bool check)
 	limits();
 	cgroup_first_to_go(CGROUP_APP);
 	if (cgroup_there(CGROUP_ROOT) &&
-	    !(check ? cgroup_enter_check(CGROUP_ROOT, c->slot)
-		    : cgroup_enter(CGROUP_ROOT, c->slot)))
+	    !(check	    ? cgroup_enter_check(CGROUP_ROOT, c->slot, c->part)
+		: c->own_group ? cgroup_enter_part(
+				     CGROUP_ROOT, c->slot, c->part)
+			       : cgroup_enter(CGROUP_ROOT, c->slot)))
 		_exit(CONTAINER_NO_GROUP);
 }
 

@@ -39,6 +39,22 @@ DSTACK_CHECKED enum dstack_status container_runtime(const struct container *c,
 
 /* A process id that the runtime has left in the slot; 0: none. */
 pid_t container_read_pid(const struct container *c, const char *name);
+/* Parts of container_make: the link at its place, and a file for its root. */
+DSTACK_CHECKED enum dstack_status container_link(
+    struct container *c, struct why *why);
+DSTACK_CHECKED enum dstack_status container_write_its(
+    int dir, const char *name, const char *text);
+
+/*
+ * container_volume.c: what of volume (as of container_start) is mounted, and
+ * the service's tmpfs, into s->binds. *out: the same, for the caller to free,
+ * also after a refusal.
+ */
+DSTACK_CHECKED enum dstack_status container_volumes(
+    const struct container *c, const struct oci_config *cfg,
+    const char *volume, struct spec *s, struct spec_bind **out,
+    struct why *why);
+
 int container_pidfd(pid_t pid); /* -1 and errno */
 int container_signal(int pidfd, int sig);
 

@@ -41,6 +41,9 @@ void
 kube_archive_let_go(void *ctx, size_t from, size_t to)
 {
 	struct kube_archive *a = ctx;
+	/* a layer that a later image has as well */
+	if (a->bundle != NULL && bundle_keeps(a->bundle, a->service, from))
+		return;
 	/* whole steps, as each costs a call; what is left is little */
 	if (from != a->from) { /* the next layer, wherever it lies */
 		a->from = from;

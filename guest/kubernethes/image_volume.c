@@ -178,7 +178,7 @@ no_room(const char *path, struct why *why)
 }
 
 enum dstack_status
-image_volume(const char *base, int root, const char *path,
+image_volume(const char *base, const char *key, int root, const char *path,
     char dir[static IMAGE_VOLUME_PATH], struct why *why)
 {
 	uint8_t digest[32];
@@ -186,7 +186,7 @@ image_volume(const char *base, int root, const char *path,
 	char fresh[72];
 	struct stat s;
 
-	sha256(path, strlen(path), digest);
+	sha256(key, strlen(key), digest);
 	hex_encode(digest, sizeof(digest), name);
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", name);
 	if (snprintf(dir, IMAGE_VOLUME_PATH, "%s/%s", base, name) >=

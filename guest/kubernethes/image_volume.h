@@ -15,13 +15,13 @@
 
 /*
  * The folder that holds the data of the VOLUME at path (form of struct
- * oci_entry): base/SHA-256 of the path, in *dir. Where it is missing it is
+ * oci_entry): base/SHA-256 of the key, in *dir. Where it is missing it is
  * filled with what the tree at root has there, owners and modes as they are,
  * and appears under its name when it is whole and on the disk.
  * DSTACK_E_REJECTED: it does not fit on the disk; DSTACK_E_SYS: else.
  */
-DSTACK_CHECKED enum dstack_status image_volume(const char *base, int root,
-    const char *path, char dir[static IMAGE_VOLUME_PATH], struct why *why);
+DSTACK_CHECKED enum dstack_status image_volume(const char *base,
+    const char *key, int root, const char *path, char dir[static IMAGE_VOLUME_PATH], struct why *why);
 
 /*
  * Give dir to uid and gid (as the guest counts). If it was somebody's before,

@@ -39,6 +39,7 @@
 #include "guest/init/sandbox.h"
 #include "guest/tee/tee.h"
 #include "guest/kubernethes/secrets.h"
+#include "guest/kubernethes/services.h"
 #include "guest/kubernethes/start.h"
 #include "guest/kubernethes/store.h"
 #include "guest/kubernethes/told.h"
@@ -51,9 +52,6 @@
 #ifndef DRAIN_MS
 #define DRAIN_MS 5000      /* for an old app to answer what it was asked */
 #endif
-#define BACKOFF_FIRST_MS 500
-#define BACKOFF_MAX_MS 60000
-#define STEADY_MS 60000    /* an app that ran so long had no bad start */
 
 struct kube {
 	struct chain chain;
@@ -103,6 +101,7 @@ idle(void *ctx)
 		struct app *a = &k->app[i];
 		app_log(a);
 		health_step(a);
+		services_idle(a);
 		if (a->watch >= 0)
 			(void)kube_shared_events(a->watch, a->host,
 			    FD_EDGE + ROLE_HOSTLINK, kube_now() + APP_SHARED_MS);
@@ -149,18 +148,19 @@ keep_running(struct kube *k)
 		return;
 	struct app *a = &k->app[k->live];
 	int64_t now = kube_now();
+	services_tend(a);
 	if (app_ended(a)) {
 		app_log(a);
 		k->told.life.end = a->end;
 		app_tail(a, k->told.life.tail, LIFE_TAIL);
 		life_end_text(&a->end, how);
-		if (now - a->started > STEADY_MS)
-			a->backoff = BACKOFF_FIRST_MS;
+		if (now - a->started > APP_STEADY_MS)
+			a->backoff = APP_BACKOFF_FIRST_MS;
 		log_line("app ended (%s), starts again in %lld ms", how,
 		    (long long)a->backoff);
 		a->restart_at = now + a->backoff;
-		a->backoff = a->backoff * 2 < BACKOFF_MAX_MS ? a->backoff * 2
-							     : BACKOFF_MAX_MS;
+		a->backoff = a->backoff * 2 < APP_BACKOFF_MAX_MS ? a->backoff * 2
+							     : APP_BACKOFF_MAX_MS;
 		status(k, "restarting", &a->record);
 	}
 	if (a->restart_at == 0 || now < a->restart_at)
@@ -223,7 +223,7 @@ not_older(const struct kube *k, const struct state_app *r, struct why *why)
 static enum dstack_status
 may_go_out(const struct kube *k, struct why *why)
 {
-	if (k->egress >= 0 || !oci_config(k->staged.image)->egress)
+	if (k->egress >= 0 || !kube_staged(&k->staged)->egress)
 		return DSTACK_OK;
 	return why_set(why, DSTACK_E_REJECTED,
 	    "its label dstack.egress=open asks for a way out, which this node "
@@ -241,14 +241,13 @@ take_turns(struct kube *k, const struct app *next)
 	if (k->live < 0)
 		return;
 	struct app *old = &k->app[k->live];
-	if (oci_config(old->image)->nvolumes == 0 &&
-	    oci_config(next->image)->nvolumes == 0)
+	if (!services_keep(old) && !services_keep(next))
 		return;
 	log_line("%s has VOLUMEs: version %" PRIu64 " ends before %" PRIu64
 		 " starts", next->record.name, old->record.version,
 	    next->record.version);
 	k->paused = true;
-	container_ask(&old->box);
+	app_ask(old);
 	app_wait(old, kube_now() + APP_STOP_MS, idle, k);
 }
 
@@ -269,7 +268,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = may_go_out(k, why);
 	if (st == DSTACK_OK)
-		st = journal_of(oci_config(k->staged.image),
+		st = journal_of(kube_staged(&k->staged),
 		    k->chain.cfg.log_app, &of, why);
 	if (st == DSTACK_OK)
 		st = kube_volume_use(&k->highest, why);
@@ -280,7 +279,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = not_older(k, r, why);
 	if (st == DSTACK_OK)
-		st = secrets_there(oci_config(k->staged.image), r, why);
+		st = secrets_there(kube_staged(&k->staged), r, why);
 	if (st != DSTACK_OK) {
 		/* kept for the volume that will be there, not for a refusal */
 		if (st != DSTACK_E_BUSY)
@@ -288,17 +287,17 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		return st;
 	}
 	if (a->retire_at != 0) {
-		container_ask(&a->box);
+		app_ask(a);
 		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
 	}
 	/* from here on nothing older, also if this one fails: the chain has
 	   been seen to name it, and only an old view would name another */
 	k->highest = r->version;
 	a->record = *r;
-	a->backoff = BACKOFF_FIRST_MS;
+	a->backoff = APP_BACKOFF_FIRST_MS;
 	a->restarts = 0;
 	a->end = (struct life_end){ 0 };
-	a->box.egress = oci_config(k->staged.image)->egress ? k->egress : -1;
+	a->box.egress = kube_staged(&k->staged)->egress ? k->egress : -1;
 	a->of = of;
 	memcpy(a->of.app_id, r->app_id, 32);
 	a->of.version = r->version;
@@ -311,9 +310,11 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = start_plane(a, why);
 	if (st == DSTACK_OK)
+		st = services_planes(a, why);
+	if (st == DSTACK_OK)
 		take_turns(k, a);
 	if (st == DSTACK_OK)
-		st = start_run(a, &k->memory, why);
+		st = services_run(a, &k->memory, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = start_wait(a, go_on, k, why);
 	if (st == DSTACK_OK)
@@ -329,11 +330,13 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		app_tail(a, k->told.life.tail, LIFE_TAIL);
 		app_note(a, "version %" PRIu64 " is not taken: %.150s",
 		    r->version, why->text);
-		container_ask(&a->box);
+		app_ask(a);
 		/* one that was refused had its time; one that is cut off not */
 		app_stop(a, kube_ending() ? kube_now() + APP_STOP_MS : 0, idle, k);
-		if (k->paused) /* it has its tree yet */
+		if (k->paused) { /* it has its trees yet */
+			services_resume(&k->app[k->live]);
 			k->app[k->live].restart_at = kube_now();
+		}
 		return st;
 	}
 	int old = k->live;
@@ -351,7 +354,7 @@ retire(struct kube *k, int64_t time)
 		struct app *a = &k->app[i];
 		if (a->retire_at == 0 || a->retire_at > time)
 			continue;
-		container_ask(&a->box);
+		app_ask(a);
 		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
 	}
 }
@@ -370,7 +373,7 @@ stop_all(struct kube *k, const char *text)
 	/* all are asked before one is waited for */
 	for (int i = 0; i < CONTAINER_SLOTS; i++)
 		if (i == k->live || k->app[i].retire_at != 0)
-			container_ask(&k->app[i].box);
+			app_ask(&k->app[i]);
 	for (int i = 0; i < CONTAINER_SLOTS; i++)
 		if (i == k->live || k->app[i].retire_at != 0)
 			app_stop(&k->app[i], until, idle, k);
@@ -459,17 +462,20 @@ tick(struct kube *k, struct why *why)
 static void
 wait_for(struct kube *k, int64_t until)
 {
-	struct pollfd p[6] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 },
+	struct pollfd p[6 + SERVICES_POLL] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 },
 		{ .fd = kube_ending_fd(), .events = POLLIN }, { .fd = -1 },
 		{ .fd = -1 } };
+	nfds_t n = 6;
 	if (k->live >= 0) {
 		const struct app *a = &k->app[k->live];
+		n += SERVICES_POLL;
 		until = app_log_wait(a, &p[0], until);
 		p[1] = (struct pollfd){ .fd = a->watch, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = a->box.pidfd, .events = POLLIN };
 		if (a->restart_at != 0 && a->restart_at < until)
 			until = a->restart_at;
 		until = health_poll(a, &p[4], until);
+		until = services_poll(a, &p[6], until);
 	}
 	for (int i = 0; i < CONTAINER_SLOTS; i++)
 		if (k->app[i].retire_at != 0 && k->app[i].retire_at < until)
@@ -478,7 +484,7 @@ wait_for(struct kube *k, int64_t until)
 	int64_t ms = until - kube_now();
 	if (k->waiting && ms > VOLUME_STEP_MS)
 		ms = VOLUME_STEP_MS;
-	(void)poll(p, 6, ms > 0 ? (int)ms : 0);
+	(void)poll(p, n, ms > 0 ? (int)ms : 0);
 	idle(k);
 	keep_running(k);
 	retire(k, kube_now());

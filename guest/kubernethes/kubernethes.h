@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "oci/oci.h"
+#include "oci/bundle.h"
 #include "protocol/state.h"
 
 /* --- clock.c --- */
@@ -60,6 +60,9 @@ int kube_ending_fd(void);
  * go of it: the unpacker has a copy of that and no other process.
  */
 struct kube_archive {
+	/* what lies in it, while one of its images is unpacked; or NULL */
+	const struct bundle *bundle;
+	unsigned service; /* whose image that is */
 	void *p; /* mapped, to be read; NULL: none, and no descriptor */
 	size_t len;
 	int fd;
@@ -91,13 +94,16 @@ DSTACK_CHECKED enum dstack_status kube_fetch(int edge,
 
 /* --- stage.c --- */
 
-/* An image that was fetched and found right, with room for its tree. */
+/* What was fetched and found right, with room for its trees. */
 struct kube_stage {
-	struct oci_image *image; /* NULL: none */
+	struct oci_image *image; /* NULL: none, or: */
+	struct bundle *bundle;   /* a manifest with its images; NULL: none */
 	struct kube_archive archive;
 	uint8_t digest[32];
 };
 void kube_unstage(struct kube_stage *s);
+/* How what is staged is to be run: the image, or the front of several. */
+const struct oci_config *kube_staged(const struct kube_stage *s);
 /*
  * Have the image with that digest, unless it is there already. m: looked at
  * anew. Refused is what kube_fetch, oci_open, oci_walk and kube_memory_image,

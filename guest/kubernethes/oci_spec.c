@@ -256,9 +256,17 @@ mounts(const struct spec *s)
 		"/run/tappd.sock", "/var/run/dstack/tappd.sock",
 		"/run/dstack/tappd.sock" };
 	json_t *l = json_array();
-	for (size_t i = 0; i < sizeof(fs) / sizeof(fs[0]); i++)
+	for (size_t i = 0; i < sizeof(fs) / sizeof(fs[0]); i++) {
+		const char *opts = fs[i].opts;
+		char shm[80];
+		(void)snprintf(shm, sizeof(shm),
+		    "nosuid,noexec,nodev,mode=1777,size=%llu",
+		    (unsigned long long)s->shm_size);
+		if (s->shm_size != 0 && strcmp(fs[i].to, "/dev/shm") == 0)
+			opts = shm;
 		(void)json_array_append_new(l,
-		    mount_of(fs[i].to, fs[i].type, fs[i].type, fs[i].opts));
+		    mount_of(fs[i].to, fs[i].type, fs[i].type, opts));
+	}
 	/* Runtimes of languages size themselves by what they read there. */
 	if (s->cgroup)
 		(void)json_array_append_new(l,
@@ -269,9 +277,17 @@ mounts(const struct spec *s)
 		    mount_of("/tmp", "tmpfs", "tmpfs",
 			"nosuid,nodev,mode=1777"));
 	/* before what is this guest's: a VOLUME /etc must not hide its hosts */
-	for (size_t i = 0; i < s->nbinds; i++)
-		bind_of(l, s, s->binds[i].from, s->binds[i].to,
-		    "bind,nosuid,nodev");
+	for (size_t i = 0; i < s->nbinds; i++) {
+		const struct spec_bind *b = &s->binds[i];
+		if (b->from[0] == '\0')
+			(void)json_array_append_new(l,
+			    mount_of(b->to, "tmpfs", "tmpfs",
+				"nosuid,nodev,mode=1777"));
+		else
+			bind_of(l, s, b->from, b->to,
+			    b->read_only ? "bind,nosuid,nodev,ro"
+					 : "bind,nosuid,nodev");
+	}
 	bind_of(l, s, "hosts", "/etc/hosts", "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "hostname", "/etc/hostname", "bind,nosuid,nodev,noexec");
 	bind_of(l, s, "resolv.conf", "/etc/resolv.conf",
@@ -280,8 +296,9 @@ mounts(const struct spec *s)
 	for (size_t i = 0; i < sizeof(socks) / sizeof(socks[0]); i++)
 		bind_of(l, s, "run/dstack.sock", socks[i],
 		    "bind,nosuid,nodev,noexec");
-	bind_of(l, s, "host", "/mnt/host_volume",
-	    "bind,nosuid,nodev,noexec");
+	if (!s->no_host)
+		bind_of(l, s, "host", "/mnt/host_volume",
+		    "bind,nosuid,nodev,noexec");
 	if (oci_label(s->config, APPSECRET_LABEL) != NULL)
 		bind_of(l, s, "secrets", "/run/secrets",
 		    "bind,ro,nosuid,nodev,noexec");

@@ -32,10 +32,11 @@ struct spec_user {
 DSTACK_CHECKED enum dstack_status spec_user(
     int root, const char *user, struct spec_user *out, struct why *why);
 
-/* A folder of the volume in the place of a VOLUME of the image. */
+/* A folder of the volume, or memory, in the place of one of the image's. */
 struct spec_bind {
-	char from[160]; /* absolute, in the guest */
+	char from[160]; /* absolute, in the guest; "": a tmpfs */
 	const char *to; /* absolute, in the container */
+	bool read_only;
 };
 
 struct spec {
@@ -46,6 +47,8 @@ struct spec {
 	const char *data;     /* becomes /mnt/encrypted_data */
 	const struct spec_bind *binds; /* parents before what is in them */
 	size_t nbinds;
+	bool no_host;         /* no /mnt/host_volume */
+	uint64_t shm_size;    /* bytes of /dev/shm; 0: the usual */
 	bool no_tmp;          /* the image has no /tmp: it gets one */
 	bool cgroup;          /* it may see its own bounds */
 	int userns_fd;        /* as the runtime will see them in */

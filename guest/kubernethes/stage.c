@@ -13,6 +13,7 @@
  * what counts is the room there. The label is known once the archive is here:
  * one that has gone to the volume for its size and lacks it is refused then.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest/base/role.h"
@@ -26,8 +27,36 @@ void
 kube_unstage(struct kube_stage *s)
 {
 	oci_free(s->image);
+	if (s->bundle != NULL)
+		bundle_free(s->bundle);
+	free(s->bundle);
 	s->image = NULL;
+	s->bundle = NULL;
 	kube_archive_drop(&s->archive);
+}
+
+const struct oci_config *
+kube_staged(const struct kube_stage *s)
+{
+	return oci_config(s->bundle != NULL
+		? s->bundle->image[s->bundle->m.front]
+		: s->image);
+}
+
+static enum dstack_status
+open_bundle(struct kube_stage *s, const uint8_t *digest, uint64_t max,
+    struct why *why)
+{
+	struct bundle *b = calloc(1, sizeof(*b));
+	if (b == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	enum dstack_status st = bundle_open(
+	    s->archive.p, s->archive.len, digest, max, b, why);
+	if (st == DSTACK_OK)
+		s->bundle = b;
+	else
+		free(b);
+	return st;
 }
 
 /* All that is judged of an archive that is here. */
@@ -38,15 +67,23 @@ judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
 	struct oci_tree tree;
 	const uint64_t memory = m->total / 4 * 3;
 	const uint64_t volume = store_free();
-	enum dstack_status st = oci_open(s->archive.p, s->archive.len, digest,
-	    volume > memory ? volume : memory, &s->image, why);
+	const bool several =
+	    bundle_there(s->archive.p, s->archive.len, digest);
+	enum dstack_status st;
+	if (several)
+		st = open_bundle(s, digest, memory, why);
+	else
+		st = oci_open(s->archive.p, s->archive.len, digest,
+		    volume > memory ? volume : memory,
+		    &s->image, why);
 	if (st == DSTACK_OK)
-		st = oci_walk(s->image, NULL, &tree, why);
+		st = several ? bundle_walk(s->bundle, NULL, &tree, why)
+			     : oci_walk(s->image, NULL, &tree, why);
 	if (st != DSTACK_OK)
 		return why_wrap(why, st, "host_volume/%s, copy it again",
 		    s->archive.name);
 	kube_memory_look(m, kube_memory_free());
-	if (oci_config(s->image)->on_volume) {
+	if (kube_staged(s)->on_volume) {
 		/* no volume yet: this is kept for it, and judged by its tree */
 		st = store_room(s->archive.name, tree.bytes, why);
 		return st == DSTACK_E_BUSY ? DSTACK_OK : st;
@@ -66,7 +103,8 @@ kube_stage(struct kube_stage *s, struct kube_memory *m,
     const uint8_t digest[static 32], bool (*go_on)(void *ctx), void *ctx,
     struct why *why)
 {
-	if (s->image != NULL && memcmp(s->digest, digest, 32) == 0)
+	if ((s->image != NULL || s->bundle != NULL) &&
+	    memcmp(s->digest, digest, 32) == 0)
 		return DSTACK_OK;
 	kube_unstage(s);
 	uint64_t free = kube_memory_free();

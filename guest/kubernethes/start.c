@@ -26,6 +26,7 @@
 #include "guest/base/role.h"
 #include "guest/init/cgroup.h"
 #include "guest/kubernethes/port.h"
+#include "guest/kubernethes/services.h"
 #include "guest/kubernethes/unpacker.h"
 #include "guest/tls/tls.h"
 
@@ -33,11 +34,11 @@
 #define ASK_MS 2000
 #define FILL_MS 60000    /* for the host's files, before an app starts */
 
-enum dstack_status
-start_lay_out(struct app *a, struct kube_stage *s, const struct kube_memory *m,
+/* Container and tree of an app that is one image. */
+static enum dstack_status
+lay_out_one(struct app *a, struct kube_stage *s, const struct kube_memory *m,
     bool (*go_on)(void *ctx), void *ctx, struct why *why)
 {
-	char host[64];
 	enum dstack_status st =
 	    container_make(&a->box, m->total / 4 * 3, why);
 	if (st == DSTACK_OK && oci_config(s->image)->on_volume)
@@ -50,6 +51,17 @@ start_lay_out(struct app *a, struct kube_stage *s, const struct kube_memory *m,
 	/* The config is kept for restarts; the archive is eaten up. */
 	if (st == DSTACK_OK)
 		a->image = take_ptr(&s->image);
+	return st;
+}
+
+enum dstack_status
+start_lay_out(struct app *a, struct kube_stage *s, const struct kube_memory *m,
+    bool (*go_on)(void *ctx), void *ctx, struct why *why)
+{
+	char host[64];
+	enum dstack_status st = s->bundle != NULL
+	    ? services_lay_out(a, s, m, go_on, ctx, why)
+	    : lay_out_one(a, s, m, go_on, ctx, why);
 	kube_unstage(s);
 	if (st != DSTACK_OK)
 		return st;
@@ -79,6 +91,7 @@ start_plane(const struct app *a, struct why *why)
 	wr_put(&q, a->record.digest, 32);
 	wr_u64be(&q, a->record.version);
 	wr_u8(&q, a->box.egress >= 0);
+	wr_text(&q, a->box.service != NULL ? a->box.service->name : "");
 	st = ipc_call(FD_EDGE + ROLE_GUEST_SERVICE, GS_APP_LISTEN, &q, fds, 2,
 	    NULL, why);
 	return st == DSTACK_OK ? st
@@ -144,6 +157,7 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 	while (!ready(a, &look)) {
 		struct pollfd p = { .fd = a->box.pidfd, .events = POLLIN };
 		bool on = go_on(ctx);
+		services_tend(a);
 		/* A refused connect comes back at once: wait by the process. */
 		(void)poll(&p, 1, STEP_MS);
 		if (app_ended(a)) {

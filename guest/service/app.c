@@ -164,6 +164,19 @@ refuse(struct evhttp_request *req, enum dstack_status st, const struct why *why)
 		service_text(req, 500, "the key service does not answer");
 }
 
+void
+service_own(const struct service_app *app, const char *name, struct wr *ask)
+{
+	AUTO_WR struct wr own = wr_new(0);
+	if (app->own[0] != '\0')
+		wr_fmt(&own, "%s/", app->own);
+	wr_str(&own, name);
+	wr_blob(ask, own.buf, own.len);
+	/* a part of a name is another's name */
+	if (wr_status(&own) != DSTACK_OK)
+		ask->st = DSTACK_E_NOMEM;
+}
+
 static void
 getkey(struct evhttp_request *req, const struct service_app *app, const char *tag)
 {
@@ -172,7 +185,7 @@ getkey(struct evhttp_request *req, const struct service_app *app, const char *ta
 	struct why why = { "" };
 	char hex[65];
 	wr_put(&q, app->app_id, 32);
-	wr_text(&q, tag);
+	service_own(app, tag, &q);
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_GETKEY, &q, NULL, 0, &a, &why);
 	if (st != DSTACK_OK || a.len != 32) {
@@ -211,7 +224,7 @@ attest(struct evhttp_request *req, const struct service_app *app,
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr a = wr_new(0);
 	wr_put(&q, app->app_id, 32);
-	wr_text(&q, tag);
+	service_own(app, tag, &q);
 	wr_blob(&q, data, n);
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_ATTEST, &q, NULL, 0, &a, &why);

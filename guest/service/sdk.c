@@ -109,7 +109,7 @@ get_key(const struct service_app *app, const struct sdk_request *q,
 	size_t n;
 	wr_put(&ask, app->app_id, 32);
 	wr_u8(&ask, (uint8_t)q->alg);
-	wr_text(&ask, q->path);
+	service_own(app, q->path, &ask);
 	wr_text(&ask, q->purpose);
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_OP_SDK_KEY, &ask, NULL, 0, &a, why);

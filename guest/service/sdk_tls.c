@@ -52,7 +52,7 @@ derived(const struct service_app *app, const char *path, EVP_PKEY **out,
 	AUTO_WIPE32 struct secret32 scalar = { { 0 } };
 	wr_put(&ask, app->app_id, 32);
 	wr_u8(&ask, SDK_P256);
-	wr_text(&ask, path);
+	service_own(app, path, &ask);
 	wr_text(&ask, "");
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_OP_SDK_KEY, &ask, NULL, 0, &a, why);

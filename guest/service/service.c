@@ -55,6 +55,7 @@ app_listen(struct service *s, struct ipc_request *q, struct why *why)
 	    rd_copy(&q->body, app.digest, 32) != DSTACK_OK ||
 	    rd_u64be(&q->body, &app.version) != DSTACK_OK ||
 	    rd_u8(&q->body, &egress) != DSTACK_OK || egress > 1 ||
+	    rd_text(&q->body, app.own, sizeof(app.own)) != DSTACK_OK ||
 	    rd_end(&q->body) != DSTACK_OK) {
 		(void)why_set(why, DSTACK_E_FORMAT, "bad APP_LISTEN");
 		return false;

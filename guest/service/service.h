@@ -15,10 +15,13 @@
 #include <event2/http.h>
 
 #include "base/status.h"
+#include "base/wr.h"
 #include "guest/base/life.h"
+#include "protocol/keytree.h"
 #include "protocol/layout.h"
 
-#define SERVICE_SLOTS 2
+/* Containers: of either version of an app, each of its services. */
+#define SERVICE_SLOTS 16
 #define SERVICE_HEADERS_MAX (8u * 1024)
 #define SERVICE_TIMEOUT_S 20
 #define SERVICE_CONNECTIONS 64 /* at once, of a listener */
@@ -35,6 +38,7 @@ struct service_app {
 	uint8_t digest[32];
 	uint64_t version;
 	struct service *service;
+	char own[KEYTREE_SERVICE_MAX + 1]; /* its service; "": the app is one */
 	bool egress; /* it may go out (guest/init/egress.h) */
 	struct service_plane *tcp;
 	struct service_plane *local;
@@ -94,6 +98,14 @@ bool service_about(struct evhttp_request *req, const struct service_app *app);
 
 /* The slot of a listener bound to 10.88.slot.1, or -1. */
 int service_slot_of(int tcp);
+
+/*
+ * A tag or path that an app names, as keyd gets it: with the service before
+ * it, which the listener tells and no request, so that one service of an app
+ * does not get what is another's.
+ */
+void service_own(
+    const struct service_app *app, const char *name, struct wr *ask);
 
 /* Plain text answer of one line. */
 void service_text(struct evhttp_request *req, int code, const char *text);

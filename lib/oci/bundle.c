@@ -67,6 +67,39 @@ unpacked(const struct oci_image *img)
 	return n;
 }
 
+/* Who is waited for until it is healthy can say that it is; one goes out. */
+static enum dstack_status
+checks(const struct bundle *b, struct why *why)
+{
+	for (unsigned i = 0; i < b->m.nservices; i++) {
+		const struct manifest_service *s = &b->m.service[i];
+		if (i != b->m.front && oci_config(b->image[i])->egress)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "service %s: dstack.egress=open: only the front "
+			    "has a way out", s->name);
+		if (oci_config(b->image[i])->on_volume)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "service %s: dstack.store=volume is for an app of "
+			    "one image", s->name);
+		if (i != b->m.front &&
+		    oci_label(oci_config(b->image[i]), "dstack.secrets") !=
+			NULL)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "service %s: secrets: only the front has them",
+			    s->name);
+		for (size_t k = 0; k < s->nneeds; k++) {
+			const unsigned to = s->needs[k].service;
+			if (s->needs[k].condition == MANIFEST_HEALTHY &&
+			    oci_config(b->image[to])->health.ntest == 0)
+				return why_set(why, DSTACK_E_REJECTED,
+				    "service %s waits until %s is healthy, "
+				    "which has no healthcheck", s->name,
+				    b->m.service[to].name);
+		}
+	}
+	return DSTACK_OK;
+}
+
 enum dstack_status
 bundle_open(const void *buf, size_t len, const uint8_t *want,
     uint64_t max_unpacked, struct bundle *out, struct why *why)
@@ -86,6 +119,8 @@ bundle_open(const void *buf, size_t len, const uint8_t *want,
 		max_unpacked -= unpacked(b.image[i]);
 		st = manifest_apply(&b.m, i, b.image[i], why);
 	}
+	if (st == DSTACK_OK)
+		st = checks(&b, why);
 	if (st != DSTACK_OK)
 		return st;
 	*out = b;

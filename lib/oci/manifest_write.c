@@ -319,6 +319,18 @@ front_port(const struct manifest *m, json_t *config, bool *ok)
 	    ok);
 }
 
+/* The label's own form: names with commas between them. */
+static json_t *
+secrets(const struct manifest_texts *t)
+{
+	AUTO_WR struct wr w = wr_new(OCI_MAX_LABEL);
+	for (size_t i = 0; i < t->n; i++)
+		wr_fmt(&w, "%s%s", i != 0 ? "," : "", t->v[i]);
+	return wr_status(&w) == DSTACK_OK
+	    ? json_stringn((const char *)w.buf, w.len)
+	    : NULL;
+}
+
 /*
  * Member by member. What is set to a list or text replaces; what is a map is
  * merged, as Compose does it.
@@ -349,6 +361,9 @@ overlay(const struct manifest *m, const struct manifest_service *s,
 		put(object(config, "Labels", ok), key != NULL ? key : "",
 		    json_string(eq + 1), ok);
 	}
+	if (s->secrets.n != 0)
+		put(object(config, "Labels", ok), "dstack.secrets",
+		    secrets(&s->secrets), ok);
 	if (s->health.test.there)
 		put(config, "Healthcheck", docker_health(&s->health, ok), ok);
 	if (s == &m->service[m->front])

@@ -243,6 +243,18 @@ keytree_tag_ok(const char *tag)
 	                   "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
 }
 
+bool
+keytree_own_ok(const char *tag)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+	const char *slash = strchr(tag, '/');
+	const size_t n = slash != NULL ? (size_t)(slash - tag) : 0;
+	if (slash == NULL)
+		return keytree_tag_ok(tag);
+	return n != 0 && n <= KEYTREE_SERVICE_MAX &&
+	    strspn(tag, letters) == n && keytree_tag_ok(slash + 1);
+}
+
 /*
  * The original's getkey, keyed BLAKE2b of the tag, below a key of this app
  * alone: apps written for it get the form they know, and still cannot reach
@@ -253,7 +265,7 @@ keytree_getkey(
     const struct keytree *app, const char *tag, struct secret32 *key)
 {
 	AUTO_WIPE32 struct secret32 kb = { { 0 } };
-	if (!keytree_tag_ok(tag))
+	if (!keytree_own_ok(tag))
 		return DSTACK_E_REJECTED;
 	enum dstack_status st = keytree_derive(
 	    app, "getkey/v1-blake2b", NULL, 0, kb.b, sizeof(kb.b));
@@ -267,7 +279,7 @@ keytree_getkey2(const struct keytree *app, const char *alg, const char *tag,
     struct secret32 *key)
 {
 	const struct piece c[] = { { alg, strlen(alg) }, { tag, strlen(tag) } };
-	if (!keytree_tag_ok(tag))
+	if (!keytree_own_ok(tag))
 		return DSTACK_E_REJECTED;
 	return keytree_derive(
 	    app, "getkey/v2", c, 2, key->b, sizeof(key->b));
@@ -278,7 +290,7 @@ keytree_app_sign(const struct keytree *app, const char *tag,
     struct secret32 *key, uint8_t *addr)
 {
 	const struct piece c[] = { { tag, strlen(tag) } };
-	if (!keytree_tag_ok(tag))
+	if (!keytree_own_ok(tag))
 		return DSTACK_E_REJECTED;
 	return secp_scalar(app, "app-sign/secp256k1", c, 1, key, addr);
 }

@@ -26,6 +26,9 @@
 
 #define KEYTREE_MAX_PARTS 4
 #define KEYTREE_TAG_MAX 64 /* characters of an app's tag */
+#define KEYTREE_SERVICE_MAX 32 /* and of a service's name */
+/* "SERVICE/TAG": of an app of several containers */
+#define KEYTREE_OWN_MAX (KEYTREE_SERVICE_MAX + 1 + KEYTREE_TAG_MAX)
 
 /* A pseudorandom key of its own: of an epoch, or of one app in it. */
 struct keytree {
@@ -78,6 +81,11 @@ DSTACK_CHECKED enum dstack_status keytree_app(const struct keytree *t,
  * functions below answer DSTACK_E_REJECTED to any other.
  */
 bool keytree_tag_ok(const char *tag);
+/*
+ * The same, or "SERVICE/TAG": what guest-service puts before the tag where
+ * several containers are one app. No tag has a slash, so none is another's.
+ */
+bool keytree_own_ok(const char *tag);
 
 /* In the app's tree: GET /getkey/<tag>, before it is written as hex. */
 DSTACK_CHECKED enum dstack_status keytree_getkey(

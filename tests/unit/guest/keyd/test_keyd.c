@@ -372,7 +372,7 @@ static void
 no_role_gets_keys_or_statements_of_the_system_or_of_a_bad_tag(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", ".", "..", "a/b", "a b", "\xc3",
+	static const char *const bad[] = { "", ".", "..", "A/b", "a/b/c", "a b", "\xc3",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
 	struct bed b;
 	struct record rec;

@@ -251,7 +251,14 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 		note("[backend %d.%d:%d]", ip[0], ip[2], port);
 	} else if (q->op == GS_APP_LISTEN) {
 		assert_true(q->fd[0] >= 0 && q->fd[1] >= 0);
-		note("[listen]");
+		assert_int_equal(rd_skip(&q->body, 32), DSTACK_OK);
+		assert_int_equal(
+		    rd_text(&q->body, text, sizeof(text)), DSTACK_OK);
+		assert_int_equal(rd_skip(&q->body, 41), DSTACK_OK);
+		assert_int_equal(
+		    rd_text(&q->body, text, sizeof(text)), DSTACK_OK);
+		assert_int_equal(rd_end(&q->body), DSTACK_OK);
+		note("[listen%s%s]", text[0] != '\0' ? " " : "", text);
 	} else if (q->op == GS_APP_GONE) {
 		assert_int_equal(rd_u8(&q->body, &slot), DSTACK_OK);
 		note("[gone %d]", slot);
@@ -271,14 +278,15 @@ answer(enum role who, struct ipc_request *q, struct wr *out)
 	}
 }
 
-/* Play the others for one request, or 100 ms. */
+/* Answer what the role has asked the others by now, for ms at most. */
 static void
-play(void)
+played(int ms)
 {
 	struct pollfd p[EDGES];
 	for (int i = 0; i < EDGES; i++)
-		p[i] = (struct pollfd){ .fd = edge[i], .events = POLLIN };
-	(void)poll(p, EDGES, 100);
+		p[i] = (struct pollfd){ .fd = edge[i],
+			.events = POLLIN };
+	(void)poll(p, EDGES, ms);
 	for (int i = 0; i < EDGES; i++) {
 		struct ipc_request q;
 		bool eof = false;
@@ -307,6 +315,13 @@ play(void)
 	}
 }
 
+/* Play the others for one request, or 100 ms. */
+static void __attribute__((unused))
+play(void)
+{
+	played(100);
+}
+
 /* Play the others until the role has done word. */
 static void
 until(const char *word)
@@ -315,7 +330,7 @@ until(const char *word)
 	while (strstr(events, word) == NULL) {
 		if (kube_now() > end)
 			fail_msg("waiting for %s, so far: %s", word, events);
-		play();
+		played(100);
 	}
 }
 
@@ -375,7 +390,7 @@ answers_at(unsigned slot)
 }
 
 /* The same until the app in that slot takes connections. */
-static void
+static void __attribute__((unused))
 until_answers(unsigned slot)
 {
 	int64_t end = kube_now() + 60000;
@@ -386,7 +401,7 @@ until_answers(unsigned slot)
 }
 
 /* The same until the host has that in its log. */
-static void
+static void __attribute__((unused))
 until_logged(const char *text)
 {
 	int64_t end = kube_now() + 30000;

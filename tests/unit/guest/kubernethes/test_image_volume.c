@@ -86,7 +86,7 @@ a_new_one_is_filled_from_the_image_and_an_old_one_kept(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	(void)snprintf(path, sizeof(path), "%s.new/half", want);
 	assert_int_equal(mknod(path, S_IFREG | 0600, 0), 0);
-	assert_int_equal(image_volume("/mnt/vol/volumes", root, "var/db", dir,
+	assert_int_equal(image_volume("/mnt/vol/volumes", "var/db", root, "var/db", dir,
 	                     &why),
 	    DSTACK_OK);
 	assert_string_equal(dir, want);
@@ -114,7 +114,7 @@ a_new_one_is_filled_from_the_image_and_an_old_one_kept(void **state)
 	(void)snprintf(path, sizeof(path), "%s/link", dir);
 	assert_int_equal(readlink(path, text, sizeof(text)), 11);
 	/* the next version of the app finds what the last one wrote */
-	assert_int_equal(image_volume("/mnt/vol/volumes", root, "var/db", dir,
+	assert_int_equal(image_volume("/mnt/vol/volumes", "var/db", root, "var/db", dir,
 	                     &why),
 	    DSTACK_OK);
 	(void)snprintf(path, sizeof(path), "%s/conf", dir);
@@ -136,7 +136,7 @@ one_that_does_not_fit_is_refused_and_leaves_nothing(void **state)
 	if (!can)
 		skip();
 	assert_int_equal(
-	    image_volume("/mnt/vol/volumes", root, "big", dir, &why),
+	    image_volume("/mnt/vol/volumes", "big", root, "big", dir, &why),
 	    DSTACK_E_REJECTED);
 	assert_non_null(strstr(why.text, "VOLUME /big"));
 	assert_non_null(strstr(why.text, "encrypted volume is full"));
@@ -147,7 +147,7 @@ one_that_does_not_fit_is_refused_and_leaves_nothing(void **state)
 	/* and there is room for others again */
 	assert_int_equal(mkdirat(root, "small", 0755), 0);
 	assert_int_equal(
-	    image_volume("/mnt/vol/volumes", root, "small", dir, &why),
+	    image_volume("/mnt/vol/volumes", "small", root, "small", dir, &why),
 	    DSTACK_OK);
 }
 
@@ -163,7 +163,7 @@ a_symlink_in_the_place_of_one_is_not_followed(void **state)
 	place("var", dir);
 	assert_int_equal(symlink("/mnt/root", dir), 0);
 	assert_int_equal(
-	    image_volume("/mnt/vol/volumes", root, "var", dir, &why),
+	    image_volume("/mnt/vol/volumes", "var", root, "var", dir, &why),
 	    DSTACK_E_SYS);
 	assert_int_equal(image_hand_over(dir, 1, 1, &why), DSTACK_E_SYS);
 }

@@ -34,6 +34,10 @@ take(void *ctx, const void *p, size_t n, struct why *why)
 static void
 make_bed(struct bed *b, const char *front)
 {
+	static struct manifest_need need = { .service = 1,
+		.condition = MANIFEST_HEALTHY };
+	static char out_label[] = "dstack.egress=open";
+	static char *labels[] = { out_label };
 	static const char *const config[] = { "{\"User\":\"1\",\"Cmd\":[\"x\"]}",
 		"{\"User\":\"2\",\"Cmd\":[\"x\"]}", "{\"Cmd\":[\"x\"]}" };
 	struct manifest m = { .nservices = 3, .front_port = 80 };
@@ -60,6 +64,13 @@ make_bed(struct bed *b, const char *front)
 	m.service[1].name = (char[]){ "b" };
 	m.service[2].name = (char[]){ "c" };
 	m.front = strcmp(front, "c") == 0 ? 2 : 0;
+	if (strcmp(front, "needs") == 0) {
+		m.service[0].needs = &need;
+		m.service[0].nneeds = 1;
+	}
+	if (strcmp(front, "b out") == 0)
+		m.service[1].labels =
+		    (struct manifest_texts){ labels, 1, true };
 	assert_int_equal(manifest_write(&m, &b->text, &why), DSTACK_OK);
 	b->out = wr_new(0);
 	if (bundle_build(b->text, b->img, take, &b->out, b->digest, &why) !=
@@ -214,6 +225,28 @@ what_is_not_the_manifests_is_refused(void **state)
 }
 
 static void
+what_only_the_whole_can_tell_is_refused(void **state)
+{
+	struct bed b;
+	struct bundle o;
+	struct why why;
+	(void)state;
+	make_bed(&b, "needs");
+	assert_int_equal(bundle_open(b.out.buf, b.out.len, NULL, 1 << 20, &o,
+			     &why),
+	    DSTACK_E_REJECTED);
+	assert_string_equal(why.text, "service a waits until b is healthy, "
+				      "which has no healthcheck");
+	drop_bed(&b);
+	make_bed(&b, "b out");
+	assert_int_equal(bundle_open(b.out.buf, b.out.len, NULL, 1 << 20, &o,
+			     &why),
+	    DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "service b: dstack.egress=open"));
+	drop_bed(&b);
+}
+
+static void
 images_and_manifest_must_fit_when_it_is_made(void **state)
 {
 	struct bed b;
@@ -242,6 +275,7 @@ main(void)
 		    a_layer_is_kept_until_its_last_image_is_unpacked),
 		cmocka_unit_test(the_same_input_gives_the_same_bytes),
 		cmocka_unit_test(what_is_not_the_manifests_is_refused),
+		cmocka_unit_test(what_only_the_whole_can_tell_is_refused),
 		cmocka_unit_test(images_and_manifest_must_fit_when_it_is_made),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -176,7 +176,8 @@ odd_tags_are_refused_everywhere(void **state)
 	(void)state;
 	struct keytree app = tree_of(31337, 0, 0);
 	struct secret32 k;
-	const char *bad[] = { "", ".", "..", "a/b", "a%20", "a b", "\xc3\xa9",
+	const char *bad[] = { "", ".", "..", "A/b", "a/b/c", "a/..",
+		"a%20", "a b", "\xc3\xa9",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_false(keytree_tag_ok(bad[i]));
@@ -188,8 +189,20 @@ odd_tags_are_refused_everywhere(void **state)
 		    DSTACK_E_REJECTED);
 	}
 	assert_true(keytree_tag_ok("..."));
-	assert_true(keytree_tag_ok(bad[7] + 1)); /* 64 characters */
+	assert_true(keytree_tag_ok(bad[sizeof(bad) / sizeof(bad[0]) - 1] + 1)); /* 64 characters */
 	assert_true(keytree_tag_ok("A-z_0.9"));
+	/* one service before it, and no more than that; no tag is such a one */
+	assert_false(keytree_tag_ok("a/b"));
+	assert_true(keytree_own_ok("A-z_0.9"));
+	assert_true(keytree_own_ok("db-1_x/A-z_0.9"));
+	assert_false(keytree_own_ok("/a"));
+	assert_false(keytree_own_ok("db/"));
+	assert_false(keytree_own_ok("db/.."));
+	assert_false(keytree_own_ok("db/a/b"));
+	assert_false(keytree_own_ok("DB/a"));
+	assert_false(keytree_own_ok("../a"));
+	assert_false(keytree_own_ok(
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/a")); /* 33 characters */
 }
 
 /* 1 + (wide mod (n - 1)) by the bignum library. */
