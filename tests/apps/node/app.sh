@@ -14,11 +14,11 @@ more_of_it() { # NODE
 			"$(port "$1")" "$domain" "$ca" "$WS_SECONDS")"
 	head -c "$BIG_BYTES" /dev/urandom >"$net/big"
 	check "node: $((BIG_BYTES >> 20)) MB up" "$(yes_if test \
-		"$(get "$1" /sum --max-time 300 -H Expect: -H 'Content-Type: application/octet-stream' \
+		"$(get "$1" /sum --max-time 900 -H Expect: -H 'Content-Type: application/octet-stream' \
 			--data-binary "@$net/big")" = \
 		"$(sha256sum <"$net/big" | cut -d' ' -f1)")"
 	check "node: $((BIG_BYTES >> 20)) MB down" "$(yes_if test \
-		"$(get "$1" "/bytes/$BIG_BYTES" --max-time 300 | wc -c)" = "$BIG_BYTES")"
+		"$(get "$1" "/bytes/$BIG_BYTES" --max-time 900 | wc -c)" = "$BIG_BYTES")"
 	rm -f "$net/big"
 	many=
 	for _ in $(seq 100); do get "$1" /version >>"$net/many" & many="$many $!"; done
