@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An app's way out (docs/apps.md, "Ways out"): the VM's second network device,
+ * An app's way out (docs/app-reference.md, "Ways out"): the VM's second
+ * network device,
  * if the host gives one, in a network namespace of its own. No plane of the
  * guest, no link to the host and no role is in there; it has the device, one
  * link to each app that may go out, and rules for what passes between them.

@@ -309,7 +309,7 @@ look_after_files(struct front *f, struct why *why)
 /*
  * Half a MiB of this VM's memory a place, of which a tenth is what TLS and the
  * kernel need for one; beside that a thirty-second part for all bytes that are
- * under way. docs/apps.md has the figures.
+ * under way. docs/app-reference.md has the figures.
  */
 static void
 bounds(struct front *f, uint64_t memory)

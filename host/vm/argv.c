@@ -192,7 +192,7 @@ devices(struct vm_args *a, const struct vm_config *c, const struct vm *vm,
 	    (unsigned)c->https_port);
 	/*
 	 * The way out is another network, without ports. What of it may be
-	 * reached is the guest's rules' matter (docs/apps.md, "Ways out").
+	 * reached is the guest's rules' matter (docs/app-reference.md, "Ways out").
 	 */
 	if (c->egress) {
 		vm_arg(a, "-netdev");

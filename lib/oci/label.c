@@ -32,7 +32,7 @@ take_port(const char *value, struct oci_config *c)
 	return true;
 }
 
-/* dstack.egress: may it reach the Internet (docs/apps.md, "Ways out")? */
+/* dstack.egress: may it reach the Internet (docs/app-reference.md)? */
 static bool
 take_egress(const char *value, struct oci_config *c)
 {
@@ -154,8 +154,8 @@ judge(const struct oci_label *l, struct oci_config *c, struct why *why)
 		    settings[i].takes, l->value);
 	}
 	return why_set(why, DSTACK_E_REJECTED,
-	    "image config: there is no label %.60s here; docs/apps.md lists "
-	    "those that begin with " PREFIX, l->key);
+	    "image config: there is no label %.60s here; "
+	    "docs/app-reference.md lists those that begin with " PREFIX, l->key);
 }
 
 static int

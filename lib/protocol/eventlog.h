@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log of RTMR3's events as apps get it beside a quote (docs/apps.md): a
+ * The log of RTMR3's events as apps get it beside a quote
+ * (docs/app-reference.md): a
  * JSON list of {"imr":3,"event_type":N,"digest":HEX,"event":TEXT,
  * "event_payload":HEX}. Nothing in it is believed but what the register of a
  * genuine quote confirms. Pure.

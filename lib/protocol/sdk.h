@@ -2,8 +2,8 @@
 /*
  * What an app may ask on its Unix socket in the form that the npm package
  * @phala/dstack-sdk 0.5.8 and its sisters in other languages write: POST
- * /METHOD with one JSON object. docs/apps.md says what each is here. Pure:
- * text in, struct out.
+ * /METHOD with one JSON object. docs/app-reference.md says what each is
+ * here. Pure: text in, struct out.
  */
 #ifndef PROTOCOL_SDK_H
 #define PROTOCOL_SDK_H

@@ -3,7 +3,7 @@
 # Images of every odd kind (tests/unit/guest/kubernethes/test_trees.c makes
 # them): what dstack app inspect refuses a node refuses with the same words,
 # and what it takes becomes, file by file, the tree that umoci makes of it.
-# What differs on purpose (docs/apps.md): no setuid and setgid bits, owners
+# What differs on purpose (docs/app-reference.md): no setuid and setgid bits, owners
 # above 65535 are nobody's, no device nodes, aufs' own books left out.
 set -eu
 cd "$(dirname "$0")/../.."
