@@ -174,8 +174,12 @@ room(const struct archive *a, const char *state, struct why *why)
 	const uint64_t mb = 1u << 20;
 	struct node_status s;
 
+	const struct oci_config *c = oci_config(a->bundle != NULL
+		? a->bundle->image[a->bundle->m.front]
+		: a->img);
+
 	/* its room is on the volume, which the guest judges */
-	if (oci_config(a->img)->on_volume)
+	if (c->on_volume)
 		return DSTACK_OK;
 	if (node_status_read(state, &s, NULL) != DSTACK_OK || !s.alive ||
 	    s.control[0] == '\0')
@@ -189,7 +193,7 @@ room(const struct archive *a, const char *state, struct why *why)
 	    json_is_false(json_object_get(guest, "egress"));
 
 	json_decref(guest);
-	if (no_way_out && a->img != NULL && oci_config(a->img)->egress)
+	if (no_way_out && c->egress)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "its label dstack.egress=open asks for a way out, which "
 		    "the node of %.80s does not give; refused before it is "

@@ -38,12 +38,15 @@ container_make_part(struct container *c, const struct container *first,
 	(void)snprintf(up, sizeof(up), CONTAINER_BASE "/%u/parts", c->slot);
 	(void)snprintf(c->dir, sizeof(c->dir), CONTAINER_BASE "/%u/parts/%u",
 	    c->slot, part);
+	/* as told, whatever this role's umask: the runtime passes through */
 	bool ok = (mkdir(up, 0711) == 0 || errno == EEXIST) &&
-	    mkdir(c->dir, 0711) == 0;
+	    mkdir(c->dir, 0711) == 0 && chmod(up, 0711) == 0 &&
+	    chmod(c->dir, 0711) == 0;
 	c->dirfd = ok ? open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	ok = c->dirfd >= 0;
 	for (size_t i = 0; ok && i < 4; i++)
-		ok = mkdirat(c->dirfd, folders[i], i == 3 ? 0700 : 0755) == 0;
+		ok = mkdirat(c->dirfd, folders[i], 0700) == 0 &&
+		    (i == 3 || fchmodat(c->dirfd, folders[i], 0755, 0) == 0);
 	ok = ok &&
 	    container_write_its(c->dirfd, "hostname", "dstack-app\n") ==
 		DSTACK_OK &&

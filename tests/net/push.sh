@@ -187,6 +187,21 @@ script -qec "'$bin' app push '$d/never.tar' --dir $dir --timeout 4" /dev/null >"
 [ "$(grep -c 'dstack: app: not all nodes serve version 5 after 4 s' "$d/progress")" -eq 1 ]
 grep -q "$(printf '\r')node 0 .*; node 1 .*$(printf '\033')\[K" "$d/progress"
 echo "ok on a terminal a push that takes too long is one moving line, and ends undecided"
+
+# several containers: pushed and served like one
+cat >"$d/compose.yaml" <<E
+services:
+  web:
+    image: $d/new.tar
+    ports: ["80:80"]
+  beside:
+    image: $d/new.tar
+E
+"$bin" app build "$d/compose.yaml" -o "$d/two.tar" >/dev/null
+"$bin" app push "$d/two.tar" --dir $dir >"$d/progress" || { cat "$d/progress"; exit 1; }
+wait_for "Second version of the greeting"
+"$bin" app status --dir $dir >/dev/null
+echo "ok a manifest of two services is pushed and served"
 kill "$pid" && wait "$pid" || true
 pid=
 [ ! -e $dir/owner.key ]

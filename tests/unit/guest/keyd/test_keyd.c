@@ -34,7 +34,9 @@ may_ask(enum role r, unsigned op)
 	case ROLE_VERIFIER:
 		return op == 10 || op == 14;
 	case ROLE_GUEST_SERVICE:
-		return (op >= 11 && op <= 14) || (op >= KEYD_OP_SDK_KEY && op <= KEYD_OP_FRONT);
+		return (op >= 11 && op <= 14) ||
+		    op == KEYD_OP_SECRET_KEY || op == KEYD_OP_SECRET_OPEN ||
+		    (op >= KEYD_OP_SDK_KEY && op <= KEYD_OP_FRONT);
 	case ROLE_TLS:
 		return op == 15 || op == 19 || op == 20;
 	case ROLE_VOLUME:

@@ -136,6 +136,7 @@ begin_role(void)
 			dup2(high[i], FD_EDGE + (int)roles[i]);
 		for (int i = FD_EDGE + ROLE_COUNT; i < 200; i++)
 			close(i);
+		(void)umask(0077); /* as init gives every role */
 		_exit(kubernethes_main());
 	}
 	for (int i = 0; i < EDGES; i++)
