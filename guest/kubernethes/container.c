@@ -498,7 +498,9 @@ container_stop(struct container *c, int grace_ms)
 	if (c->pid == 0)
 		return;
 	struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
-	if (container_signal(c->pidfd, c->stop_signal) != 0 ||
+	/* asked and killed at once, what it still does would be chance */
+	if (grace_ms == 0 ||
+	    container_signal(c->pidfd, c->stop_signal) != 0 ||
 	    poll(&p, 1, grace_ms) != 1) {
 		(void)container_signal(c->pidfd, SIGKILL);
 		(void)poll(&p, 1, 10000);

@@ -253,7 +253,8 @@ services_stop(
 			ms = left;
 		if (ms < LEAST_MS)
 			ms = LEAST_MS;
-		container_ask(&x->box);
+		if (until != 0) /* without a grace it is not asked either */
+			container_ask(&x->box);
 		app_await(x, until != 0 ? kube_now() + ms : 0, idle, ctx);
 		if (until != 0 && x->box.pid != 0 && !app_ended(x))
 			log_line("service %s does not stop in %lld ms; it is "

@@ -7,6 +7,10 @@
  * not mounted, and a line says so. It is never asked to go further: where the
  * host has spoilt a sector of metadata, that would write over what was there.
  *
+ * Nothing here reads ahead. A sector that was never written does not verify,
+ * and the page cache fails a read of a good block once, where it had fetched a
+ * bad neighbour with it: a whole volume was then called damaged.
+ *
  * What e2fsck prints may name files of the app, and nobody sees it: its exit
  * status is all that is told.
  *
@@ -33,6 +37,7 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <seccomp.h>
 
 #include "base/log.h"
@@ -100,9 +105,10 @@ filter(void)
 static void
 check_child(const char *path)
 {
-	char prog[] = E2FSCK, preen[] = "-p", force[] = "-f";
+	char prog[] = E2FSCK, preen[] = "-p", force[] = "-f", opt[] = "-E",
+	     ahead[] = "readahead_kb=0";
 	char device[32];
-	char *const argv[] = { prog, preen, force, device, NULL };
+	char *const argv[] = { prog, preen, force, opt, ahead, device, NULL };
 	char *const env[] = { NULL };
 	const uid_t id = SPAWN_UID + ROLE_VOLUME;
 
@@ -216,8 +222,17 @@ prepare(int fd, uint64_t from, uint64_t to, struct why *why)
 	return DSTACK_OK;
 }
 
-enum dstack_status
-fs_ready(const char *path, uint64_t blocks, bool *smaller, struct why *why)
+/* The device's read-ahead in sectors, from now on; false: it stays. */
+static bool
+read_ahead(const char *path, unsigned long sectors, long *before)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && (before == NULL || ioctl(fd, BLKRAGET, before) == 0) &&
+	    ioctl(fd, BLKRASET, sectors) == 0;
+}
+
+static enum dstack_status
+ready(const char *path, uint64_t blocks, bool *smaller, struct why *why)
 {
 	struct fs_super s = { 0, false };
 	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -242,6 +257,22 @@ fs_ready(const char *path, uint64_t blocks, bool *smaller, struct why *why)
 	if (!*smaller)
 		return DSTACK_OK;
 	return prepare(fd, s.blocks, blocks, why);
+}
+
+enum dstack_status
+fs_ready(const char *path, uint64_t blocks, bool *smaller, struct why *why)
+{
+	long before = 0;
+	struct stat at;
+	/* its tests have a file, which nobody reads ahead of */
+	const bool device = stat(path, &at) == 0 && S_ISBLK(at.st_mode);
+	if (device && !read_ahead(path, 0, &before))
+		return why_set(why, DSTACK_E_SYS, "%s: read-ahead: %s", path,
+		    strerror(errno));
+	enum dstack_status st = ready(path, blocks, smaller, why);
+	if (device)
+		(void)read_ahead(path, (unsigned long)before, NULL);
+	return st;
 }
 
 void

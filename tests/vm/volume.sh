@@ -57,6 +57,8 @@ check "the node serves after four power failures while its volume grew" \
 	"$(yes_if has 0 / 'Welcome to Dstack')"
 check "its file system was checked before it was mounted" "$(yes_if said \
 	'was not unmounted; its file system was checked in .* and is whole')"
+check "and none of its blocks was called damaged" \
+	"$(said 'is not mended' && echo no || echo yes)"
 check "what was written before is there" "$(yes_if same)"
 check "the file takes little of its $mb MB on the host" "$(yes_if test \
 	"$(stat -c %b "$disk")" -lt $((120 * 2048)))"
