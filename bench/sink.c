@@ -30,7 +30,7 @@ put_all(int fd, const char *p, size_t n)
 static void
 serve(int fd)
 {
-	char head[8192];
+	char head[8192] = "";
 	size_t len = 0;
 	char *end = NULL;
 	while ((end = strstr(head, "\r\n\r\n")) == NULL) {
