@@ -11,7 +11,6 @@
 #include "oci/internal.h"
 
 #include <stdio.h>
-#include <errno.h>
 #include <string.h>
 
 #include "base/hex.h"
@@ -27,16 +26,17 @@ struct out {
 	struct why why; /* libarchive's own word for it would come over it */
 };
 
+/*
+ * What goes wrong here is not told to libarchive, which does not free all that
+ * it has once a write has failed: the rest is dropped, and oci_tar looks.
+ */
 static la_ssize_t
 to_out(struct archive *a, void *ctx, const void *p, size_t n)
 {
 	struct out *o = ctx;
+	(void)a;
 	if (o->st == DSTACK_OK)
 		o->st = o->put(o->ctx, p, n, &o->why);
-	if (o->st != DSTACK_OK) {
-		archive_set_error(a, EIO, "it cannot be written");
-		return -1;
-	}
 	return (la_ssize_t)n;
 }
 
@@ -122,7 +122,7 @@ oci_tar(const struct oci_file *files, size_t n,
 	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
 	    archive_write_open(a, &o, NULL, to_out, NULL) != ARCHIVE_OK)
 		st = why_set(why, DSTACK_E_NOMEM, "no memory");
-	for (size_t i = 0; st == DSTACK_OK && i < n; i++)
+	for (size_t i = 0; st == DSTACK_OK && o.st == DSTACK_OK && i < n; i++)
 		st = put(a, &files[i], why);
 	if (st == DSTACK_OK && archive_write_close(a) != ARCHIVE_OK)
 		st = why_set(why, DSTACK_E_NOMEM, "no memory");
