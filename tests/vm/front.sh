@@ -41,7 +41,7 @@ echo "# client: $(cat "$net/client")"
 check "it hears of its client's address, which is this host's" \
 	"$(yes_if grep -qx 'cmd=1 10.0.2.2' "$net/client")"
 check "its health check is in a group below its own" \
-	"$(yes_if has 0 /file/checked '^0::/check$')"
+	"$(yes_if has 0 /file/checked '^0::/check0$')"
 for f in memory.max cpu.max pids.max; do
 	get 0 "/file/sys/fs/cgroup/$f" >"$net/$f"
 	echo "# $f: $(cat "$net/$f")"
