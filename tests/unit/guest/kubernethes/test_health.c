@@ -97,7 +97,7 @@ static int
 cleanup(void **state)
 {
 	(void)state;
-	static const char *const made[] = { "/apps/0/check", "/apps/0", "/apps", "" };
+	static const char *const made[] = { "/apps/0/check0", "/apps/0", "/apps", "" };
 	for (size_t i = 0; group[0] != '\0' && i < 4; i++) {
 		char path[96];
 		snprintf(path, sizeof(path), "%s%s", group, made[i]);
