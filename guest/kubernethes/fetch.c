@@ -25,6 +25,7 @@
 #include "guest/kubernethes/store.h"
 
 #define PIECE (LINK_MAX_BODY - 8u)
+#define SETTLE (1u << 22) /* bytes of an archive on the volume that may wait */
 #define LET_GO_STEP (256u << 10)
 
 void
@@ -72,6 +73,17 @@ put(int fd, const uint8_t *p, size_t n, struct why *why)
 		p += w;
 		n -= (size_t)w;
 	}
+	return DSTACK_OK;
+}
+
+/* What was written so far is on the volume and in memory no more. */
+static enum dstack_status
+settle(int fd, struct why *why)
+{
+	if (fdatasync(fd) != 0)
+		return why_set(why, DSTACK_E_SYS,
+		    "archive: writing it to the volume: %s", strerror(errno));
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	return DSTACK_OK;
 }
 
@@ -150,6 +162,13 @@ piece(int edge, const char *name, int *fd, const struct kube_memory *m,
 	st = rd_take(&r, n, &p);
 	if (st == DSTACK_OK)
 		st = put(*fd, p, n, why);
+	/*
+	 * What waits to be written is memory of this VM, of which there is
+	 * little: that is why it goes to the volume.
+	 */
+	if (st == DSTACK_OK && out->on_volume &&
+	    (*at + n) / SETTLE != *at / SETTLE)
+		st = settle(*fd, why);
 	*size = said;
 	*at += n;
 	return st;

@@ -262,6 +262,11 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	k->paused = false;
 	k->look_at = kube_now() + POLL_SERVING_MS;
 	enum dstack_status st = not_older(k, r, why);
+	/* its slot is needed, and its memory is to be counted as free */
+	if (st == DSTACK_OK && a->retire_at != 0) {
+		app_ask(a);
+		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
+	}
 	if (st == DSTACK_OK)
 		st = kube_stage(&k->staged, &k->memory, r->digest, go_on, k,
 		    why);
@@ -285,10 +290,6 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		if (st != DSTACK_E_BUSY)
 			kube_unstage(&k->staged);
 		return st;
-	}
-	if (a->retire_at != 0) {
-		app_ask(a);
-		app_stop(a, kube_now() + APP_STOP_MS, idle, k);
 	}
 	/* from here on nothing older, also if this one fails: the chain has
 	   been seen to name it, and only an old view would name another */

@@ -32,7 +32,7 @@ base_image() {
 app_image() {
 	[ ! -s "$apps/$1-$2.tar" ] ||
 		[ -n "$(find "tests/apps/$1" -newer "$apps/$1-$2.tar")" ] || return 0
-	bud bud -q --layers --format docker --build-arg "VERSION=$2" -t "$1" \
+	bud bud -q --format docker --build-arg "VERSION=$2" -t "$1" \
 		"tests/apps/$1" >"$apps/$1.log" 2>&1 &&
 		rm -f "$apps/$1-$2.tar" &&
 		bud push -q "$1" "docker-archive:$apps/$1-$2.tar:$1:$2" \

@@ -83,7 +83,8 @@ for h in 'Origin: https://a.test' 'Referer: https://a.test/' 'Sec-Fetch-Site: sa
 done
 echo "ok T33_the_apps_own_libraries_are_answered"
 # the other node's and the host's network have no way to the listener
-ip=$(awk '$2 == "dstack-guest" {print $1}' "/proc/$(app_pid 0)/root/etc/hosts")
+of=root
+ip=$(awk '$2 == "dstack-guest" {print $1}' "/proc/$(app_pid 0)/$of/etc/hosts")
 if curl -s -m 2 -H 'Host: dstack-guest' "http://$ip/getkey/s" >"$d/out"; then
 	fail "the host reaches the app plane"
 fi

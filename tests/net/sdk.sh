@@ -152,18 +152,20 @@ as_app "$(app_of "$(jq .pid "$d/node.json")")" node tests/sdk/calls.mjs "$out/b"
 cmp "$out/a/keys.json" "$out/b/keys.json" || fail "the nodes give other keys"
 echo "ok another node gives the same keys and chains"
 # what an app finds of the network that it runs in
-sock=/proc/$(app_of "$(jq .pid "$net/node0/node.json")")/root/run/dstack.sock
+of=root # what the app of a node sees: its file system
+socket_of() { echo "/proc/$(app_of "$(jq .pid "$1/node.json")")/$of/run/dstack.sock"; }
+sock=$(socket_of "$net/node0")
 guest() { curl -sS --max-time 60 --unix-socket "$sock" "http://dstack-guest$1"; }
 other=$(curl -sS "$(jq -r .control "$d/node.json")/status" | jq -r .node)
 knows() { guest /peers | jq -e --arg n "$other" '[.peers[].node] == [$n]'; }
 until_true 60 knows || fail "$(guest /peers) is not $other" "$net/node0/console.log"
 first=$(curl -sS "$(jq -r .control "$net/node0/node.json")/status" | jq -r .node)
-sock=/proc/$(app_of "$(jq .pid "$d/node.json")")/root/run/dstack.sock
+sock=$(socket_of "$d")
 guest /peers | jq -e --arg n "$first" '[.peers[].node] == [$n]' >/dev/null ||
 	fail "a node whose RPC lies says $(guest /peers)"
 curl -sS -d '{"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"fromBlock":"0x0","address":"'"$contract"'","topics":["'"$("$cast" keccak 'Beaten(address,uint64)')"'"]}]}' \
 	"http://127.0.0.1:$(cat "$out/liar")" | grep -q "${ghost#0x}" || fail "the RPC did not lie"
-sock=/proc/$(app_of "$(jq .pid "$net/node0/node.json")")/root/run/dstack.sock
+sock=$(socket_of "$net/node0")
 guest /config | jq -e --arg d "$domain" --arg c "${contract,,}" --arg x "${xpub,,}" \
 	--arg a "0x$(jq -r .app_id "$out/a/keys.json")" \
 	'.domain == $d and .contract == $c and .xPub == $x and .appId == $a and
