@@ -11,8 +11,8 @@ hv=$net/node0/host_volume
 console=$net/node0/console.log
 control=$(sed -n 's/^GUEST_SERVICE=//p' "$net/node0/host.env")
 alive() {
-	curl -sf --max-time 30 -o "$net/status" "$control/status" && ! gone "$demo" &&
-		! grep -q '"ended"' "$net/events"
+	curl -sSf --max-time 30 -o "$net/status" "$control/status" \
+		2>"$net/status.error" && no_end
 }
 
 mkdir -p "$net/hog"
@@ -100,5 +100,6 @@ check "an image that does not fit as a tree is refused with a line" \
 check "and the old version serves on, in the same boot" "$(yes_if serves_on)"
 check "no role was ended" \
 	"$(grep -q 'init: .* was killed' "$console" && echo no || echo yes)"
-[ "$bad" -eq 0 ] || tail -30 "$console" | sed 's/^/# /'
+check_no_end
+[ "$bad" -eq 0 ] || tail -30 "$net/status.error" "$console" | sed 's/^/# /'
 exit $bad

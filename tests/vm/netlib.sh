@@ -9,6 +9,7 @@ bad=0
 demo=
 runs=
 loops=
+killed=
 net=
 
 # Once more in a namespace where every port is free.
@@ -114,11 +115,42 @@ start_node() {
 # Pull the plug: no process of node N gets to say or write anything more.
 kill_node() {
 	p=$(jq .pid "$net/node$1/node.json")
+	gone "$p" || killed="$killed index:$1 $p"
 	# shellcheck disable=SC2046
 	kill -9 "$p" $(pgrep -P "$p") 2>/dev/null
 	wait_for 30 gone "$p"
 	# the port is free once the VM is gone
 	wait_for 30 closed "$(port "$1")"
+}
+# What ended and was not killed by kill_node, a line each: the demo, a node of
+# the demo, or one of start_node. Nothing is said where nothing did.
+ended_alone() {
+	! gone "$demo" || echo "the demo ended: $(tail -n 1 "$net/errors")"
+	grep '"phase":"ended"' "$net/events" | while read -r e; do
+		case "$killed " in
+		*" index:$(echo "$e" | jq .index) "*) ;;
+		*) echo "$e" ;;
+		esac
+	done
+	for p in $runs; do
+		case "$killed " in
+		*" $p "*) ;;
+		*) ! gone "$p" || echo "node run, process $p, ended" ;;
+		esac
+	done
+}
+# Nothing of the network ended by itself; if something did, it is told.
+no_end() {
+	ended_alone >"$net/ended" 2>&1
+	sed 's/^/# /' "$net/ended"
+	! [ -s "$net/ended" ]
+}
+check_no_end() {
+	if no_end; then
+		check "nothing ended that was not killed" yes
+	else
+		check "nothing ended that was not killed" no
+	fi
 }
 closed() {
 	! curl -sk --max-time 2 -o /dev/null "https://127.0.0.1:$1/"

@@ -60,5 +60,5 @@ give "$(./build_app.sh -o "$net/v.tar" --greeting 'A small one' 2>/dev/null |
 wait_for 200 has 0 / 'A small one'
 check "and a version that has room takes over, in the same boot" \
 	"$(yes_if has 0 / 'A small one')"
-! gone "$demo" && ! grep -q '"ended"' "$net/events" || bad=1
+check_no_end
 exit $bad
