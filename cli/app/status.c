@@ -93,19 +93,67 @@ print_record(const char *head, const json_t *r)
 	    in != NULL ? ", its notice ends in " : "", in != NULL ? span : "");
 }
 
+/* "exit 1, 5 s ago" */
 static void
-print_end(const json_t *e)
+print_how(const json_t *e)
 {
 	const json_t *sig = json_object_get(e, "signal");
 	char span[LOOK_SPAN];
 
 	look_span((uint64_t)number(e, "ago"), span);
-	printf("  last end  version %" JSON_INTEGER_FORMAT ", %s %"
-	       JSON_INTEGER_FORMAT "%s, %s ago\n", number(e, "version"),
+	printf("%s %" JSON_INTEGER_FORMAT "%s, %s ago",
 	    sig != NULL ? "signal" : "exit",
 	    number(e, sig != NULL ? "signal" : "exit"),
 	    json_is_true(json_object_get(e, "memory"))
 	        ? ", killed as its memory was used up" : "", span);
+}
+
+static void
+print_end(const json_t *e)
+{
+	printf("  last end  version %" JSON_INTEGER_FORMAT ", ",
+	    number(e, "version"));
+	print_how(e);
+	printf("\n");
+}
+
+/* Each service in one line; its name first, as it comes from the guest. */
+static void
+print_services(const json_t *app)
+{
+	json_t *all = json_object_get(app, "services");
+	const char *name = NULL;
+	json_t *s = NULL;
+
+	if (json_object_get(app, "servicesOf") != NULL &&
+	    number(app, "servicesOf") != number(app, "serving"))
+		printf("  of version %" JSON_INTEGER_FORMAT ", which starts:\n",
+		    number(app, "servicesOf"));
+	json_object_foreach(all, name, s) {
+		const char *health =
+		    json_string_value(json_object_get(s, "health"));
+		const json_t *end = json_object_get(s, "lastEnd");
+		char span[LOOK_SPAN];
+		look_span((uint64_t)number(s, "since"), span);
+		printf("  %-9.32s ", name);
+		if (json_is_true(json_object_get(s, "up")))
+			printf("up for %s", span);
+		else
+			printf("%s", json_is_true(json_object_get(s, "over"))
+				? "has ended for good"
+				: end != NULL ? "has ended and starts again"
+					      : "is not started yet");
+		if (health != NULL)
+			printf(", %.200s", health);
+		if (number(s, "restarts") != 0)
+			printf(", restarts %" JSON_INTEGER_FORMAT,
+			    number(s, "restarts"));
+		if (end != NULL) {
+			printf(", last end: ");
+			print_how(end);
+		}
+		printf("\n");
+	}
 }
 
 static void
@@ -136,6 +184,7 @@ print_node(const json_t *n)
 		    number(app, "restarts"));
 	if (json_object_get(app, "lastEnd") != NULL)
 		print_end(json_object_get(app, "lastEnd"));
+	print_services(app);
 	if (mem != NULL)
 		printf("  memory    %" JSON_INTEGER_FORMAT " MB of the %"
 		       JSON_INTEGER_FORMAT " that it may have\n",

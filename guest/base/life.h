@@ -38,6 +38,19 @@ struct life_refused {
 	char why[LIFE_TEXT];
 };
 
+/* One of an app of several; the front is one of them. */
+#define LIFE_SERVICES 8
+#define LIFE_NAME 33 /* bytes of its name, NUL included */
+struct life_service {
+	char name[LIFE_NAME];
+	bool up;             /* its process is there */
+	bool over;           /* it has ended, and nobody starts it again */
+	uint64_t since;      /* when that was started; as at */
+	uint32_t restarts;
+	struct life_end end; /* its last */
+	char health[LIFE_TEXT]; /* as of struct life */
+};
+
 struct life {
 	uint8_t app_id[32]; /* of it; zero: none known */
 	uint64_t wanted;   /* by the contract as proven; 0: none known */
@@ -53,6 +66,11 @@ struct life {
 	/* what its HEALTHCHECK says, "" where it has none: "starting",
 	   "healthy", "unhealthy: its check says exit 1" */
 	char health[LIFE_TEXT];
+	/* of the version that serves, or is tried and does not yet; 0: the
+	   app is one image */
+	struct life_service service[LIFE_SERVICES];
+	uint32_t services;
+	uint64_t services_of; /* that version */
 };
 
 /* Seconds of the clock that the times above are of. */

@@ -66,6 +66,7 @@ struct kube {
 	/* What launch is at; over: it is no longer what is wanted. */
 	struct state_app attempt;
 	bool over;
+	const struct app *tried; /* several services that are being started */
 	bool swept;   /* the volume has no trees of an earlier boot */
 	bool paused; /* what serves was ended for it: they share VOLUMEs */
 	int64_t look_at;
@@ -89,7 +90,8 @@ say(struct kube *k, const char *text)
 static void
 status(struct kube *k, const char *what, const struct state_app *r)
 {
-	kube_told_app(&k->told, k->live >= 0 ? &k->app[k->live] : NULL);
+	kube_told_app(
+	    &k->told, k->live >= 0 ? &k->app[k->live] : NULL, k->tried);
 	kube_tell(&k->told, what, r, &k->memory);
 }
 
@@ -191,6 +193,9 @@ go_on(void *ctx)
 	if (kube_ending())
 		return false;
 	keep_running(k);
+	if (k->tried != NULL)
+		status(k, k->live < 0 ? "starting" : "old one serves, starting:",
+		    &k->attempt);
 	/* each look is a proof to check: not at every piece of an archive */
 	if (k->over || kube_now() < k->look_at)
 		return !k->over;
@@ -314,10 +319,12 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 		st = services_planes(a, why);
 	if (st == DSTACK_OK)
 		take_turns(k, a);
+	k->tried = st == DSTACK_OK && a->more != NULL ? a : NULL;
 	if (st == DSTACK_OK)
 		st = services_run(a, &k->memory, go_on, k, why);
 	if (st == DSTACK_OK)
 		st = start_wait(a, go_on, k, why);
+	k->tried = NULL;
 	if (st == DSTACK_OK)
 		st = kube_volume_version(r->version, why);
 	if (st == DSTACK_OK)

@@ -30,10 +30,11 @@
 #define STOP_MS 20000 /* for all; the role itself has 30 s */
 #define LEAST_MS 2000 /* of it, for each that comes after */
 
-static struct app *
-at(struct app *a, unsigned i)
+struct app *
+services_at(struct app *a, unsigned i)
 {
-	return i == a->more->m.front ? a : &a->more->app[i];
+	return a->more == NULL || i == a->more->m.front ? a
+							: &a->more->app[i];
 }
 
 static const char *
@@ -89,11 +90,12 @@ tend_one(struct app *a, struct app *x)
 	if (x->restart_at == 0 || kube_now() < x->restart_at)
 		return;
 	x->restart_at = 0;
-	if (start_run(x, a->more->memory, &why) !=
-	    DSTACK_OK) {
+	if (start_run(x, a->more->memory, &why) != DSTACK_OK) {
 		log_line("service %s: %s", name(x), why.text);
 		x->restart_at = kube_now() + x->backoff;
+		return;
 	}
+	x->restarts++;
 }
 
 void
@@ -103,7 +105,7 @@ services_tend(struct app *a)
 		return;
 	/* in their order, for when all come back at once */
 	for (size_t n = 0; n < a->more->m.nservices; n++) {
-		struct app *x = at(a, a->more->m.order[n]);
+		struct app *x = services_at(a, a->more->m.order[n]);
 		if (x != a)
 			tend_one(a, x);
 	}
@@ -115,7 +117,7 @@ services_idle(struct app *a)
 	if (a->more == NULL)
 		return;
 	for (unsigned i = 0; i < a->more->m.nservices; i++) {
-		struct app *x = at(a, i);
+		struct app *x = services_at(a, i);
 		if (x == a)
 			continue;
 		app_log(x);
@@ -147,6 +149,31 @@ services_poll(const struct app *a, struct pollfd p[static SERVICES_POLL],
 	while (n < SERVICES_POLL)
 		p[n++] = (struct pollfd){ .fd = -1 };
 	return until;
+}
+
+_Static_assert(LIFE_SERVICES == MANIFEST_SERVICES, "all of them are told");
+_Static_assert(LIFE_NAME == MANIFEST_NAME + 1, "by their whole names");
+
+unsigned
+services_told(
+    const struct app *a, struct life_service out[static LIFE_SERVICES])
+{
+	unsigned n = 0;
+
+	for (; a->more != NULL && n < a->more->m.nservices; n++) {
+		const struct app *x =
+		    n == a->more->m.front ? a : &a->more->app[n];
+		struct life_service *s = &out[n];
+		*s = (struct life_service){ .up = x->box.pid != 0,
+			.over = x != a && over(x),
+			.restarts = x->restarts,
+			.end = x->end };
+		s->since = s->up ? x->since : 0;
+		(void)snprintf(s->name, sizeof(s->name), "%s",
+		    a->more->m.service[n].name);
+		health_text(x, s->health);
+	}
+	return n;
 }
 
 /* --- to start --- */
@@ -221,9 +248,9 @@ services_run(struct app *a, const struct kube_memory *m, bool (*go_on)(void *ctx
 	for (size_t n = 0; st == DSTACK_OK && n < a->more->m.nservices; n++) {
 		const unsigned i = a->more->m.order[n];
 		const struct manifest_service *s = &a->more->m.service[i];
-		struct app *x = at(a, i);
+		struct app *x = services_at(a, i);
 		for (size_t k = 0; st == DSTACK_OK && k < s->nneeds; k++)
-			st = await_need(a, x, at(a, s->needs[k].service),
+			st = await_need(a, x, services_at(a, s->needs[k].service),
 			    s->needs[k].condition, go_on, ctx, why);
 		if (st == DSTACK_OK)
 			st = start_run(x, m, why);
@@ -241,7 +268,7 @@ services_stop(
 	const struct manifest *m = &a->more->m;
 
 	for (size_t n = m->nservices; n-- > 0;) {
-		struct app *x = at(a, m->order[n]);
+		struct app *x = services_at(a, m->order[n]);
 		const uint32_t own = m->service[m->order[n]].stop_grace;
 		int64_t ms = own != 0 ? own : MANIFEST_GRACE_MS;
 		const int64_t left =
@@ -268,7 +295,7 @@ void
 services_resume(struct app *a)
 {
 	for (unsigned i = 0; a->more != NULL && i < a->more->m.nservices; i++) {
-		struct app *x = at(a, i);
+		struct app *x = services_at(a, i);
 		/* what has done its work is not asked for it again */
 		if (x != a && !(x->box.service->restart == MANIFEST_NO &&
 				  completed(x)))

@@ -19,6 +19,8 @@ struct services {
 /* The pollfds that services_poll fills. */
 #define SERVICES_POLL (4 * MANIFEST_SERVICES)
 
+/* Service i of a, or a itself where it is one image (and i is 0). */
+struct app *services_at(struct app *a, unsigned i);
 /*
  * Trees, folders and wires of a staged manifest in a's slot, as start_lay_out
  * does it for one image; a->more is there from now on. s keeps its archive,
@@ -42,6 +44,9 @@ DSTACK_CHECKED enum dstack_status services_run(struct app *a,
 void services_idle(struct app *a);
 /* Those that have ended start again, when it is time and if they may. */
 void services_tend(struct app *a);
+/* What becomes of each, for its author; how many there are. 0: one image. */
+unsigned services_told(
+    const struct app *a, struct life_service out[static LIFE_SERVICES]);
 /*
  * What a wait till until must wake up for; the time by which it must end. p
  * is filled to its end.

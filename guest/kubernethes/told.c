@@ -16,6 +16,7 @@
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
 #include "guest/init/cgroup.h"
+#include "guest/kubernethes/services.h"
 
 /* Worth telling? What is free moves all the time. */
 static bool
@@ -41,9 +42,11 @@ kube_told_refused(struct kube_told *t, const struct kube_refused *f,
 }
 
 void
-kube_told_app(struct kube_told *t, const struct app *a)
+kube_told_app(
+    struct kube_told *t, const struct app *a, const struct app *tried)
 {
 	struct life *l = &t->life;
+	const struct app *of = tried != NULL ? tried : a;
 
 	l->serves = a != NULL ? a->record.version : 0;
 	l->up = a != NULL && a->box.pid != 0;
@@ -53,6 +56,8 @@ kube_told_app(struct kube_told *t, const struct app *a)
 	l->used = l->bound = 0;
 	if (a != NULL)
 		cgroup_usage(CGROUP_ROOT, a->box.slot, &l->used, &l->bound);
+	l->services = of != NULL ? services_told(of, l->service) : 0;
+	l->services_of = l->services != 0 ? of->record.version : 0;
 }
 
 /* Byte by byte over what a reader gets, so that padding does not count. */

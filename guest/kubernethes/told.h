@@ -20,8 +20,12 @@ struct kube_told {
 /* The reason why a version was refused; f: what is known of its tries. */
 void kube_told_refused(struct kube_told *t, const struct kube_refused *f,
     const struct why *why);
-/* The app that serves, NULL: none, into t->life. */
-void kube_told_app(struct kube_told *t, const struct app *a);
+/*
+ * The app that serves, NULL: none, into t->life; and the services of the one
+ * that is tried, where it has got so far.
+ */
+void kube_told_app(
+    struct kube_told *t, const struct app *a, const struct app *tried);
 /*
  * Tell, if there is something new; what is free and what is used moves all
  * the time, so of these only what is worth it. what: state in a few words, and

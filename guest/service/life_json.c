@@ -65,6 +65,31 @@ refused_json(const struct life_refused *r, uint64_t now)
 	return o;
 }
 
+/* By name. One that is over and ended well has done its work. */
+static json_t *
+services_json(const struct life *l, uint64_t now)
+{
+	json_t *all = json_object();
+
+	for (uint32_t i = 0; i < l->services; i++) {
+		const struct life_service *s = &l->service[i];
+		json_t *o = json_object();
+		(void)json_object_set_new(o, "up", json_boolean(s->up));
+		if (s->up)
+			number(o, "since", apart(now, s->since));
+		(void)json_object_set_new(o, "over", json_boolean(s->over));
+		number(o, "restarts", s->restarts);
+		if (s->health[0] != '\0')
+			(void)json_object_set_new(
+			    o, "health", json_string(s->health));
+		if (s->end.any)
+			(void)json_object_set_new(
+			    o, "lastEnd", end_json(&s->end, "", now));
+		(void)json_object_set_new(all, s->name, o);
+	}
+	return all;
+}
+
 void
 service_life_json(json_t *o, const struct life *l, uint64_t now)
 {
@@ -93,4 +118,9 @@ service_life_json(json_t *o, const struct life *l, uint64_t now)
 		(void)json_object_set_new(o, "health", json_string(l->health));
 	if (l->waits[0] != '\0')
 		(void)json_object_set_new(o, "waits", json_string(l->waits));
+	if (l->services != 0) {
+		number(o, "servicesOf", l->services_of);
+		(void)json_object_set_new(
+		    o, "services", services_json(l, now));
+	}
 }

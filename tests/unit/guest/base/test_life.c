@@ -27,6 +27,14 @@ static const struct life whole = {
 	    .why = "app ended before it listened on port 80 (exit 1)" },
 	.waits = "secret DB_PASSWORD is not there",
 	.health = "unhealthy: its check says exit 7",
+	.service = { { .name = "db", .up = true, .since = 1030, .restarts = 1,
+			 .health = "healthy",
+			 .end = { .any = true, .code = 1, .version = 3,
+			     .at = 1020 } },
+	    { .name = "job", .over = true,
+		.end = { .any = true, .version = 3, .at = 1010 } } },
+	.services = 2,
+	.services_of = 3,
 };
 
 static void
@@ -83,6 +91,29 @@ flags_are_0_or_1_and_reasons_are_short_and_printable(void **state)
 }
 
 static void
+more_services_than_an_app_may_have_are_refused(void **state)
+{
+	struct life l;
+	AUTO_WR struct wr w = wr_new(0);
+	const struct life none = { .services_of = 0x1122334455667788 };
+
+	(void)state;
+	life_put(&w, &none);
+	assert_true(w.len > 4 && w.buf[w.len - 5] == 0x88);
+	w.buf[w.len - 1] = LIFE_SERVICES + 1;
+	wr_zero(&w, 4096);
+	struct rd r = rd_over(w.buf, w.len);
+	assert_int_equal(life_get(&r, &l), DSTACK_E_LIMIT);
+	w.buf[w.len - 4097] = 1; /* its flags are next, and its name */
+	r = rd_over(w.buf, w.len);
+	assert_int_equal(life_get(&r, &l), DSTACK_OK);
+	assert_int_equal(l.services, 1);
+	w.buf[w.len - 4096 + 4] = 2; /* up: behind a name of no bytes */
+	r = rd_over(w.buf, w.len);
+	assert_int_equal(life_get(&r, &l), DSTACK_E_FORMAT);
+}
+
+static void
 status_says_it_in_seconds_from_now(void **state)
 {
 	json_t *o = json_object();
@@ -95,7 +126,13 @@ status_says_it_in_seconds_from_now(void **state)
 	    "\"version\":3},\"memory\":{\"bound\":100663296,\"used\":5242880},"
 	    "\"refused\":{\"again\":3540,\"reason\":\"app ended before it "
 	    "listened on port 80 (exit 1)\",\"rests\":true,\"tries\":6,"
-	    "\"version\":4},\"restarts\":2,\"serving\":3,\"since\":60,"
+	    "\"version\":4},\"restarts\":2,\"services\":{\"db\":{"
+	    "\"health\":\"healthy\",\"lastEnd\":{\"ago\":40,\"exit\":1,"
+	    "\"memory\":false,\"version\":3},\"over\":false,"
+	    "\"restarts\":1,\"since\":30,\"up\":true},\"job\":{"
+	    "\"lastEnd\":{\"ago\":50,\"exit\":0,\"memory\":false,"
+	    "\"version\":3},\"over\":true,\"restarts\":0,\"up\":false}},"
+	    "\"servicesOf\":3,\"serving\":3,\"since\":60,"
 	    "\"up\":true,\"waits\":\"secret DB_PASSWORD is not there\","
 	    "\"wanted\":4}");
 	free(text);
@@ -126,6 +163,7 @@ main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(
 		    flags_are_0_or_1_and_reasons_are_short_and_printable),
+		cmocka_unit_test(more_services_than_an_app_may_have_are_refused),
 		cmocka_unit_test(status_says_it_in_seconds_from_now),
 		cmocka_unit_test(an_end_is_told_in_words),
 	};

@@ -203,6 +203,16 @@ services_start_in_order_and_find_each_other_by_name(void **state)
 	before("[listen web]", "[backend 10.0:80]");
 	before("[listen db]", "[backend 10.0:80]");
 	before("[listen job]", "[backend 10.0:80]");
+	/* and each is told to whoever asks for status */
+	assert_int_equal(life.services, 3);
+	assert_int_equal(life.services_of, 1);
+	assert_string_equal(life.service[0].name, "db");
+	assert_true(life.service[0].up && !life.service[0].over);
+	assert_string_equal(life.service[1].name, "job");
+	assert_true(!life.service[1].up && life.service[1].over);
+	assert_true(life.service[1].end.any && life.service[1].end.code == 0);
+	assert_string_equal(life.service[2].name, "web");
+	assert_true(life.service[2].up);
 	/* by the front, over the name, from a port that both have */
 	assert_true(asked(0, 'x', "front: db 1"));
 	/* another's volume is not the front's, and neither is its plane */
@@ -218,6 +228,12 @@ a_service_that_ends_starts_again_beside_the_others(void **state)
 		skip();
 	(void)asked(0, 'd', "");
 	until_asked(0, "front: db 2");
+	while (life.service[0].restarts == 0)
+		play();
+	assert_int_equal(life.service[0].restarts, 1);
+	assert_int_equal(life.service[0].end.code, 1);
+	assert_int_equal(life.service[2].restarts, 0);
+	assert_false(life.service[2].end.any);
 	/* only that one: the front and the job, which is done, did not */
 	expect_log("db starts\n");
 }
