@@ -289,7 +289,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	if (st == DSTACK_OK)
 		st = not_older(k, r, why);
 	if (st == DSTACK_OK)
-		st = secrets_there(kube_staged(&k->staged), r, why);
+		st = secrets_there(&k->staged, r, why);
 	if (st != DSTACK_OK) {
 		/* kept for the volume that will be there, not for a refusal */
 		if (st != DSTACK_E_BUSY)

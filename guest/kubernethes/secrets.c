@@ -3,7 +3,9 @@
  * Secrets of the app. The image's label names them; each is a file that its
  * owner has sealed and the host brings (protocol/appsecret.h). An app waits
  * until all are there: one that starts without its password has failed in a
- * way that nobody sees.
+ * way that nobody sees. Of several services each gets what it names itself, in
+ * its own container: a web server that was broken into has not the database's
+ * password unless its owner gave it both.
  *
  * What is judged, in this order: the file's form; that it is for this app and
  * of that name; that its version is not below one that this node has seen, as
@@ -38,10 +40,12 @@
 #include "guest/base/paths.h"
 #include "guest/base/role.h"
 #include "guest/kubernethes/kubernethes.h"
+#include "guest/kubernethes/services.h"
 #include "protocol/appsecret.h"
 
 #define SEEN PATH_VOLUME "/system/secrets"
-#define SEEN_MAX 64 /* names that are remembered, of all versions of the app */
+/* Names that are remembered, of all versions of the app; one has 128 at most. */
+#define SEEN_MAX 256
 
 struct seen {
 	char name[APPSECRET_NAME_MAX + 1];
@@ -180,21 +184,42 @@ named(const struct oci_config *c, struct appsecret_names *out,
 	    : why_set(why, st, "label " APPSECRET_LABEL " is no list of names");
 }
 
-enum dstack_status
-secrets_there(const struct oci_config *c, const struct state_app *r,
-    struct why *why)
+/* What c names, in a version of r: there, and not old? */
+static enum dstack_status
+there(const struct oci_config *c, const struct state_app *r,
+    const struct seen_all *seen, struct why *why)
 {
 	struct appsecret_names names;
-	struct seen_all seen;
-
 	enum dstack_status st = named(c, &names, why);
-	if (st != DSTACK_OK || names.n == 0)
-		return st;
-	st = seen_read(&seen, why);
-	for (size_t i = 0; i < names.n && st == DSTACK_OK; i++) {
+
+	for (size_t i = 0; st == DSTACK_OK && i < names.n; i++) {
 		AUTO_WR struct wr file = wr_new(LINK_MAX_BODY);
 		struct appsecret s;
-		st = fetch(names.name[i], r, &seen, &file, &s, why);
+		st = fetch(names.name[i], r, seen, &file, &s, why);
+	}
+	return st;
+}
+
+enum dstack_status
+secrets_there(
+    const struct kube_stage *s, const struct state_app *r, struct why *why)
+{
+	const size_t n = s->bundle != NULL ? s->bundle->m.nservices : 1;
+	struct seen_all seen;
+	bool read = false;
+	enum dstack_status st = DSTACK_OK;
+
+	for (unsigned i = 0; st == DSTACK_OK && i < n; i++) {
+		const struct oci_config *c = oci_config(
+		    s->bundle != NULL ? s->bundle->image[i] : s->image);
+		if (oci_label(c, APPSECRET_LABEL) == NULL)
+			continue;
+		/* an app without secrets does not depend on that record */
+		if (!read)
+			st = seen_read(&seen, why);
+		read = true;
+		if (st == DSTACK_OK)
+			st = there(c, r, &seen, why);
 	}
 	return st;
 }
@@ -258,45 +283,69 @@ write_value(int dir, const struct spec_user *user, const struct appsecret *s,
 	return DSTACK_OK;
 }
 
-enum dstack_status
-secrets_give(struct app *a, struct why *why)
+/* The folder of a container that becomes its /run/secrets; -1 and errno. */
+static int
+folder(const struct container *c)
 {
-	const struct oci_config *c = oci_config(a->image);
+	/* the folder is root's inside, as Docker has it: names are no secret */
+	if (mkdirat(c->dirfd, SECRETS_DIR, 0755) != 0)
+		return -1;
+	AUTO_CLOSE int dir = openat(c->dirfd, SECRETS_DIR,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return dir >= 0 && fchmod(dir, 0755) == 0 ? take_fd(&dir) : -1;
+}
+
+/* Into one container what its image, or its service, names. */
+static enum dstack_status
+give(const struct app *x, struct seen_all *seen, uint8_t *value,
+    struct why *why)
+{
+	const struct oci_config *c = oci_config(x->image);
 	struct appsecret_names names;
-	struct seen_all seen;
 	struct spec_user user;
 
 	enum dstack_status st = named(c, &names, why);
 	if (st != DSTACK_OK || names.n == 0)
 		return st;
-	OWN_CLEANUP(wipe_value) uint8_t *value = malloc(APPSECRET_VALUE_MAX);
-	AUTO_CLOSE int root = container_root(&a->box);
-	st = value == NULL
-	    ? why_set(why, DSTACK_E_NOMEM, "no memory")
-	    : spec_user(root, c->user, &user, why);
-	if (st == DSTACK_OK)
-		st = seen_read(&seen, why);
+	AUTO_CLOSE int root = container_root(&x->box);
+	st = spec_user(root, c->user, &user, why);
 	if (st != DSTACK_OK)
 		return st;
-	/* the folder is root's inside, as Docker has it: names are no secret */
-	if (mkdirat(a->box.dirfd, SECRETS_DIR, 0755) != 0)
-		return why_set(why, DSTACK_E_SYS, "secrets: %s",
-		    strerror(errno));
-	AUTO_CLOSE int dir = openat(a->box.dirfd, SECRETS_DIR,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0 || fchmod(dir, 0755) != 0)
+	AUTO_CLOSE int dir = folder(&x->box);
+	if (dir < 0)
 		return why_set(why, DSTACK_E_SYS, "secrets: %s",
 		    strerror(errno));
 	for (size_t i = 0; i < names.n && st == DSTACK_OK; i++) {
 		AUTO_WR struct wr file = wr_new(LINK_MAX_BODY);
 		struct appsecret s;
-		st = fetch(names.name[i], &a->record, &seen, &file, &s, why);
+		st = fetch(names.name[i], &x->record, seen, &file, &s, why);
 		if (st == DSTACK_OK)
 			st = open_value(&file, &s, value, why);
 		if (st == DSTACK_OK)
-			st = seen_note(&seen, s.name, s.version, why);
+			st = seen_note(seen, s.name, s.version, why);
 		if (st == DSTACK_OK)
 			st = write_value(dir, &user, &s, value, why);
 	}
+	return st;
+}
+
+enum dstack_status
+secrets_give(struct app *a, struct why *why)
+{
+	const size_t n = a->more != NULL ? a->more->m.nservices : 1;
+	struct seen_all seen;
+	bool any = false;
+
+	for (unsigned i = 0; i < n; i++)
+		any = any || oci_label(oci_config(services_at(a, i)->image),
+				 APPSECRET_LABEL) != NULL;
+	if (!any)
+		return DSTACK_OK;
+	OWN_CLEANUP(wipe_value) uint8_t *value = malloc(APPSECRET_VALUE_MAX);
+	enum dstack_status st = value == NULL
+	    ? why_set(why, DSTACK_E_NOMEM, "no memory")
+	    : seen_read(&seen, why);
+	for (unsigned i = 0; i < n && st == DSTACK_OK; i++)
+		st = give(services_at(a, i), &seen, value, why);
 	return st == DSTACK_OK ? seen_write(&seen, why) : st;
 }

@@ -81,12 +81,6 @@ checks(const struct bundle *b, struct why *why)
 			return why_set(why, DSTACK_E_REJECTED,
 			    "service %s: dstack.store=volume is for an app of "
 			    "one image", s->name);
-		if (i != b->m.front &&
-		    oci_label(oci_config(b->image[i]), "dstack.secrets") !=
-			NULL)
-			return why_set(why, DSTACK_E_REJECTED,
-			    "service %s: secrets: only the front has them",
-			    s->name);
 		for (size_t k = 0; k < s->nneeds; k++) {
 			const unsigned to = s->needs[k].service;
 			if (s->needs[k].condition == MANIFEST_HEALTHY &&
