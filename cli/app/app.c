@@ -213,10 +213,12 @@ describe_all(const struct archive *a, bool as_json)
 		(void)printf("digest      %s (manifest)\n"
 			     "front       %s, port %u\n"
 			     "unpacked    %llu bytes of a node's memory, %llu "
-			     "while they are unpacked\n",
+			     "while they are unpacked\n"
+			     "on volume   %llu bytes (dstack.store)\n",
 		    id, front, m->front_port,
 		    (unsigned long long)a->tree.bytes,
-		    (unsigned long long)a->tree.most);
+		    (unsigned long long)a->tree.most,
+		    (unsigned long long)a->tree.on_volume);
 	for (size_t i = 0; i < m->nservices; i++) {
 		const char *name = m->service[m->order[i]].name;
 		if (!as_json)
@@ -234,10 +236,11 @@ describe_all(const struct archive *a, bool as_json)
 		(void)json_object_set_new(services, name, j);
 	}
 	json_decref(whole);
-	return json_pack("{s:s, s:{s:s, s:i}, s:o, s:I, s:I}", "digest", id,
+	return json_pack("{s:s, s:{s:s, s:i}, s:o, s:I, s:I, s:I}", "digest", id,
 	    "front", "service", front, "port", (int)m->front_port, "services",
 	    services, "unpacked", (json_int_t)a->tree.bytes, "needs",
-	    (json_int_t)a->tree.most);
+	    (json_int_t)a->tree.most, "onVolume",
+	    (json_int_t)a->tree.on_volume);
 }
 
 static int

@@ -178,9 +178,6 @@ room(const struct archive *a, const char *state, struct why *why)
 		? a->bundle->image[a->bundle->m.front]
 		: a->img);
 
-	/* its room is on the volume, which the guest judges */
-	if (c->on_volume)
-		return DSTACK_OK;
 	if (node_status_read(state, &s, NULL) != DSTACK_OK || !s.alive ||
 	    s.control[0] == '\0')
 		return DSTACK_OK;
@@ -189,6 +186,10 @@ room(const struct archive *a, const char *state, struct why *why)
 	    json_object_get(guest, "memory"), "free");
 	json_int_t free = json_is_integer(said) ? json_integer_value(said) : -1;
 	uint64_t most = a->tree.most > a->len ? a->tree.most : a->len;
+	/* room on the volume is the guest's to judge; the archive goes there,
+	   too, where memory has none for it */
+	if (a->bundle != NULL ? bundle_on_volume(a->bundle) : c->on_volume)
+		most = a->bundle != NULL ? a->tree.bytes : 0;
 	const bool no_way_out =
 	    json_is_false(json_object_get(guest, "egress"));
 

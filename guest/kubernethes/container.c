@@ -218,7 +218,7 @@ container_store(struct container *c, struct why *why)
 
 	(void)snprintf(root, sizeof(root), "%s/root", c->dir);
 	c->stored = true; /* also half done: container_drop takes it away */
-	return store_tree(c->slot, root, why);
+	return store_tree(container_place(c), root, why);
 }
 
 int
@@ -524,12 +524,12 @@ container_drop(struct container *c)
 	/* A link that cannot go now is in the way of the next one, who says so. */
 	if (nl_open(&nl, NULL) == DSTACK_OK)
 		(void)!nl_link_del(nl, name, NULL);
+	char host[64];
+	(void)snprintf(host, sizeof(host), "%s/root", c->dir);
+	if (c->stored)
+		store_gone(container_place(c), host);
+	c->stored = false;
 	if (c->made) {
-		char host[64];
-		(void)snprintf(host, sizeof(host), "%s/root", c->dir);
-		if (c->stored)
-			store_gone(c->slot, host);
-		c->stored = false;
 		(void)snprintf(host, sizeof(host), "%s/host", c->dir);
 		(void)umount2(host, MNT_DETACH);
 		(void)umount2(c->dir, MNT_DETACH);

@@ -96,6 +96,8 @@ services_lay_out(struct app *a, struct kube_stage *s,
 		if (st == DSTACK_OK && x != a)
 			st = container_make_part(
 			    &x->box, &a->box, ++part, why);
+		if (st == DSTACK_OK && oci_config(b->image[i])->on_volume)
+			st = container_store(&x->box, why);
 	}
 	if (st == DSTACK_OK)
 		st = unpack_all(a, s, m, go_on, ctx, why);

@@ -10,7 +10,7 @@
  * at once: nothing of it stays in memory while the old version serves.
  *
  * An image with the label dstack.store=volume has its tree on the volume, and
- * what counts is the room there. The label is known once the archive is here:
+ * what counts is the room there; of several images each that has it. The label is known once the archive is here:
  * one that has gone to the volume for its size and lacks it is refused then.
  */
 #include <stdlib.h>
@@ -59,6 +59,45 @@ open_bundle(struct kube_stage *s, const uint8_t *digest, uint64_t max,
 	return st;
 }
 
+/* Is any of its trees to be on the volume? */
+static bool
+stored(const struct kube_stage *s)
+{
+	return s->bundle != NULL ? bundle_on_volume(s->bundle)
+				 : oci_config(s->image)->on_volume;
+}
+
+/*
+ * Room for the trees: on the volume for those that ask for it, in memory for
+ * the others and, where that is in memory, the archive.
+ */
+static enum dstack_status
+room(const struct kube_stage *s, struct kube_memory *m, struct oci_tree *tree,
+    struct why *why)
+{
+	const char *name = s->archive.name;
+	const size_t len = s->archive.on_volume ? 0 : s->archive.len;
+
+	if (s->bundle == NULL && stored(s)) {
+		tree->on_volume = tree->bytes;
+		tree->bytes = tree->most = 0;
+	}
+	if (s->archive.on_volume)
+		tree->most = tree->bytes;
+	if (stored(s)) {
+		enum dstack_status st = store_room(name, tree->on_volume, why);
+		/* no volume yet: this is kept for it, and judged by its tree */
+		if (st != DSTACK_OK && st != DSTACK_E_BUSY)
+			return st;
+	} else if (s->archive.on_volume) {
+		return why_set(why, DSTACK_E_LIMIT,
+		    "%.24s has %llu MB, more than this VM has memory for: more "
+		    "VM_MEMORY_MB, or the label dstack.store=volume", name,
+		    (unsigned long long)((s->archive.len + MB - 1) / MB));
+	}
+	return kube_memory_image(m, name, len, tree, why);
+}
+
 /* All that is judged of an archive that is here. */
 static enum dstack_status
 judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
@@ -71,7 +110,7 @@ judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
 	    bundle_there(s->archive.p, s->archive.len, digest);
 	enum dstack_status st;
 	if (several)
-		st = open_bundle(s, digest, memory, why);
+		st = open_bundle(s, digest, memory + volume, why);
 	else
 		st = oci_open(s->archive.p, s->archive.len, digest,
 		    volume > memory ? volume : memory,
@@ -83,19 +122,7 @@ judge(struct kube_stage *s, struct kube_memory *m, const uint8_t *digest,
 		return why_wrap(why, st, "host_volume/%s, copy it again",
 		    s->archive.name);
 	kube_memory_look(m, kube_memory_free());
-	if (kube_staged(s)->on_volume) {
-		/* no volume yet: this is kept for it, and judged by its tree */
-		st = store_room(s->archive.name, tree.bytes, why);
-		return st == DSTACK_E_BUSY ? DSTACK_OK : st;
-	}
-	if (s->archive.on_volume)
-		return why_set(why, DSTACK_E_LIMIT,
-		    "%.24s has %llu MB, more than this VM has memory for: more "
-		    "VM_MEMORY_MB, or the label dstack.store=volume",
-		    s->archive.name,
-		    (unsigned long long)((s->archive.len + MB - 1) / MB));
-	return kube_memory_image(
-	    m, s->archive.name, s->archive.len, &tree, why);
+	return room(s, m, &tree, why);
 }
 
 enum dstack_status

@@ -2,7 +2,7 @@
 /*
  * Images on the volume. What does not fit into memory is written to the
  * encrypted volume while it comes: first the archive, into a file that has no
- * name and so is gone after a crash, then its tree, into a folder of the slot
+ * name and so is gone after a crash, then its tree, into a folder
  * that is mounted where the tree in memory would be. While the tree grows the
  * archive is let go of, as in memory.
  *
@@ -93,16 +93,16 @@ store_file(int *fd, struct why *why)
 }
 
 static void
-name_of(unsigned slot, char out[static 16])
+name_of(unsigned place, char out[static 16])
 {
-	(void)snprintf(out, 16, "%u", slot);
+	(void)snprintf(out, 16, "%u", place);
 }
 
 enum dstack_status
-store_tree(unsigned slot, const char *at, struct why *why)
+store_tree(unsigned place, const char *at, struct why *why)
 {
 	char name[16], from[64];
-	name_of(slot, name);
+	name_of(place, name);
 	AUTO_CLOSE int dir = trees();
 	if (dir < 0 || unpack_remove(dir, name) != DSTACK_OK ||
 	    mkdirat(dir, name, 0755) != 0)
@@ -119,13 +119,13 @@ store_tree(unsigned slot, const char *at, struct why *why)
 }
 
 void
-store_gone(unsigned slot, const char *at)
+store_gone(unsigned place, const char *at)
 {
 	char name[16];
-	name_of(slot, name);
+	name_of(place, name);
 	(void)umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW);
 	AUTO_CLOSE int dir = trees();
-	/* what cannot go now goes when the slot is used again, or at boot */
+	/* what cannot go now goes when the place is used again, or at boot */
 	if (dir >= 0)
 		(void)!unpack_remove(dir, name);
 }

@@ -24,11 +24,14 @@ uint64_t store_free(void);
 /* A file without a name; the caller closes it, and with it it is gone. */
 DSTACK_CHECKED enum dstack_status store_file(int *fd, struct why *why);
 
-/* An empty folder for a slot's tree, mounted at the directory `at`. */
+/*
+ * An empty folder for the tree of a container, by its place
+ * (container_place), mounted at the directory `at`.
+ */
 DSTACK_CHECKED enum dstack_status store_tree(
-    unsigned slot, const char *at, struct why *why);
+    unsigned place, const char *at, struct why *why);
 /* It is unmounted, and all of it removed. */
-void store_gone(unsigned slot, const char *at);
+void store_gone(unsigned place, const char *at);
 /* Trees of an earlier boot, or of a role that was ended. */
 DSTACK_CHECKED enum dstack_status store_sweep(struct why *why);
 

@@ -77,10 +77,6 @@ checks(const struct bundle *b, struct why *why)
 			return why_set(why, DSTACK_E_REJECTED,
 			    "service %s: dstack.egress=open: only the front "
 			    "has a way out", s->name);
-		if (oci_config(b->image[i])->on_volume)
-			return why_set(why, DSTACK_E_REJECTED,
-			    "service %s: dstack.store=volume is for an app of "
-			    "one image", s->name);
 		for (size_t k = 0; k < s->nneeds; k++) {
 			const unsigned to = s->needs[k].service;
 			if (s->needs[k].condition == MANIFEST_HEALTHY &&
@@ -170,6 +166,15 @@ split(const struct bundle *b, unsigned i, uint64_t *kept, uint64_t *gone)
 	}
 }
 
+bool
+bundle_on_volume(const struct bundle *b)
+{
+	bool any = false;
+	for (unsigned i = 0; i < b->m.nservices; i++)
+		any = any || oci_config(b->image[i])->on_volume;
+	return any;
+}
+
 enum dstack_status
 bundle_walk(const struct bundle *b, struct oci_tree *each,
     struct oci_tree *all, struct why *why)
@@ -189,10 +194,14 @@ bundle_walk(const struct bundle *b, struct oci_tree *each,
 		/* the walk takes every layer for its own, and all for there */
 		split(b, i, &kept, &gone);
 		const uint64_t most = sum.bytes + t.most + kept - let_go;
-		if (most > sum.most)
-			sum.most = most;
 		let_go += gone;
-		sum.bytes += t.bytes;
+		if (oci_config(b->image[i])->on_volume) {
+			sum.on_volume += t.bytes;
+		} else {
+			sum.bytes += t.bytes;
+			if (most > sum.most)
+				sum.most = most;
+		}
 		sum.entries += t.entries;
 		if (sum.entries > OCI_MAX_ENTRIES)
 			return why_set(why, DSTACK_E_LIMIT,

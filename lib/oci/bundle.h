@@ -38,12 +38,15 @@ bool bundle_there(const void *buf, size_t len, const uint8_t *want);
 
 /*
  * The tree that each service's image unpacks to, by oci_walk, in the order of
- * the services. each: NULL, or an entry for each. all: bytes and entries of
- * all together; most: what they take at their highest with the archive, of
- * which a layer goes when the last image that has it is unpacked.
+ * the services. each: NULL, or an entry for each. all: entries of all
+ * together; bytes of those in memory, on_volume of those that are not; most:
+ * what the former take at their highest with the archive, of which a layer
+ * goes when the last image that has it is unpacked.
  */
 DSTACK_CHECKED enum dstack_status bundle_walk(const struct bundle *b,
     struct oci_tree *each, struct oci_tree *all, struct why *why);
+/* Has any service the label dstack.store=volume? */
+bool bundle_on_volume(const struct bundle *b);
 /*
  * While service i is unpacked, in the order of the services: are the bytes of
  * the archive from there on (as oci_sink's done names a layer) another's yet

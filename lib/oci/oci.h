@@ -157,6 +157,9 @@ struct oci_sink {
 struct oci_tree {
 	size_t entries;   /* of all layers */
 	uint64_t bytes;   /* memory that the finished tree takes */
+	uint64_t on_volume; /* of several images: the same of those that have
+	                       the label dstack.store=volume, and are in
+	                       neither bytes nor most */
 	uint64_t most;    /* tree and what is not done of the archive, at their
 	                     highest together */
 	size_t devices;   /* device nodes: not made */

@@ -185,9 +185,14 @@ expect_log(const char *want)
 #define JOB(code) \
 	"\"job\":{\"command\":[\"once\",\"" code "\"],\"depends_on\":{\"db\":" \
 	"\"started\"},\"image\":#,\"restart\":\"no\",\"volumes\":[" SHARED "]}"
-#define APP(job) \
+#define DB_STORED \
+	"\"db\":{\"command\":[\"db\"],\"image\":#,\"labels\":{" \
+	"\"dstack.store\":\"volume\"},\"volumes\":[" \
+	"{\"path\":\"/data\",\"volume\":\"data\"}," SHARED "]}"
+#define APP(job) APP_OF(DB, job)
+#define APP_OF(db, job) \
 	"{\"front\":{\"port\":80,\"service\":\"web\"},\"manifest\":1," \
-	"\"services\":{" DB "," job "," WEB "},\"volumes\":[\"data\"," \
+	"\"services\":{" db "," job "," WEB "},\"volumes\":[\"data\"," \
 	"\"shared\"]}"
 
 static void
@@ -280,6 +285,26 @@ one_image_takes_the_slot_of_several(void **state)
 		   "front data 0 plane 0\n");
 }
 
+/* Its tree is on the volume (dstack.store), the others' are in memory. */
+static void
+a_service_can_have_its_tree_on_the_volume(void **state)
+{
+	static const char peer_there[] = PATH_VOLUME "/system/trees/3/peer";
+	(void)state;
+	if (!can)
+		skip();
+	publish_services(5, APP_OF(DB_STORED, JOB("0")));
+	until("[serving several version 5]");
+	assert_true(asked(1, 'x', "front: db 6"));
+	expect_log("front stops\ndb stops\ndb starts\nonce starts\nonce ends\n"
+		   "front starts\nfront data 0 plane 0\n");
+	assert_int_equal(access(peer_there, X_OK), 0);
+	assert_int_equal(
+	    access(PATH_VOLUME "/system/trees/1/peer", F_OK), -1);
+	assert_int_equal(
+	    access(PATH_VOLUME "/system/trees/5/peer", F_OK), -1);
+}
+
 static void
 the_end_of_the_role_stops_them_in_order(void **state)
 {
@@ -288,10 +313,13 @@ the_end_of_the_role_stops_them_in_order(void **state)
 	if (!can)
 		skip();
 	assert_true(role_pid > 1);
+	events[0] = '\0';
 	assert_int_equal(kill(role_pid, SIGTERM), 0);
 	/* its last word, after all of them are gone */
 	until("[the node is to stop]");
+	before("[gone 3]", "[gone 1]");
 	before("[gone 2]", "[gone 0]");
+	assert_int_equal(access(PATH_VOLUME "/system/trees/3", F_OK), -1);
 	assert_int_equal(waitpid(role_pid, &status_, 0), role_pid);
 	assert_int_equal(status_, 0);
 	expect_log("front stops\ndb stops\n");
@@ -307,6 +335,7 @@ main(void)
 		    a_service_that_ends_starts_again_beside_the_others),
 		cmocka_unit_test(a_need_that_is_not_met_is_refused_by_name),
 		cmocka_unit_test(one_image_takes_the_slot_of_several),
+		cmocka_unit_test(a_service_can_have_its_tree_on_the_volume),
 		cmocka_unit_test(the_end_of_the_role_stops_them_in_order),
 	};
 	return cmocka_run_group_tests(t, prepare_peer, finish);

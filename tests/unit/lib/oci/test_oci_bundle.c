@@ -38,6 +38,8 @@ make_bed(struct bed *b, const char *front)
 		.condition = MANIFEST_HEALTHY };
 	static char out_label[] = "dstack.egress=open";
 	static char *labels[] = { out_label };
+	static char store_label[] = "dstack.store=volume";
+	static char *stores[] = { store_label };
 	static const char *const config[] = { "{\"User\":\"1\",\"Cmd\":[\"x\"]}",
 		"{\"User\":\"2\",\"Cmd\":[\"x\"]}", "{\"Cmd\":[\"x\"]}" };
 	struct manifest m = { .nservices = 3, .front_port = 80 };
@@ -71,6 +73,9 @@ make_bed(struct bed *b, const char *front)
 	if (strcmp(front, "b out") == 0)
 		m.service[1].labels =
 		    (struct manifest_texts){ labels, 1, true };
+	if (strcmp(front, "b stored") == 0)
+		m.service[1].labels =
+		    (struct manifest_texts){ stores, 1, true };
 	assert_int_equal(manifest_write(&m, &b->text, &why), DSTACK_OK);
 	b->out = wr_new(0);
 	if (bundle_build(b->text, b->img, take, &b->out, b->digest, &why) !=
@@ -156,7 +161,33 @@ a_layer_is_kept_until_its_last_image_is_unpacked(void **state)
 	assert_int_equal(all.bytes,
 	    each[0].bytes + each[1].bytes + each[2].bytes);
 	assert_int_equal(all.entries, 3);
+	assert_int_equal(all.on_volume, 0);
+	assert_false(bundle_on_volume(&o));
 	/* the archive whole, and two trees of the three at least */
+	assert_true(all.most >= b.out.len + each[0].bytes);
+	assert_true(all.most <= b.out.len + all.bytes);
+	drop_bed(&b);
+}
+
+static void
+a_tree_for_the_volume_is_counted_apart(void **state)
+{
+	struct bed b;
+	AUTO_BUNDLE struct bundle o = { .image = { NULL } };
+	struct oci_tree each[MANIFEST_SERVICES];
+	struct oci_tree all;
+	struct why why;
+	(void)state;
+	make_bed(&b, "b stored");
+	if (bundle_open(b.out.buf, b.out.len, NULL, 1 << 20, &o, &why) !=
+	    DSTACK_OK)
+		fail_msg("%s", why.text);
+	assert_true(bundle_on_volume(&o));
+	assert_int_equal(bundle_walk(&o, each, &all, &why), DSTACK_OK);
+	assert_true(each[1].bytes != 0);
+	assert_int_equal(all.on_volume, each[1].bytes);
+	assert_int_equal(all.bytes, each[0].bytes + each[2].bytes);
+	/* the archive whole, and the first tree; never the one on the volume */
 	assert_true(all.most >= b.out.len + each[0].bytes);
 	assert_true(all.most <= b.out.len + all.bytes);
 	drop_bed(&b);
@@ -273,6 +304,7 @@ main(void)
 		cmocka_unit_test(all_images_are_in_it_and_each_layer_once),
 		cmocka_unit_test(
 		    a_layer_is_kept_until_its_last_image_is_unpacked),
+		cmocka_unit_test(a_tree_for_the_volume_is_counted_apart),
 		cmocka_unit_test(the_same_input_gives_the_same_bytes),
 		cmocka_unit_test(what_is_not_the_manifests_is_refused),
 		cmocka_unit_test(what_only_the_whole_can_tell_is_refused),
