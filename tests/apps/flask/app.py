@@ -9,6 +9,8 @@ app = Flask(__name__)
 
 def db():
     c = sqlite3.connect("/data/count.db", timeout=20)
+    # the power may fail: a commit is on the disk, its journal's end too
+    c.execute("pragma synchronous = extra")
     c.execute("create table if not exists hit (t text)")
     return c
 
