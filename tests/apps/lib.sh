@@ -28,15 +28,33 @@ base_image() {
 	rm -f "$apps/base.tar"
 }
 
-# app_image NAME VERSION: $apps/NAME-VERSION.tar from tests/apps/NAME/Dockerfile
+# app_image NAME VERSION: $apps/NAME-VERSION.tar from tests/apps/NAME, of its
+# Dockerfile or of its compose.yaml, whose images are other names of tests/apps
 app_image() {
+	if [ -f "tests/apps/$1/compose.yaml" ]; then
+		compose_app "$1" "$2"
+		return
+	fi
 	[ ! -s "$apps/$1-$2.tar" ] ||
 		[ -n "$(find "tests/apps/$1" -newer "$apps/$1-$2.tar")" ] || return 0
+	mkdir -p "$(dirname "$apps/$1")"
 	bud bud -q --format docker --build-arg "VERSION=$2" -t "$1" \
 		"tests/apps/$1" >"$apps/$1.log" 2>&1 &&
 		rm -f "$apps/$1-$2.tar" &&
 		bud push -q "$1" "docker-archive:$apps/$1-$2.tar:$1:$2" \
 			>>"$apps/$1.log" 2>&1 && return 0
+	tail -20 "$apps/$1.log"
+	return 1
+}
+compose_app() {
+	images=
+	for i in $(sed -n 's/^ *image: //p' "tests/apps/$1/compose.yaml"); do
+		app_image "$i" "$2" || return 1
+		images="$images --image $i=$apps/$i-$2.tar"
+	done
+	# shellcheck disable=SC2086
+	"$B/bin/dstack" app build "tests/apps/$1/compose.yaml" $images \
+		-o "$apps/$1-$2.tar" >"$apps/$1.log" 2>&1 && return 0
 	tail -20 "$apps/$1.log"
 	return 1
 }
