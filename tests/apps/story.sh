@@ -24,7 +24,7 @@ if [ -z "${DSTACK_TEST_NET:-}" ]; then # images, while there is a network
 	bud bud -q --layers --format docker -t web-base "$story/web" || exit 1
 fi
 own_network "$PWD/tests/apps/story.sh"
-start_network --nodes 2 --memory "${MEMORY:-2048}" --volume 1024 ${NO_VM:+--no-vm} || exit 1
+start_network --nodes 2 --memory "${MEMORY:-4096}" --volume 1024 ${NO_VM:+--no-vm} || exit 1
 story=$top/$apps/story
 rm -rf "$story"
 mkdir -p "$story/evening/build"
