@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "cli/demo/network.h"
+#include "cli/status_signs.h"
 #include "cli/tls_look.h"
 #include "cli/usage.h"
 #include "crypto/secp.h"
@@ -70,7 +71,7 @@ volume(const char *host_volume, const struct node_status *s)
 	    (json_int_t)sb.st_blocks * 512);
 }
 
-/* "2026-01-31T12:00:00Z" of the heartbeat in a guest's status, or null. */
+/* "2026-01-31T12:00:00Z" of a guest's last sign of life, or null. */
 static json_t *
 heartbeat(const json_t *guest)
 {
@@ -147,10 +148,16 @@ payer(json_t *o, const char *state, const char *config, struct rpc *rpc)
 	json_decref(wei);
 }
 
-/* config: of the node, where it is not STATE/host.env; rpc NULL: not asked. */
+/* What the contract's part leaves for the nodes' part. */
+struct chain_part {
+	struct rpc *rpc; /* NULL: the contract cannot be read */
+	struct signs_of signs;
+};
+
+/* config: of the node, where it is not STATE/host.env. */
 static json_t *
 node_json(const char *state, const char *host_volume, const char *config,
-    struct rpc *rpc, unsigned i)
+    const struct chain_part *chain, unsigned i)
 {
 	char domain[NETCFG_DOMAIN_MAX + 1];
 	struct node_status s;
@@ -164,7 +171,7 @@ node_json(const char *state, const char *host_volume, const char *config,
 		return NULL;
 	if (s.said[0] != '\0')
 		(void)json_object_set_new(o, "waits", json_string(s.said));
-	payer(o, state, config, rpc);
+	payer(o, state, config, chain->rpc);
 	if (s.relocked[0] != '\0')
 		(void)json_object_set_new(
 		    o, "relocked", json_string(s.relocked));
@@ -182,6 +189,9 @@ node_json(const char *state, const char *host_volume, const char *config,
 	domain_of(host_volume, domain);
 	(void)json_object_set_new(o, "volume", volume(host_volume, &s));
 	(void)json_object_set_new(o, "heartbeat", heartbeat(guest));
+	if (chain->rpc != NULL)
+		(void)json_object_set_new(o, "hears",
+		    status_signs(s.service, &chain->signs, chain->rpc));
 	/* before it has the network's key nobody answers there: no wait for it */
 	(void)json_object_set_new(o, "certificate",
 	    s.at_ms[NODE_ONBOARDED] != 0 ? certificate(s.https, domain)
@@ -193,7 +203,7 @@ node_json(const char *state, const char *host_volume, const char *config,
 /* The contract's part. What the machine itself knows is told without it. */
 static enum dstack_status
 contract_json(struct rpc *rpc, const char *url, const uint8_t at[static 20],
-    json_t *o, struct why *why)
+    json_t *o, struct chain_part *part_out, struct why *why)
 {
 	struct gov gov = { .rpc = rpc };
 	struct gov_view v;
@@ -222,6 +232,13 @@ contract_json(struct rpc *rpc, const char *url, const uint8_t at[static 20],
 	if (part == NULL || json_object_update(o, part) != 0)
 		st = DSTACK_E_NOMEM;
 	json_decref(part);
+	if (st == DSTACK_OK)
+		st = rpc_chain_id(
+		    rpc, &part_out->signs.domain.chain_id, why);
+	memcpy(part_out->signs.domain.contract, at, 20);
+	memcpy(part_out->signs.xpub, v.epoch.xpub, 20);
+	part_out->signs.epoch = v.head.current_epoch;
+	part_out->rpc = st == DSTACK_OK ? rpc : NULL;
 	return st;
 }
 
@@ -239,8 +256,9 @@ static enum dstack_status
 of_network(const struct network_info *net, json_t *o, struct why *why)
 {
 	AUTO_RPC struct rpc *rpc = patient(net->rpc);
+	struct chain_part part = { .rpc = NULL };
 	enum dstack_status st =
-	    contract_json(rpc, net->rpc, net->contract, o, why);
+	    contract_json(rpc, net->rpc, net->contract, o, &part, why);
 	json_t *nodes = json_array();
 
 	(void)json_object_set_new(o, "pid", json_integer(net->pid));
@@ -253,8 +271,7 @@ of_network(const struct network_info *net, json_t *o, struct why *why)
 		(void)snprintf(host_volume, sizeof(host_volume),
 		    "%s/host_volume", state);
 		(void)json_array_append_new(
-		    nodes, node_json(state, host_volume, NULL,
-		               st == DSTACK_OK ? rpc : NULL, i));
+		    nodes, node_json(state, host_volume, NULL, &part, i));
 	}
 	return st;
 }
@@ -268,12 +285,13 @@ of_config(const char *path, json_t *o, struct why *why)
 	if (st != DSTACK_OK)
 		return st;
 	AUTO_RPC struct rpc *rpc = patient(c.rpc_url);
-	st = contract_json(rpc, c.rpc_url, c.contract, o, why);
+	struct chain_part part = { .rpc = NULL };
+	st = contract_json(rpc, c.rpc_url, c.contract, o, &part, why);
 	/* the provider's key may be in its URL */
 	(void)json_object_del(o, "rpc");
 	(void)json_object_set_new(o, "nodes",
-	    json_pack("[o]", node_json(c.state, c.host_volume, path,
-	                         st == DSTACK_OK ? rpc : NULL, c.index)));
+	    json_pack("[o]", node_json(
+	                         c.state, c.host_volume, path, &part, c.index)));
 	return st;
 }
 
@@ -358,7 +376,11 @@ print_node(const json_t *n)
 		       " MiB, of which on disk %" JSON_INTEGER_FORMAT,
 		    json_integer_value(json_object_get(vol, "size")) >> 20,
 		    json_integer_value(json_object_get(vol, "onDisk")) >> 20);
-	printf("\n  heartbeat   %s\n", str(n, "heartbeat"));
+	printf("\n  alive       %s, by its last sign of life\n",
+	    str(n, "heartbeat"));
+	if (json_object_get(n, "hears") != NULL)
+		status_signs_print(
+		    json_object_get(n, "hears"), str(guest, "node"));
 	printf("  certificate %s until %s\n", str(cert, "fingerprint"),
 	    str(cert, "until"));
 }

@@ -71,15 +71,14 @@ DSTACK_CHECKED enum dstack_status chain_request(struct chain *c,
 DSTACK_CHECKED enum dstack_status chain_app(struct chain *c,
     struct state_app *out, struct chain_head *head, struct why *why);
 /*
- * The live nodes of an epoch without self, CHAIN_MAX_NODES at most, newest
- * heartbeat's event first: each has proven, within two of netcfg's heartbeat
- * before the final header, that it holds the epoch's secret. The RPC can hide
- * some. Status as chain_final.
+ * The live nodes of an epoch without self, CHAIN_MAX_NODES at most, highest
+ * block first: each has signed by the epoch's key that it saw a block no older
+ * than netcfg lets a view be. The host can hide some. Status as chain_final.
  */
 #define CHAIN_MAX_NODES 32
 struct chain_node {
 	uint8_t node[20];
-	uint64_t time; /* seconds, of the block that carried its heartbeat */
+	uint64_t time; /* seconds, of the newest block that it says it saw */
 };
 DSTACK_CHECKED enum dstack_status chain_nodes(struct chain *c, uint64_t epoch,
     const uint8_t self[static 20], struct chain_node *out, size_t *n,
@@ -88,10 +87,6 @@ DSTACK_CHECKED enum dstack_status chain_nodes(struct chain *c, uint64_t epoch,
 /* Within guest/chain: any question to the RPC; nothing of it is proven. */
 DSTACK_CHECKED enum dstack_status chain_ask(const struct chain *c,
     const char *method, json_t *params, json_t **result, struct why *why);
-/* Whom a list of Beaten events names, each once and self not. */
-size_t chain_beaten(const json_t *logs, const uint8_t self[static 20],
-    uint8_t (*out)[20]);
-
 DSTACK_CHECKED enum dstack_status chain_volume(struct chain *c,
     const uint8_t volume_id[static 32], struct state_volume *out,
     struct chain_head *head, struct why *why);

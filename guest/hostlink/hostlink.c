@@ -51,6 +51,8 @@ static const struct {
     {"/collateral/", false, ROLE(ROLE_REPLICATOOR)},
     {"/bootstrap-quote/", false, ROLE(ROLE_REPLICATOOR)},
     {"/heartbeat", true, ROLE(ROLE_GUEST_SERVICE)},
+    {"/sign", true, ROLE(ROLE_GUEST_SERVICE)},
+    {"/signs", true, ROLE(ROLE_GUEST_SERVICE)},
     {"/anchor", true, ROLE(ROLE_VOLUME)},
 };
 

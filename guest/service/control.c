@@ -118,7 +118,7 @@ status_json(const struct service *s)
 	    "onboarded", "epoch", (json_int_t)epoch, "xPub", hex_json(xpub, 20),
 	    "seedCommit", hex_json(commit, 32), "node", hex_json(node, 20),
 	    "app", app_json(s), "memory", memory_json(s), "egress",
-	    (int)s->egress, "heartbeat", (json_int_t)s->last_beat,
+	    (int)s->egress, "heartbeat", (json_int_t)s->last_sign,
 	    "secretKey", secret_key_json(s));
 }
 

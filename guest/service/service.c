@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Role guest-service: the two HTTP planes of the guest, and the heartbeats
- * that show the chain that this node still sees it. Holds no key: keyd is
- * asked with the app id that belongs to the listener a request came in by.
+ * Role guest-service: the two HTTP planes of the guest, and the signs of life
+ * that its host hands to the relay. Holds no key: keyd is asked with the app id
+ * that belongs to the listener a request came in by.
  */
 #include "guest/service/service.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,16 +30,24 @@
 #define KEYD_PUBLIC 14
 #define KEYD_SECRET_OPEN 27
 #define VERIFIER_BEAT 2
-#define BEAT_RETRY_S 30 /* after one that failed */
+#define SIGN_S 45      /* between two signs of life, at most */
 #define BEAT_JOIN_S 1   /* until keyd serves: nobody is onboarded before */
 
 struct role_state {
 	struct service s;
 	struct chain chain;
 	struct event *beat;
-	uint64_t sent_anchor; /* of the last heartbeat we signed; 0: none */
+	int64_t chain_at; /* CLOCK_BOOTTIME: when the contract gets the next */
 	bool said;
 };
+
+static int64_t
+boot_s(void)
+{
+	struct timespec t = { 0 };
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
 
 /* --- kubernethes --------------------------------------------------------- */
 
@@ -168,41 +177,17 @@ on_kubernethes(evutil_socket_t fd, short what, void *arg)
 		(void)event_base_loopbreak(g->s.base);
 }
 
-/* --- heartbeats (THREATS T20) -------------------------------------------- */
+/* --- signs of life --------------------------------------------------- */
 
-/* Is our last heartbeat on the chain? For /status; the verifier looks itself. */
+/* Signed by keyd, for the newest block that this guest believes. */
 static enum dstack_status
-check_beat(struct role_state *g, const uint8_t node[static 20], struct why *why)
-{
-	uint8_t slot[1][32], word[1][32];
-	struct state_beat beat;
-	struct chain_head head;
-	if (g->sent_anchor == 0)
-		return DSTACK_OK;
-	state_beat_slot(node, slot[0]);
-	enum dstack_status st = chain_read(
-	    &g->chain, (const uint8_t (*)[32])slot, 1, word, &head, why);
-	if (st != DSTACK_OK)
-		return st;
-	state_beat_decode(word[0], &beat);
-	/* Not there yet; the next look tells. */
-	if (beat.anchor_number < g->sent_anchor)
-		return DSTACK_OK;
-	g->s.last_beat = beat.time;
-	return DSTACK_OK;
-}
-
-static enum dstack_status
-heartbeat(struct role_state *g, struct why *why)
+sign(struct role_state *g, struct wr *body, struct chain_head *head,
+    struct why *why)
 {
 	AUTO_WR struct wr a = wr_new(0);
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr sig = wr_new(0);
-	AUTO_WR struct wr noted = wr_new(0);
-	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
-	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
 	struct msg_heartbeat m;
-	struct chain_head head;
 	uint8_t skip[52];
 	memset(&m, 0, sizeof(m));
 	enum dstack_status st = ipc_call(
@@ -214,14 +199,12 @@ heartbeat(struct role_state *g, struct why *why)
 	    rd_copy(&r, skip, sizeof(skip)) != DSTACK_OK ||
 	    rd_copy(&r, m.s.node, 20) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
-	st = check_beat(g, m.s.node, why);
-	if (st == DSTACK_OK)
-		st = chain_final(&g->chain, &head, why);
+	st = chain_final(&g->chain, head, why);
 	if (st != DSTACK_OK)
 		return st;
-	g->s.chain_time = head.timestamp;
-	m.s.anchor_number = head.number;
-	memcpy(m.s.anchor_hash, head.hash, 32);
+	g->s.chain_time = head->timestamp;
+	m.s.anchor_number = head->number;
+	memcpy(m.s.anchor_hash, head->hash, 32);
 	stmt_heartbeat_put(&q, &m.s);
 	st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_HEARTBEAT, &q, NULL, 0, &sig, why);
@@ -230,23 +213,56 @@ heartbeat(struct role_state *g, struct why *why)
 	if (sig.len != sizeof(m.sig))
 		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
 	memcpy(m.sig, sig.buf, sizeof(m.sig));
-	msg_heartbeat_build(&body, &m);
-	if ((st = wr_status(&body)) != DSTACK_OK)
-		return st;
-	/*
-	 * Before it is posted: whether the host posts it is not known until the
-	 * chain shows it.
-	 */
-	g->sent_anchor = head.number;
+	msg_heartbeat_build(body, &m);
+	return wr_status(body);
+}
+
+/* To the contract, twice in what netcfg allows (THREATS T20). */
+static enum dstack_status
+to_chain(struct role_state *g, const struct wr *body,
+    const struct chain_head *head, struct why *why)
+{
+	AUTO_WR struct wr noted = wr_new(0);
+	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
+	const int64_t now = boot_s();
+	if (now < g->chain_at)
+		return DSTACK_OK;
 	/* the verifier notes the moment; its own view has to show this one */
-	wr_u64be(&noted, head.number);
-	st = ipc_call(FD_EDGE + ROLE_VERIFIER, VERIFIER_BEAT, &noted, NULL, 0,
-	    NULL, why);
+	wr_u64be(&noted, head->number);
+	enum dstack_status st = ipc_call(FD_EDGE + ROLE_VERIFIER,
+	    VERIFIER_BEAT, &noted, NULL, 0, NULL, why);
 	if (st != DSTACK_OK)
 		return why_wrap(why, st, "verifier");
-	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body.buf,
-	    body.len, &answer, why);
-	return st != DSTACK_OK ? st : check_beat(g, m.s.node, why);
+	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body->buf,
+	    body->len, &answer, why);
+	if (st == DSTACK_OK)
+		g->chain_at = now + (int64_t)(g->chain.cfg.heartbeat / 2);
+	return st;
+}
+
+static enum dstack_status
+heartbeat(struct role_state *g, struct why *why)
+{
+	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
+	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
+	struct chain_head head;
+	enum dstack_status st = sign(g, &body, &head, why);
+	if (st == DSTACK_OK)
+		st = to_chain(g, &body, &head, why);
+	if (st == DSTACK_OK)
+		st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/sign", body.buf,
+		    body.len, &answer, why);
+	if (st == DSTACK_OK)
+		g->s.last_sign = head.timestamp;
+	return st;
+}
+
+/* Often enough that who listens for as long as a view may be old hears many. */
+static time_t
+period(const struct role_state *g)
+{
+	const uint64_t s = g->chain.cfg.heartbeat / 8;
+	return s < 1 ? 1 : s > SIGN_S ? SIGN_S : (time_t)s;
 }
 
 static void
@@ -254,25 +270,18 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	struct role_state *g = arg;
 	struct why why = { "" };
-	struct timeval next = { BEAT_RETRY_S, 0 };
+	struct timeval next = { period(g), 0 };
 	(void)fd;
 	(void)what;
 	enum dstack_status st = DSTACK_E_BUSY;
 	if (!event_pending(g->s.verdict, EV_READ, NULL)) /* one at a time */
 		st = heartbeat(g, &why);
-	if (st == DSTACK_E_BUSY) {
+	if (st == DSTACK_E_BUSY)
 		next.tv_sec = BEAT_JOIN_S;
-	} else if (st == DSTACK_OK) {
-		/*
-		 * Half of what netcfg allows, so that one lost heartbeat is no
-		 * outage.
-		 */
-		next.tv_sec = (time_t)(g->chain.cfg.heartbeat / 2);
-		if (next.tv_sec < 1)
-			next.tv_sec = 1;
+	else if (st == DSTACK_OK)
 		g->said = false;
-	} else if (!g->said) {
-		log_line("heartbeat: %s", why.text);
+	else if (!g->said) {
+		log_line("sign of life: %s", why.text);
 		g->said = true;
 	}
 	(void)evtimer_add(g->beat, &next);

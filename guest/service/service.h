@@ -57,7 +57,7 @@ struct service {
 	struct life life;    /* of the app, with them */
 	uint64_t chain_time; /* of the newest proven header, seconds; 0: none */
 	bool egress; /* the host gives a way out, to who may have it */
-	uint64_t last_beat;  /* proven time of the last heartbeat, seconds */
+	uint64_t last_sign;  /* chain time of the last sign of life; 0: none */
 	struct service_plane *control;
 	struct evhttp_request *onboarding; /* waits for the verifier; or NULL */
 	struct event *verdict;

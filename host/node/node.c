@@ -55,7 +55,6 @@ struct node {
 	struct onboarder *onboarder;
 	struct event *tick;
 	struct event *sig[SIGNALS];
-	struct others *others; /* asked for at the first signal */
 	pid_t tee;
 	pid_t guest; /* no_vm */
 	struct vm vm;
@@ -274,7 +273,7 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 	if (n->ending == 0 && n->status.at_ms[0] != 0 && ask_stop(n)) {
 		n->ending = proc_now_ms() + VM_STOP_MS;
 		if (n->status.at_ms[NODE_ONBOARDED] != 0)
-			n->others = others_ask(n->o->cfg);
+			others_say(n->router);
 		log_line("stopping: the app has its time to end, then the "
 			 "volume is closed; a second signal ends it at once");
 		if (n->watch.text[0] != '\0')
@@ -526,7 +525,6 @@ start(struct node *n, struct why *why)
 static void
 stop(struct node *n)
 {
-	others_free(n->others);
 	router_stop(n->router);
 	/* for a guest that was asked before it is the second time: at once */
 	proc_stop(&n->guest, STOP_MS);

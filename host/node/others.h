@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A word on who is left, when a node that has the secret is told to stop: the
- * secret lives in the memory of running guests alone. It is said and no more;
- * nothing waits for it.
+ * secret lives in the memory of running guests alone. It is said and no more.
  */
 #ifndef HOST_NODE_OTHERS_H
 #define HOST_NODE_OTHERS_H
 
-#include "host/base/config.h"
+#include "host/service/route.h"
 
-struct others;
-
-/*
- * Ask in a thread of its own: guest (its address), then chain (who has sent a
- * heartbeat in the last two periods); log one line. cfg is borrowed until
- * others_free. NULL: no thread, no word.
- */
-struct others *others_ask(const struct host_config *cfg);
-/* Gives up within two seconds if it is not done. NULL: nothing. */
-void others_free(struct others *o);
+/* Log one line on the other nodes' signs of life. Does not block. */
+void others_say(struct router *r);
 
 #endif

@@ -47,8 +47,11 @@ bool router_registered(struct router *r, const uint8_t id[static 32]);
  */
 void router_answer(struct router *r, const struct msg_onboard *m);
 
-/* A line of the relay. True: it was about a bootstrap quote. */
+/* A line of the relay. True: a bootstrap quote or a sign of life. */
 bool router_heard(struct router *r, const char *line, size_t len);
+
+/* Other nodes heard in the last SIGNS_LIVE_S (signs.h); -1: not known. */
+int router_others(struct router *r);
 
 /* Always answers; out->body must be freed with wr_free. */
 void route_handle(struct router *r, const char *path, const void *body,

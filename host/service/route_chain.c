@@ -126,6 +126,31 @@ route_heartbeat(
 		route_tx(a, &receipt);
 }
 
+/* A sign of life goes to the relay, and costs nothing. */
+void
+route_sign(
+    struct router *r, const struct route_body *in, struct route_answer *a)
+{
+	struct msg_heartbeat m;
+	struct why why = { "" };
+	enum dstack_status st = msg_heartbeat_parse(in->p, in->len, &m, &why);
+
+	if (st == DSTACK_OK)
+		st = signs_own(r->signs, &m, &why);
+	if (st != DSTACK_OK)
+		route_refused(r, a, st, &why);
+	else
+		route_text(a, 200, "");
+}
+
+void
+route_signs(struct router *r, struct route_answer *a)
+{
+	a->status = 200;
+	a->type = "text/plain";
+	signs_list(r->signs, &a->body);
+}
+
 void
 route_anchor(
     struct router *r, const struct route_body *in, struct route_answer *a)
@@ -175,5 +200,12 @@ route_bootstrap_quote(
 bool
 router_heard(struct router *r, const char *line, size_t len)
 {
-	return birth_hear(r->birth, line, len);
+	return signs_hear(r->signs, line, len) ||
+	    birth_hear(r->birth, line, len);
+}
+
+int
+router_others(struct router *r)
+{
+	return signs_others(r->signs);
 }

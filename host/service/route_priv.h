@@ -12,6 +12,7 @@
 #include "host/collateral/collateral.h"
 #include "host/chain/kmcall.h"
 #include "host/service/route.h"
+#include "host/service/signs.h"
 
 #define ROUTE_PENDING 16
 #define ROUTE_OFFERS 8 /* a request; several onboarders may answer at once */
@@ -41,6 +42,7 @@ struct router {
 	struct rpc *rpc;
 	struct collateral *collateral;
 	struct birth *birth;
+	struct signs *signs;
 	int volume;   /* descriptor of host_volume */
 	int auditing; /* descriptor of the auditing folder */
 	pthread_mutex_t lock; /* of pending */
@@ -84,6 +86,9 @@ void route_register(
     struct router *r, const struct route_body *in, struct route_answer *a);
 void route_heartbeat(
     struct router *r, const struct route_body *in, struct route_answer *a);
+void route_sign(
+    struct router *r, const struct route_body *in, struct route_answer *a);
+void route_signs(struct router *r, struct route_answer *a);
 void route_anchor(
     struct router *r, const struct route_body *in, struct route_answer *a);
 void route_onboarded(

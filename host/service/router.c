@@ -50,6 +50,9 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 	if (st == DSTACK_OK)
 		st = birth_new(cfg, rpc, r->auditing, r->collateral,
 		    &r->birth, why);
+	r->signs = signs_new(cfg, rpc);
+	if (st == DSTACK_OK && r->signs == NULL)
+		st = why_set(why, DSTACK_E_NOMEM, "no memory");
 	if (st != DSTACK_OK) {
 		router_free(r);
 		return st;
@@ -73,6 +76,7 @@ router_free(struct router *r)
 		return;
 	birth_free(r->birth);
 	collateral_free(r->collateral);
+	signs_free(r->signs);
 	for (size_t i = 0; i < ROUTE_PENDING; i++)
 		route_pending_clear(&r->pending[i]);
 	if (r->volume >= 0)

@@ -296,36 +296,6 @@ a_head_that_goes_back_or_changes_is_not_taken(void **state)
 	assert_int_equal(view(world, &before, &e, &why), DSTACK_E_MISSING);
 }
 
-/* Who a list of events names: each once, self not, nothing out of shape. */
-static void
-nodes_that_events_name_are_taken_once_and_within_the_bound(void **state)
-{
-	(void)state;
-	static const uint8_t self[20] = { 1 };
-	uint8_t out[CHAIN_MAX_NODES][20];
-	json_t *logs = json_array();
-	for (unsigned i = 0; i < 100; i++) {
-		uint8_t word[32] = { 0 };
-		word[12] = (uint8_t)(i % 50 + 1); /* 1 is self */
-		(void)json_array_append_new(logs, json_pack("{s:[s,o]}",
-		    "topics", "0x00", eth_json_hex(word, 32)));
-	}
-	assert_int_equal(chain_beaten(logs, self, out), CHAIN_MAX_NODES);
-	assert_int_equal(out[0][0], 50); /* the newest first */
-	for (size_t i = 0; i < CHAIN_MAX_NODES; i++)
-		for (size_t k = 0; k < i; k++)
-			assert_memory_not_equal(out[i], out[k], 20);
-	json_decref(logs);
-	static const char *const odd[] = { "{}", "[]", "[1]", "[{}]",
-		"[{\"topics\":[]}]", "[{\"topics\":[\"0x\",\"0x01\"]}]",
-		"[{\"topics\":[\"0x\",7]}]" };
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		logs = json_loads(odd[i], 0, NULL);
-		assert_int_equal(chain_beaten(logs, self, out), 0);
-		json_decref(logs);
-	}
-}
-
 int
 main(void)
 {
@@ -340,8 +310,6 @@ main(void)
 		cmocka_unit_test(
 		    a_proof_with_any_node_bent_missing_or_moved_proves_nothing),
 		cmocka_unit_test(a_head_that_goes_back_or_changes_is_not_taken),
-		cmocka_unit_test(
-		    nodes_that_events_name_are_taken_once_and_within_the_bound),
 	};
 	return cmocka_run_group_tests(tests, load, unload);
 }

@@ -242,11 +242,11 @@ static void
 malformed_messages_are_400(void **state)
 {
 	static const char *const paths[] = { "/bootstrap", "/register",
-		"/heartbeat", "/anchor" };
+		"/heartbeat", "/sign", "/anchor" };
 	static const char *const bad[] = { "", "{}", "[[[", "null", "\"x\"" };
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		for (size_t j = 0; j < 5; j++)
 			assert_int_equal(ask(paths[i], bad[j], strlen(bad[j]),
 			                     NULL, 0),
