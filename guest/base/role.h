@@ -23,16 +23,19 @@ enum role {
 	ROLE_GUEST_SERVICE = 7,
 	ROLE_TLS = 8,
 	ROLE_KUBERNETHES = 9,
-	ROLE_COUNT = 10,
+	ROLE_LIGHTCLIENT = 10,
+	ROLE_COUNT = 11,
 };
 
 #define FD_NETCFG 3       /* sealed memfd, the measured text */
+#define FD_VIEW 4          /* lightclient: what it keeps of the chain */
 #define FD_CONTROL 10     /* guest-service: control plane listener */
 #define FD_PUBLIC 11      /* unstoppable-tls: public listener */
 #define FD_LINK 12        /* hostlink: stream to the host */
 #define FD_TEE 13         /* tee: stream to the simulator (sim flavour) */
 #define FD_DISK 14        /* volume: block device, or directory in --no-vm */
 #define FD_EGRESS 15      /* kubernethes: network namespace of the way out */
+#define ROLE_VIEW_MEMORY (256u * 1024) /* bytes at FD_VIEW */
 #define FD_EDGE 16        /* FD_EDGE + role: the edge to that role */
 
 /* argv[0] of the role, e.g. "guest-service". */
@@ -61,5 +64,6 @@ int volume_main(void);
 int guest_service_main(void);
 int tls_main(void);
 int kubernethes_main(void);
+int lightclient_main(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The view of the chain. A header comes in by the host, its hash is computed
- * anew and it may not go back behind one that was believed; the contract's
- * account and slots are proven under its state root, the account's code hash
- * is netcfg's. Only then is the header believed and remembered.
+ * Reading the contract. Which block counts is lightclient's to say, the one
+ * role that judges headers; what the contract has in it is proven here, in the
+ * process that uses it: account and slots under that block's state root, the
+ * account's code hash being netcfg's.
  *
  * What can go wrong: the RPC is away, talks nonsense, serves another chain,
  * another contract, or an older block. None of it is an answer, so none of it
@@ -15,237 +15,97 @@
  */
 #include "guest/chain/chain.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "base/own.h"
-#include "eth/rpc.h"
-#include "guest/base/link.h"
-
-#define SLOTS_PER_PROOF 16 /* keeps an answer under the link's bound */
-
-static void
-own_json(json_t **v)
-{
-	json_decref(*v);
-}
-#define AUTO_JSON OWN_CLEANUP(own_json)
+#include "guest/base/ipc.h"
+#include "guest/chain/rpc.h"
+#include "guest/lightclient/lightclient.h"
 
 void
-chain_open(struct chain *c, int hostlink_edge, const struct netcfg *cfg)
+chain_open(struct chain *c, int hostlink_edge, int lightclient_edge,
+    const struct netcfg *cfg)
 {
 	memset(c, 0, sizeof(*c));
 	c->edge = hostlink_edge;
+	c->view_edge = lightclient_edge;
 	c->cfg = *cfg;
-}
-
-/* Ask the host's RPC; params is taken over. An error is the host's affair. */
-static enum dstack_status
-ask(const struct chain *c, const char *method, json_t *params, json_t **result,
-    struct why *why)
-{
-	/*
-	 * bounds on both ways: the host is the enemy, and memory is all there
-	 * is
-	 */
-	AUTO_WR struct wr q = wr_new(LINK_MAX_BODY);
-	AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
-	enum dstack_status st = eth_rpc_request(&q, method, params);
-	if (st != DSTACK_OK)
-		return why_set(why, st, "%s: request not built", method);
-	st = link_fetch(c->edge, "/rpc", q.buf, q.len, &a, why);
-	if (st == DSTACK_OK) {
-		st = eth_rpc_result(a.buf, a.len, result, why);
-		if (st != DSTACK_OK)
-			(void)why_wrap(why, st, "%s", method);
-	}
-	/* too much, too little, an error: none of it is an answer */
-	if (st == DSTACK_E_REJECTED)
-		return DSTACK_E_MISSING;
-	if (st == DSTACK_E_LIMIT || st == DSTACK_E_TRUNCATED)
-		return DSTACK_E_FORMAT;
-	return st;
 }
 
 enum dstack_status
 chain_ask(const struct chain *c, const char *method, json_t *params,
     json_t **result, struct why *why)
 {
-	return ask(c, method, params, result, why);
+	return rpc_ask(c->edge, method, params, result, why);
 }
 
+/* The view's head, on lightclient's word. */
 static enum dstack_status
-check_chain_id(struct chain *c, struct why *why)
+ask_head(const struct chain *c, struct chain_head *h, struct why *why)
 {
-	AUTO_JSON json_t *v = NULL;
-	uint64_t id;
-	/*
-	 * once: a header's place in the chain is what is held against it later
-	 */
-	if (c->chain_id_checked)
-		return DSTACK_OK;
-	enum dstack_status st = ask(c, "eth_chainId", NULL, &v, why);
+	AUTO_WR struct wr a = wr_new(256);
+	enum dstack_status st = ipc_call(
+	    c->view_edge, LIGHTCLIENT_HEAD, NULL, NULL, 0, &a, why);
 	if (st != DSTACK_OK)
 		return st;
-	st = eth_json_u64(v, &id);
-	if (st != DSTACK_OK)
-		return why_set(why, DSTACK_E_FORMAT,
-		    "eth_chainId: the RPC's answer is no number");
-	if (id != c->cfg.chain_id)
-		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC serves chain %llu, netcfg says %llu: "
-		    "point host.env at the right RPC",
-		    (unsigned long long)id,
-		    (unsigned long long)c->cfg.chain_id);
-	c->chain_id_checked = true;
+	struct rd r = rd_over(a.buf, a.len);
+	if (rd_u64be(&r, &h->number) != DSTACK_OK ||
+	    rd_u64be(&r, &h->timestamp) != DSTACK_OK ||
+	    rd_copy(&r, h->hash, 32) != DSTACK_OK ||
+	    rd_copy(&r, h->state_root, 32) != DSTACK_OK ||
+	    rd_u64be(&r, &h->slot) != DSTACK_OK ||
+	    rd_copy(&r, h->root, 32) != DSTACK_OK ||
+	    rd_u64be(&r, &h->age) != DSTACK_OK || rd_end(&r) != DSTACK_OK)
+		return why_set(
+		    why, DSTACK_E_FORMAT, "lightclient: bad answer");
 	return DSTACK_OK;
 }
 
-static enum dstack_status
-header_at(const struct chain *c, const char *tag, struct eth_header *h,
+enum dstack_status
+chain_look(struct chain *c, struct why *why)
+{
+	struct chain_head h;
+	enum dstack_status st = ask_head(c, &h, why);
+	if (st == DSTACK_OK)
+		c->head = h;
+	c->pinned = st == DSTACK_OK;
+	return st;
+}
+
+enum dstack_status
+chain_contains(const struct chain *c, uint64_t slot,
+    const uint8_t root[static 32], enum chain_contains *out, struct why *why)
+{
+	AUTO_WR struct wr q = wr_new(64);
+	AUTO_WR struct wr a = wr_new(64);
+	wr_u64be(&q, slot);
+	wr_put(&q, root, 32);
+	enum dstack_status st = ipc_call(
+	    c->view_edge, LIGHTCLIENT_CONTAINS, &q, NULL, 0, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (a.len != 1 || a.buf[0] > LIGHTCLIENT_NO)
+		return why_set(
+		    why, DSTACK_E_FORMAT, "lightclient: bad answer");
+	*out = (enum chain_contains)a.buf[0];
+	return DSTACK_OK;
+}
+
+enum dstack_status
+chain_tie(const struct chain *c, uint64_t block_time, uint64_t boottime,
     struct why *why)
 {
-	AUTO_JSON json_t *v = NULL;
-	enum dstack_status st =
-	    ask(c, "eth_getBlockByNumber", json_pack("[s,b]", tag, 0), &v, why);
-	if (st != DSTACK_OK)
-		return st;
-	/*
-	 * a block that the endpoint does not have yet, as one behind a balancer
-	 * may not
-	 */
-	if (json_is_null(v))
-		return why_set(
-		    why, DSTACK_E_MISSING, "the RPC has no block %s", tag);
-	st = eth_header_from_json(v, h, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why, DSTACK_E_FORMAT, "block %s", tag);
-	return DSTACK_OK;
+	AUTO_WR struct wr q = wr_new(64);
+	wr_u64be(&q, block_time);
+	wr_u64be(&q, boottime);
+	return ipc_call(
+	    c->view_edge, LIGHTCLIENT_TIE, &q, NULL, 0, NULL, why);
 }
 
-static enum dstack_status
-final_header(struct chain *c, struct eth_header *h, struct why *why)
-{
-	if (c->cfg.view != NETCFG_VIEW_RPC)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "netcfg asks for view=beacon, which this image lacks");
-	enum dstack_status st = check_chain_id(c, why);
-	if (st != DSTACK_OK)
-		return st;
-	/* a chain of one miner, where nothing is ever taken back */
-	if (c->cfg.confirmations == 0) {
-		st = header_at(c, "latest", h, why);
-	} else {
-		AUTO_JSON json_t *v = NULL;
-		uint64_t n;
-		st = ask(c, "eth_blockNumber", NULL, &v, why);
-		if (st != DSTACK_OK)
-			return st;
-		if (eth_json_u64(v, &n) != DSTACK_OK)
-			return why_set(why, DSTACK_E_FORMAT,
-			    "eth_blockNumber: the answer is no number");
-		/* a chain younger than that: its first block */
-		n = n > c->cfg.confirmations ? n - c->cfg.confirmations : 0;
-		char tag[2 + 16 + 1];
-		(void)snprintf(
-		    tag, sizeof(tag), "0x%llx", (unsigned long long)n);
-		st = header_at(c, tag, h, why);
-		/*
-		 * by its own header, whose hash was computed: it is another
-		 * block
-		 */
-		if (st == DSTACK_OK && h->number != n)
-			return why_set(why, DSTACK_E_FORMAT,
-			    "asked for block %s, got %llu", tag,
-			    (unsigned long long)h->number);
-	}
-	if (st != DSTACK_OK)
-		return st;
-	/*
-	 * Never back: an old state could bring back an app that was stopped, or
-	 * a tuple that was denied.
-	 */
-	if (h->number < c->head.number)
-		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC goes back to block %llu after %llu",
-		    (unsigned long long)h->number,
-		    (unsigned long long)c->head.number);
-	if (h->timestamp < c->head.timestamp)
-		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC's block %llu is %llu s older than one seen "
-		    "before it: another chain",
-		    (unsigned long long)h->number,
-		    (unsigned long long)(c->head.timestamp - h->timestamp));
-	/* of two blocks with one number, one is a lie or was given up */
-	if (h->number == c->head.number && c->head.timestamp != 0 &&
-	    memcmp(h->hash, c->head.hash, 32) != 0)
-		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC names two blocks %llu",
-		    (unsigned long long)h->number);
-	return DSTACK_OK;
-}
-
-/* Only after the contract was proven in it. */
-static void
-seen(struct chain *c, const struct eth_header *h)
-{
-	c->head.number = h->number;
-	c->head.timestamp = h->timestamp;
-	memcpy(c->head.hash, h->hash, 32);
-}
-
-/*
- * With the contract proven in it: a header of another chain that was believed
- * would leave ours behind it for ever.
- */
 enum dstack_status
 chain_final(struct chain *c, struct chain_head *out, struct why *why)
 {
 	struct state_head ignored;
 	return chain_state(c, &ignored, out, why);
-}
-
-static enum dstack_status
-prove(const struct chain *c, const struct eth_header *h,
-    const uint8_t (*slots)[32], size_t n, uint8_t (*values)[32],
-    struct why *why)
-{
-	AUTO_JSON json_t *proof = NULL;
-	json_t *list = json_array();
-	for (size_t i = 0; i < n; i++) {
-		if (json_array_append_new(list, eth_json_hex(slots[i], 32)) !=
-		    0) {
-			json_decref(list);
-			return why_set(why, DSTACK_E_NOMEM, "out of memory");
-		}
-	}
-	enum dstack_status st = ask(c, "eth_getProof",
-	    json_pack("[o,o,o]", eth_json_hex(c->cfg.contract, 20), list,
-		eth_json_quantity(h->number)),
-	    &proof, why);
-	if (st != DSTACK_OK)
-		return st;
-	struct eth_account account;
-	memset(&account, 0, sizeof(account));
-	st = eth_check_proof(proof, h->state_root, c->cfg.contract, slots, n,
-	    &account, values, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why,
-		    st == DSTACK_E_NOMEM ? st : DSTACK_E_FORMAT,
-		    "proof at block %llu", (unsigned long long)h->number);
-	if (!account.exists)
-		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC's chain has no contract at netcfg's address: "
-		    "point host.env at the right RPC, or deploy it");
-	/*
-	 * another contract there: on another chain, since code does not change
-	 */
-	if (memcmp(account.code_hash, c->cfg.code_hash, 32) != 0)
-		return why_set(why, DSTACK_E_MISSING,
-		    "the contract's code is not the one netcfg names");
-	return DSTACK_OK;
 }
 
 enum dstack_status
@@ -254,8 +114,10 @@ chain_read(struct chain *c, const uint8_t (*slots)[32], size_t n,
 {
 	if (n == 0 || n > CHAIN_MAX_SLOTS)
 		return why_set(why, DSTACK_E_LIMIT, "%zu slots in a read", n);
-	struct eth_header h;
-	enum dstack_status st = final_header(c, &h, why);
+	struct chain_head h = c->head;
+	enum dstack_status st = DSTACK_OK;
+	if (!c->pinned)
+		st = ask_head(c, &h, why);
 	if (st != DSTACK_OK)
 		return st;
 	uint8_t got[CHAIN_MAX_SLOTS][32];
@@ -263,13 +125,14 @@ chain_read(struct chain *c, const uint8_t (*slots)[32], size_t n,
 	 * all under one header: words of two blocks would be a state that never
 	 * was
 	 */
-	for (size_t i = 0; i < n; i += SLOTS_PER_PROOF) {
-		size_t k = n - i < SLOTS_PER_PROOF ? n - i : SLOTS_PER_PROOF;
-		st = prove(c, &h, slots + i, k, got + i, why);
+	for (size_t i = 0; i < n; i += RPC_PROOF_SLOTS) {
+		size_t k = n - i < RPC_PROOF_SLOTS ? n - i : RPC_PROOF_SLOTS;
+		st = rpc_prove(c->edge, &c->cfg, h.number, h.state_root,
+		    slots + i, k, got + i, why);
 		if (st != DSTACK_OK)
 			return st;
 	}
-	seen(c, &h);
+	c->head = h;
 	/* the caller's words change only when all are proven */
 	memcpy(values, got, n * 32);
 	if (head != NULL)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guest's view of the chain: storage of the network's contract, proven
- * against a header's state root. The headers and proofs come through the
- * host, whose word decides nothing (THREATS T07, T35). One object a process.
+ * against the state root of the block that role lightclient says counts. The
+ * proofs come through the host, whose word decides nothing (THREATS T07, T35).
+ * One object a process.
  */
 #ifndef GUEST_CHAIN_H
 #define GUEST_CHAIN_H
@@ -23,19 +24,45 @@ struct chain_head {
 	uint64_t number;
 	uint64_t timestamp; /* seconds since the epoch */
 	uint8_t hash[32];
+	uint8_t state_root[32];
+	uint64_t slot; /* of the beacon block that proves it; view=rpc: 0 */
+	uint8_t root[32];
+	uint64_t age; /* seconds at most; UINT64_MAX: cannot be told yet */
 };
 
 struct chain {
-	int edge; /* to hostlink, borrowed */
+	int edge;      /* to hostlink, borrowed */
+	int view_edge; /* to lightclient, borrowed */
 	struct netcfg cfg;
 	struct chain_head head; /* newest seen; number 0: none yet */
-	bool chain_id_checked;
+	bool pinned;		/* reads are at head, and nobody is asked */
 };
 
-void chain_open(struct chain *c, int hostlink_edge, const struct netcfg *cfg);
+void chain_open(struct chain *c, int hostlink_edge, int lightclient_edge,
+    const struct netcfg *cfg);
 
 /*
- * The header that counts as final: netcfg's confirmations behind the newest.
+ * The newest head becomes the one that every read is at until the next look:
+ * for who hands the object to a process without an edge to lightclient.
+ */
+DSTACK_CHECKED enum dstack_status chain_look(struct chain *c, struct why *why);
+
+/* Is the beacon block in this view's chain? Asked again while it is not yet. */
+enum chain_contains { CHAIN_NOT_YET = 0, CHAIN_YES = 1, CHAIN_NO = 2 };
+DSTACK_CHECKED enum dstack_status chain_contains(const struct chain *c,
+    uint64_t slot, const uint8_t root[static 32], enum chain_contains *out,
+    struct why *why);
+
+/*
+ * replicatoor alone: what this boot signed at boottime (seconds of
+ * CLOCK_BOOTTIME) was first seen in a head of block_time. From then on heads
+ * have an age.
+ */
+DSTACK_CHECKED enum dstack_status chain_tie(const struct chain *c,
+    uint64_t block_time, uint64_t boottime, struct why *why);
+
+/*
+ * The block that counts as final, with the contract proven in it.
  * DSTACK_E_MISSING  the host or its RPC does not answer, goes back behind a
  *                   block already seen, or serves another chain, another
  *                   contract or a record this image does not know: view lost,

@@ -18,15 +18,9 @@
 #include "base/own.h"
 #include "eth/rpc.h"
 #include "guest/base/link.h"
+#include "guest/chain/rpc.h"
 #include "protocol/layout.h"
 #include "protocol/signs.h"
-
-static void
-own_json(json_t **v)
-{
-	json_decref(*v);
-}
-#define AUTO_JSON OWN_CLEANUP(own_json)
 
 /* The time of the block with that hash: false: the RPC has it not. */
 static bool

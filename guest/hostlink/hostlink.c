@@ -43,7 +43,8 @@ static const struct {
     {"/log", true, ROLE(ROLE_KUBERNETHES)},
     {"/rpc", true,
 	ROLE(ROLE_REPLICATOOR) | ROLE(ROLE_VERIFIER) | ROLE(ROLE_VOLUME) |
-	    ROLE(ROLE_GUEST_SERVICE) | ROLE(ROLE_KUBERNETHES) | ROLE(ROLE_TLS)},
+	    ROLE(ROLE_GUEST_SERVICE) | ROLE(ROLE_KUBERNETHES) | ROLE(ROLE_TLS) |
+	    ROLE(ROLE_LIGHTCLIENT)},
     {"/node", true, ROLE(ROLE_REPLICATOOR) | ROLE(ROLE_VOLUME)},
     {"/bootstrap", true, ROLE(ROLE_REPLICATOOR)},
     {"/register", true, ROLE(ROLE_REPLICATOOR)},
@@ -73,7 +74,8 @@ hostlink_may(enum role from, const char *path)
 }
 
 static const enum role askers[] = {ROLE_INIT, ROLE_VERIFIER, ROLE_REPLICATOOR,
-    ROLE_VOLUME, ROLE_GUEST_SERVICE, ROLE_TLS, ROLE_KUBERNETHES};
+    ROLE_VOLUME, ROLE_GUEST_SERVICE, ROLE_TLS, ROLE_KUBERNETHES,
+    ROLE_LIGHTCLIENT};
 #define ASKERS (sizeof(askers) / sizeof(askers[0]))
 
 struct asker {

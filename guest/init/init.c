@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
@@ -318,6 +319,25 @@ bind_netcfg(struct init *in, struct why *why)
 	return st;
 }
 
+/*
+ * What lightclient has proven of the chain outlives it, so that who can end it
+ * cannot have it begin anew with an older one.
+ */
+static enum dstack_status
+keep_view(struct plan *p, struct why *why)
+{
+	AUTO_CLOSE int fd =
+	    memfd_create("view", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, ROLE_VIEW_MEMORY) != 0 ||
+	    fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+		return why_set(why, DSTACK_E_SYS, "view: memfd: %s",
+		    strerror(errno));
+	p->view = plan_high(take_fd(&fd));
+	return DSTACK_OK;
+}
+
 static enum dstack_status
 start_roles(struct init *in, struct why *why)
 {
@@ -331,6 +351,8 @@ start_roles(struct init *in, struct why *why)
 		st = boot_seal(in->netcfg, in->netcfg_len, &fd, why);
 		in->plan.netcfg = plan_high(fd);
 	}
+	if (st == DSTACK_OK)
+		st = keep_view(&in->plan, why);
 	if (st == DSTACK_OK)
 		st = empty_network(&in->plan, why);
 	if (st == DSTACK_OK)

@@ -28,6 +28,7 @@ const struct flavour dstack_flavour = DSTACK_FLAVOUR_INIT;
 #pragma weak guest_service_main
 #pragma weak tls_main
 #pragma weak kubernethes_main
+#pragma weak lightclient_main
 
 static int (*const mains[ROLE_COUNT])(void) = {
     [ROLE_HOSTLINK] = hostlink_main,
@@ -39,6 +40,7 @@ static int (*const mains[ROLE_COUNT])(void) = {
     [ROLE_GUEST_SERVICE] = guest_service_main,
     [ROLE_TLS] = tls_main,
     [ROLE_KUBERNETHES] = kubernethes_main,
+    [ROLE_LIGHTCLIENT] = lightclient_main,
 };
 
 static bool

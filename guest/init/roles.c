@@ -8,7 +8,7 @@
  *
  * What reads foreign bytes is kept away from what holds keys: nobody asks
  * hostlink for anything but the host's answers, keyd asks nobody, and tee asks
- * nobody. kubernethes, which is nearest to the app, has no edge to keyd.
+ * nobody. lightclient, which alone judges headers, asks hostlink and no other. kubernethes, which is nearest to the app, has no edge to keyd.
  */
 #include "guest/base/role.h"
 
@@ -26,6 +26,7 @@ static const char *const names[ROLE_COUNT] = {
     [ROLE_GUEST_SERVICE] = "guest-service",
     [ROLE_TLS] = "unstoppable-tls",
     [ROLE_KUBERNETHES] = "kubernethes",
+    [ROLE_LIGHTCLIENT] = "lightclient",
 };
 
 #define BIT(r) (1u << (r))
@@ -34,14 +35,18 @@ static const char *const names[ROLE_COUNT] = {
 static const uint16_t asks[ROLE_COUNT] = {
     [ROLE_INIT] = (1u << ROLE_COUNT) - 2u,
     [ROLE_REPLICATOOR] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD) |
-			 BIT(ROLE_VOLUME),
-    [ROLE_VERIFIER] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
-    [ROLE_VOLUME] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
+			 BIT(ROLE_VOLUME) | BIT(ROLE_LIGHTCLIENT),
+    [ROLE_VERIFIER] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD) |
+		      BIT(ROLE_LIGHTCLIENT),
+    [ROLE_VOLUME] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD) |
+		    BIT(ROLE_LIGHTCLIENT),
     [ROLE_GUEST_SERVICE] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) | BIT(ROLE_KEYD) |
-			   BIT(ROLE_VERIFIER),
+			   BIT(ROLE_VERIFIER) | BIT(ROLE_LIGHTCLIENT),
     [ROLE_TLS] = BIT(ROLE_HOSTLINK) | BIT(ROLE_KEYD),
     [ROLE_KUBERNETHES] = BIT(ROLE_HOSTLINK) | BIT(ROLE_TEE) |
-			 BIT(ROLE_GUEST_SERVICE) | BIT(ROLE_TLS),
+			 BIT(ROLE_GUEST_SERVICE) | BIT(ROLE_TLS) |
+			 BIT(ROLE_LIGHTCLIENT),
+    [ROLE_LIGHTCLIENT] = BIT(ROLE_HOSTLINK),
 };
 
 const char *

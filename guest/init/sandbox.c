@@ -129,6 +129,7 @@ sandbox_enter(enum role role, struct why *why)
 	case ROLE_HOSTLINK:
 	case ROLE_REPLICATOOR:
 	case ROLE_VERIFIER:
+	case ROLE_LIGHTCLIENT:
 	case ROLE_GUEST_SERVICE:
 	case ROLE_TLS:
 		break;

@@ -58,7 +58,7 @@ void
 plan_init(struct plan *p)
 {
 	memset(p, 0, sizeof(*p));
-	p->self = p->null = p->nonet = p->netcfg = -1;
+	p->self = p->null = p->nonet = p->netcfg = p->view = -1;
 	p->link = p->tee = p->disk = p->control = p->public = p->egress = -1;
 	for (int a = 0; a < ROLE_COUNT; a++)
 		for (int b = 0; b < ROLE_COUNT; b++)
@@ -142,6 +142,8 @@ descriptors(const struct plan *p, enum role r, int log)
 		ok = ok && give(p->control, FD_CONTROL);
 	if (r == ROLE_TLS)
 		ok = ok && give(p->public, FD_PUBLIC);
+	if (r == ROLE_LIGHTCLIENT)
+		ok = ok && give(p->view, FD_VIEW);
 	if (r == ROLE_HOSTLINK)
 		ok = ok && give(p->link, FD_LINK);
 	if (r == ROLE_TEE)

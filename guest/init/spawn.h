@@ -21,6 +21,7 @@ struct plan {
 	int null;   /* /dev/null */
 	int nonet;  /* a network namespace without any link */
 	int netcfg; /* sealed memfd */
+	int view;   /* memfd of lightclient, for all its lives */
 	int link;
 	int tee;
 	int disk;

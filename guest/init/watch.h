@@ -23,7 +23,7 @@
 #define WATCH_FRONT                                            \
 	(1u << ROLE_HOSTLINK | 1u << ROLE_VERIFIER |           \
 	    1u << ROLE_GUEST_SERVICE | 1u << ROLE_TLS |        \
-	    1u << ROLE_KUBERNETHES)
+	    1u << ROLE_KUBERNETHES | 1u << ROLE_LIGHTCLIENT)
 
 struct child {
 	pid_t pid; /* 0: not started or gone */

@@ -526,7 +526,8 @@ begin(struct kube *k, struct why *why)
 		return st;
 	st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
-		chain_open(&k->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+		chain_open(&k->chain, FD_EDGE + ROLE_HOSTLINK,
+		    FD_EDGE + ROLE_LIGHTCLIENT, &cfg);
 	return st;
 }
 

@@ -241,7 +241,8 @@ start(struct repl *r, struct why *why)
 	enum dstack_status st = role_netcfg(&cfg, r->netcfg_sha384, why);
 	if (st != DSTACK_OK)
 		return st;
-	chain_open(&r->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	chain_open(&r->chain, FD_EDGE + ROLE_HOSTLINK,
+	    FD_EDGE + ROLE_LIGHTCLIENT, &cfg);
 	r->domain.chain_id = cfg.chain_id;
 	memcpy(r->domain.contract, cfg.contract, sizeof(cfg.contract));
 	wr_u64be(&q, cfg.chain_id);

@@ -295,7 +295,8 @@ open_chain(struct role_state *g, struct why *why)
 	struct netcfg cfg;
 	enum dstack_status st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
-		chain_open(&g->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+		chain_open(&g->chain, FD_EDGE + ROLE_HOSTLINK,
+		    FD_EDGE + ROLE_LIGHTCLIENT, &cfg);
 	g->s.chain = &g->chain;
 	return st;
 }

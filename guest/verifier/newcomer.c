@@ -216,7 +216,6 @@ verifier_judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	 * Also after a no: how far the view has come must not be lost with the
 	 * child.
 	 */
-	out->head = c->head;
 	if (out->st == DSTACK_OK) {
 		out->epoch = m.s.epoch;
 		memcpy(out->request_id, m.request_id, 32);

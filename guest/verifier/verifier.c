@@ -8,9 +8,9 @@
  * forked for it, with a limit on its processor time, no edge but the one to
  * hostlink and a pipe back; if reading the bytes kills it, or worse turns it,
  * what comes out is a verdict about one request and nothing else, and the next
- * one gets a fresh child. The verdict has a fixed form. What the parent keeps
- * between requests is how far the view of the chain has come (it must not go
- * back) and which of this node's heartbeats were seen on the chain.
+ * one gets a fresh child. The verdict has a fixed form. Which block counts the
+ * parent has asked lightclient for before; what it keeps between requests is
+ * which of this node's heartbeats were seen on the chain.
  *
  * Yes goes to keyd with request, key, epoch and platform; its answer, signed by
  * the network's key, goes back as JSON. keyd has its own checks: a turned
@@ -177,14 +177,13 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 	 * verifier.
 	 */
 	enum dstack_status st = learn_node(v, why);
+	/* the head is no child's to name: this process asks for it */
+	if (st == DSTACK_OK)
+		st = chain_look(&v->chain, why);
 	if (st == DSTACK_OK)
 		st = ask_child(v, body, len, &d, why);
 	if (st != DSTACK_OK)
 		return st;
-	/* the next child goes no further back than this one */
-	if (d.head.number >= v->chain.head.number &&
-	    d.head.timestamp >= v->chain.head.timestamp)
-		v->chain.head = d.head;
 	liveness_proven(&v->live, d.beat);
 	if (!d.yes) {
 		/* No and "all is well" at once: then it is no. */
@@ -255,7 +254,8 @@ verifier_main(void)
 		ipc_give_up(&why);
 		return 1;
 	}
-	chain_open(&v.chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+	chain_open(&v.chain, FD_EDGE + ROLE_HOSTLINK,
+	    FD_EDGE + ROLE_LIGHTCLIENT, &cfg);
 	ipc_ready();
 	ipc_serve(askers, 1, serve, &v);
 	return 0;

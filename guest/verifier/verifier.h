@@ -52,7 +52,6 @@ struct verifier_verdict {
 	bool yes;
 	enum dstack_status st; /* if not yes */
 	struct why why;
-	struct chain_head head; /* newest seen by the child */
 	uint64_t beat;          /* anchor of this node's heartbeat, proven */
 	uint64_t epoch;
 	uint8_t request_id[32];

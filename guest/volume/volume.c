@@ -79,7 +79,8 @@ open_netcfg(struct vol *v, struct why *why)
 	struct netcfg cfg;
 	enum dstack_status st = role_netcfg(&cfg, NULL, why);
 	if (st == DSTACK_OK)
-		chain_open(&v->chain, FD_EDGE + ROLE_HOSTLINK, &cfg);
+		chain_open(&v->chain, FD_EDGE + ROLE_HOSTLINK,
+		    FD_EDGE + ROLE_LIGHTCLIENT, &cfg);
 	return st;
 }
 

@@ -251,7 +251,9 @@ only_the_edges_of_the_table_exist(void **state)
 		for (unsigned b = 0; b < ROLE_COUNT; b++)
 			edges += role_may_ask((enum role)a, (enum role)b);
 	}
-	assert_int_equal(edges, 9 + 4 + 2 + 2 + 4 + 2 + 4);
+	assert_int_equal(edges, 10 + 5 + 3 + 3 + 5 + 2 + 5 + 1);
+	assert_true(role_may_ask(ROLE_LIGHTCLIENT, ROLE_HOSTLINK));
+	assert_false(role_may_ask(ROLE_LIGHTCLIENT, ROLE_KEYD));
 	assert_false(role_may_ask(ROLE_KUBERNETHES, ROLE_KEYD));
 	assert_false(role_may_ask(ROLE_HOSTLINK, ROLE_KEYD));
 	assert_false(role_may_ask(ROLE_VERIFIER, ROLE_TEE));

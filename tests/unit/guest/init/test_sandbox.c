@@ -98,7 +98,8 @@ core_limit(void)
 }
 
 static const enum role filtered[] = { ROLE_KEYD, ROLE_HOSTLINK,
-	ROLE_REPLICATOOR, ROLE_VERIFIER, ROLE_GUEST_SERVICE, ROLE_TLS };
+	ROLE_REPLICATOOR, ROLE_VERIFIER, ROLE_LIGHTCLIENT, ROLE_GUEST_SERVICE,
+	ROLE_TLS };
 #define EACH(r)                                                              \
 	for (size_t i = 0; i < sizeof(filtered) / sizeof(filtered[0]); i++)  \
 		for (enum role r = filtered[i], once_ = ROLE_COUNT;           \

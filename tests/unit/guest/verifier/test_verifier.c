@@ -204,7 +204,7 @@ a_body_that_is_no_request_never_says_yes(void **state)
 	static const char *const bodies[] = { "", "{}", "[]", "x",
 		"{\"requestId\":1}" };
 	memset(&l, 0, sizeof(l));
-	chain_open(&c, -1, &cfg);
+	chain_open(&c, -1, -1, &cfg);
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		memset(&d, 0xff, sizeof(d));
 		verifier_judge(
