@@ -46,15 +46,11 @@ pc_libs = $(shell $(PKG_CONFIG) --libs $(1))
 PC_CFLAGS := $(pc_cflags)
 
 # lib/<room>/*.c -> $(B)/lib/libdstack-<room>.a, lowest room last
-# No guest uses the light client yet, so the image's build root, which has no
-# blst, goes without it.
-ROOMS = measure $(if $(GUEST_STATIC),,beacon) protocol oci dcap eth crypto base
+ROOMS = measure protocol beacon oci dcap eth crypto base
 HAVE_ROOMS = $(foreach r,$(ROOMS),$(if $(wildcard lib/$(r)/*.c),$(r)))
 LIB_A = $(foreach r,$(HAVE_ROOMS),$(B)/lib/libdstack-$(r).a)
 .DEFAULT_GOAL := all
-ifndef GUEST_STATIC
 include Makefile.beacon
-endif
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 # Programs by their rooms, without their main.c, are archives too, for the tests.

@@ -18,6 +18,7 @@
 #include "base/hex.h"
 #include "base/own.h"
 #include "cli/beacon/follow.h"
+#include "cli/beacon/network.h"
 #include "cli/beacon/unsnappy.h"
 #include "cli/cmd.h"
 #include "cli/quote/input.h"
@@ -146,26 +147,6 @@ take_args(const struct usage *u, int argc, char **argv, struct args *a)
 		usage_wrong(u, "--bootstrap FILE is missing");
 	if (!a->has_root)
 		usage_wrong(u, "--root ROOT is missing");
-}
-
-/* A name, or a file of the form in docs/beacon.md. */
-static enum dstack_status
-take_network(const char *name, struct beacon_network *out, struct why *why)
-{
-	AUTO_FREE uint8_t *text = NULL;
-	size_t len = 0;
-	const struct beacon_network *n = beacon_network_named(name);
-	if (n != NULL) {
-		*out = *n;
-		return DSTACK_OK;
-	}
-	enum dstack_status st =
-	    quote_read_file(name, 65536, &text, &len, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why, st,
-		    "--network is neither mainnet, sepolia or hoodi nor a file");
-	st = beacon_network_parse(text, len, out, why);
-	return st == DSTACK_OK ? st : why_wrap(why, st, "%.100s", name);
 }
 
 /*
@@ -360,7 +341,7 @@ verify(const struct usage *u, const struct args *a)
 		usage_wrong(u, "--at: before 1970");
 	r.now = (uint64_t)now;
 	memcpy(r.root, a->root, 32);
-	enum dstack_status st = take_network(a->network, &r.net, &r.why);
+	enum dstack_status st = beacon_network_take("--network", a->network, &r.net, &r.why);
 	if (st != DSTACK_OK) {
 		(void)cmd_fail("beacon", st, &r.why);
 		return EXIT_UNDECIDED;
@@ -397,7 +378,7 @@ follow(const struct args *a)
 		.once = a->once };
 	memcpy(f.root, a->root, 32);
 	if (a->network != NULL) {
-		enum dstack_status st = take_network(a->network, &net, &why);
+		enum dstack_status st = beacon_network_take("--network", a->network, &net, &why);
 		if (st != DSTACK_OK) {
 			(void)cmd_fail("beacon", st, &why);
 			return EXIT_UNDECIDED;

@@ -121,7 +121,7 @@ cmd_contract(int argc, char **argv)
 	/* a real network's defaults: strict, and a day of notice */
 	struct contract_args a = {
 		.deploy = { .notice_period = 86400 },
-		.heartbeat = 3600,
+		.max_age = 3600,
 		.host_volume = "host_volume",
 		.policy = { .tcb_mask = 1u << KM_TCB_UP_TO_DATE,
 		    .request_expiry = 300, .requests_per_block = 16,

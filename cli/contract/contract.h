@@ -16,8 +16,8 @@ enum contract_option {
 	O_CONFIG = 256, O_RPC, O_CONTRACT, O_KEY, O_JSON, O_OWNER, O_PAUSER,
 	O_NOTICE, O_SIM, O_CT, O_CODE, O_BOOTSTRAPPER, O_EPOCH, O_TCB, O_EVAL,
 	O_ROOT, O_PCK, O_EXPIRY, O_CAP, O_PLATFORMS, O_NAME, O_DIGEST, O_APP,
-	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_HEARTBEAT,
-	O_LOG_APP, O_CALLDATA, O_MAX_FEE, O_REPLACE, O_TUPLES,
+	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_VIEW,
+	O_BEACON, O_CHECKPOINT, O_FINALITY, O_MAX_AGE, O_LOG_APP, O_CALLDATA, O_MAX_FEE, O_REPLACE, O_TUPLES,
 };
 /* Was the option there? */
 #define GIVEN(a, o) (((a)->given >> ((o) - O_CONFIG) & 1) != 0)
@@ -47,7 +47,11 @@ struct contract_args {
 	uint64_t version;
 	uint64_t not_before;
 	uint64_t confirmations;
-	uint64_t heartbeat;
+	uint64_t max_age;
+	const char *view; /* NULL: not given */
+	const char *beacon;
+	const char *finality;
+	uint8_t checkpoint[32];
 	struct gov_deploy deploy;
 	struct state_policy policy;
 	/* the words that are no options, by the verb's kind of them */

@@ -14,11 +14,10 @@
 
 #include "base/hex.h"
 #include "base/own.h"
+#include "cli/beacon/network.h"
 #include "crypto/hash.h"
 #include "crypto/secp.h"
 #include "protocol/netcfg.h"
-
-#define CONFIRMATIONS 12 /* where a chain has other miners */
 
 static enum dstack_status
 save(const char *path, const struct wr *text, struct why *why)
@@ -37,12 +36,57 @@ save(const char *path, const struct wr *text, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * Where guests learn which block is real. What a host's RPC says of it is
+ * enough for play only: whoever invents headers invents the policy.
+ */
+static enum dstack_status
+take_view(const struct contract_args *a, bool sim, struct netcfg *n,
+    struct why *why)
+{
+	const bool beacon = a->view != NULL ? strcmp(a->view, "beacon") == 0
+	    : GIVEN(a, O_BEACON) || GIVEN(a, O_CHECKPOINT) || !sim;
+	if (!beacon && !sim)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "this contract takes no simulated TEEs, so its guests "
+		    "take no RPC's word for which block is real (view=rpc): "
+		    "say --beacon NAME|FILE --checkpoint ROOT");
+	if (!beacon &&
+	    (GIVEN(a, O_BEACON) || GIVEN(a, O_CHECKPOINT) ||
+		GIVEN(a, O_FINALITY)))
+		return why_set(why, DSTACK_E_FORMAT,
+		    "--beacon, --checkpoint and --finality go with "
+		    "--view beacon");
+	if (!beacon) {
+		n->view = NETCFG_VIEW_RPC;
+		/* a simulated network's chain takes nothing back */
+		n->confirmations = a->confirmations;
+		return DSTACK_OK;
+	}
+	if (!GIVEN(a, O_BEACON) || !GIVEN(a, O_CHECKPOINT))
+		return why_set(why, DSTACK_E_FORMAT,
+		    "--beacon NAME|FILE and --checkpoint ROOT are needed: "
+		    "which beacon chain, and a finalized block of it to "
+		    "begin at");
+	if (GIVEN(a, O_CONFIRMATIONS))
+		return why_set(why, DSTACK_E_FORMAT,
+		    "--confirmations goes with --view rpc; a light client's "
+		    "head is final");
+	n->view = NETCFG_VIEW_BEACON;
+	n->beacon_own = beacon_network_named(a->beacon) == NULL;
+	n->finality =
+	    a->finality != NULL && strcmp(a->finality, "attested") == 0
+	    ? NETCFG_ATTESTED
+	    : NETCFG_FINALIZED;
+	memcpy(n->checkpoint, a->checkpoint, sizeof(n->checkpoint));
+	return beacon_network_take("--beacon", a->beacon, &n->beacon, why);
+}
+
 enum dstack_status
 verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 {
 	struct netcfg n = { .chain_id = g->chain_id,
-		.view = NETCFG_VIEW_RPC,
-		.heartbeat = a->heartbeat };
+		.max_age = a->max_age };
 	struct gov_view v;
 	uint8_t digest[48];
 	char hex[97];
@@ -61,10 +105,9 @@ verb_netcfg(struct gov *g, struct contract_args *a, struct why *why)
 	memcpy(n.contract, g->contract, 20);
 	memcpy(n.code_hash, v.code_hash, 32);
 	n.ct = v.ct_onchain ? NETCFG_CT_ONCHAIN : NETCFG_CT_RELAY;
-	/* a simulated network's chain has one miner, who takes nothing back */
-	n.confirmations = GIVEN(a, O_CONFIRMATIONS) ? a->confirmations
-	    : v.sim                            ? 0
-					       : CONFIRMATIONS;
+	st = take_view(a, v.sim, &n, why);
+	if (st != DSTACK_OK)
+		return st;
 	/*
 	 * an app's output may hold what its users sent: off unless this is play
 	 */

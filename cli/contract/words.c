@@ -91,9 +91,13 @@ static const struct contract_verb verbs[] = {
 	{ "verify", verb_verify, W_SIGNED, false, false, "", NULL, NULL,
 	    "APPDATA SIGNATURE" },
 	{ "netcfg", verb_netcfg, W_NONE, false, false,
-	    "domain out confirmations heartbeat log-app", "domain", NULL,
-	    "--domain NAME [--out FILE] [--confirmations N]\n"
-	    "           [--heartbeat SECONDS] [--log-app yes|no]" },
+	    "domain out view confirmations beacon checkpoint finality max-age "
+	    "log-app", "domain", NULL,
+	    "--domain NAME [--out FILE]\n"
+	    "           [--beacon NAME|FILE --checkpoint ROOT\n"
+	    "           [--finality finalized|attested]]\n"
+	    "           [--view rpc [--confirmations N]]\n"
+	    "           [--max-age SECONDS] [--log-app yes|no]" },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -130,7 +134,11 @@ static const struct option lopt[] = {
 	{ "domain", required_argument, NULL, O_DOMAIN },
 	{ "out", required_argument, NULL, O_OUT },
 	{ "confirmations", required_argument, NULL, O_CONFIRMATIONS },
-	{ "heartbeat", required_argument, NULL, O_HEARTBEAT },
+	{ "view", required_argument, NULL, O_VIEW },
+	{ "beacon", required_argument, NULL, O_BEACON },
+	{ "checkpoint", required_argument, NULL, O_CHECKPOINT },
+	{ "finality", required_argument, NULL, O_FINALITY },
+	{ "max-age", required_argument, NULL, O_MAX_AGE },
 	{ "log-app", required_argument, NULL, O_LOG_APP },
 	{ "calldata", no_argument, NULL, O_CALLDATA },
 	{ "max-fee", required_argument, NULL, O_MAX_FEE },
@@ -206,6 +214,9 @@ option(const struct usage *u, struct contract_args *a, int c)
 {
 	static const char *const cts[] = { "onchain", "relay", NULL };
 	static const char *const yes_no[] = { "yes", "no", NULL };
+	static const char *const views[] = { "rpc", "beacon", NULL };
+	static const char *const finalities[] = { "finalized", "attested",
+		NULL };
 
 	/* zero may be what was typed, so that it was typed is kept apart */
 	a->given |= UINT64_C(1) << (c - O_CONFIG);
@@ -272,9 +283,21 @@ option(const struct usage *u, struct contract_args *a, int c)
 	case O_CONFIRMATIONS:
 		a->confirmations = u32(u, "--confirmations", 0);
 		break;
-	case O_HEARTBEAT:
-		a->heartbeat = usage_number(u, "--heartbeat", optarg,
-		    NETCFG_HEARTBEAT_MIN, NETCFG_HEARTBEAT_MAX);
+	case O_VIEW:
+		(void)usage_choice(u, "--view", optarg, views);
+		a->view = optarg;
+		break;
+	case O_BEACON: a->beacon = optarg; break;
+	case O_CHECKPOINT:
+		usage_hex(u, "--checkpoint", optarg, a->checkpoint, 32);
+		break;
+	case O_FINALITY:
+		(void)usage_choice(u, "--finality", optarg, finalities);
+		a->finality = optarg;
+		break;
+	case O_MAX_AGE:
+		a->max_age = usage_number(u, "--max-age", optarg,
+		    NETCFG_MAX_AGE_MIN, NETCFG_MAX_AGE_MAX);
 		break;
 	case O_LOG_APP:
 		(void)usage_choice(u, "--log-app", optarg, yes_no);

@@ -312,7 +312,7 @@ make_netcfg(struct demo *d, struct wr *w, struct why *why)
 	struct netcfg n = { .chain_id = DEMO_CHAIN_ID,
 		.view = NETCFG_VIEW_RPC,
 		.tls_domain = DEMO_DOMAIN,
-		.heartbeat = 3600,
+		.max_age = 3600,
 		.ct = d->ct_relay ? NETCFG_CT_RELAY : NETCFG_CT_ONCHAIN,
 		.log_app = true };
 

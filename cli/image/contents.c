@@ -71,19 +71,22 @@ by_path(const void *a, const void *b)
 static enum dstack_status
 tree_hash(char out[static 65], struct why *why)
 {
-	static const char *const dirs[] = { "Makefile", "guest", "image",
-		"include", "lib" };
+	static const char *const dirs[] = { "Makefile", "Makefile.beacon",
+		"guest", "image", "include", "lib", "tools/blst",
+		"tools/fetch-blst" };
 	struct tree *t = calloc(1, sizeof(*t));
 	struct hasher *h = hasher_new(HASHER_SHA256);
 	uint8_t digest[32];
 	enum dstack_status st = t != NULL ? DSTACK_OK : DSTACK_E_NOMEM;
 
 	walk_into = t;
-	for (size_t i = 0; st == DSTACK_OK && i < 5; i++)
-		if (nftw(dirs[i], walk, 16, FTW_PHYS) != 0 && i != 3)
+	for (size_t i = 0;
+	     st == DSTACK_OK && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (nftw(dirs[i], walk, 16, FTW_PHYS) != 0)
 			st = why_set(why, DSTACK_E_MISSING,
 			    "%s: not there, or too many files; run it at the "
-			    "top of the source tree", dirs[i]);
+			    "top of the source tree (tools/fetch-blst fetches "
+			    "tools/blst)", dirs[i]);
 	if (st == DSTACK_OK)
 		qsort(t->paths, t->n, sizeof(t->paths[0]), by_path);
 	for (size_t i = 0; t != NULL && i < t->n; i++) {

@@ -99,7 +99,7 @@ chain_nodes(struct chain *c, uint64_t epoch, const uint8_t self[static 20],
 			known = time_of(c, sign[i].s.anchor_hash, &time);
 		if (!known ||
 		    (head.timestamp > time &&
-			head.timestamp - time > c->cfg.heartbeat))
+			head.timestamp - time > c->cfg.max_age))
 			continue;
 		memcpy(out[live].node, sign[i].s.node, 20);
 		out[live++].time = time;

@@ -35,6 +35,14 @@ DSTACK_CHECKED enum dstack_status boot_cmdline(struct why *why);
 DSTACK_CHECKED enum dstack_status boot_cpu(bool rdseed, struct why *why);
 
 /*
+ * DSTACK_E_REJECTED: netcfg has the RPC's word for which block is real, and
+ * the TEE is no simulated one (THREATS T07). DSTACK_E_FORMAT, DSTACK_E_LIMIT:
+ * it is no netcfg.
+ */
+DSTACK_CHECKED enum dstack_status boot_view(
+    const char *netcfg, size_t len, bool simulated, struct why *why);
+
+/*
  * The virtio-serial port of that name, opened for reading and writing;
  * waits up to wait_ms for the device. The caller closes it.
  */

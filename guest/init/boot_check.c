@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What init refuses to run on: a strange command line, a poor CPU. */
+/*
+ * What init refuses to run on: a strange command line, a poor CPU, a chain
+ * that the host picks.
+ */
 #include "guest/init/boot.h"
 
 #include <cpuid.h>
@@ -66,4 +69,18 @@ boot_cpu(bool rdseed, struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the CPU has no RDSEED: no keys are made on it");
 	return DSTACK_OK;
+}
+
+enum dstack_status
+boot_view(const char *netcfg, size_t len, bool simulated, struct why *why)
+{
+	struct netcfg cfg;
+	enum dstack_status st = netcfg_parse(netcfg, len, &cfg, why);
+
+	if (st == DSTACK_OK && cfg.view == NETCFG_VIEW_RPC && !simulated)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "netcfg: view=rpc is for simulated networks: a host that "
+		    "invents headers would decide who gets the secret; make "
+		    "it with --beacon and --checkpoint");
+	return st;
 }

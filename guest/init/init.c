@@ -363,6 +363,9 @@ start_roles(struct init *in, struct why *why)
 		st = watch_ready(w, ROLE_TEE, TEE_WAIT_MS, why);
 	if (st == DSTACK_OK)
 		st = bind_netcfg(in, why);
+	if (st == DSTACK_OK)
+		st = boot_view(in->netcfg, in->netcfg_len,
+		    dstack_flavour.root->simulated, why);
 	for (int r = 1; r < ROLE_COUNT && st == DSTACK_OK; r++)
 		if (r != ROLE_TEE)
 			st = watch_start(w, (enum role)r, why);

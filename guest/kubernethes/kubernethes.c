@@ -130,9 +130,9 @@ look(struct kube *k, struct state_app *r, struct why *why)
 	int64_t now = kube_boot_seconds();
 	if (st == DSTACK_OK || st == DSTACK_E_BUSY)
 		kube_view_block(&k->view, k->chain.head.number, now);
-	if (kube_view_old(&k->view, k->chain.cfg.heartbeat, now)) {
+	if (kube_view_old(&k->view, k->chain.cfg.max_age, now)) {
 		(void)why_set(why, DSTACK_E_BUSY,
-		    "no new block for four heartbeats");
+		    "no new block for four times netcfg's max-age");
 		return SAID_NONE;
 	}
 	if (st == DSTACK_E_BUSY)

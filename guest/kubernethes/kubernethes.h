@@ -162,8 +162,8 @@ struct kube_view {
 int64_t kube_boot_seconds(void);
 /* A read was proven at block number. */
 void kube_view_block(struct kube_view *v, uint64_t number, int64_t now);
-/* No new block for four of netcfg's heartbeats: nothing may be served. */
-bool kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now);
+/* No new block for four times netcfg's max-age: nothing may be served. */
+bool kube_view_old(const struct kube_view *v, uint64_t max_age, int64_t now);
 /* Tell init the proven time, if this VM's clock is behind it. */
 void kube_view_clock(struct kube_view *v, uint64_t seconds);
 /*

@@ -14,7 +14,7 @@
 #include "guest/base/ipc.h"
 #include "guest/base/role.h"
 
-#define BEATS 4 /* netcfg's heartbeat, so many times */
+#define AGES 4 /* netcfg's max-age, so many times */
 #define TLS_TIME 2
 #define CLOCK_APART 60 /* seconds that a clock may be behind */
 #define TIME_STEP 600 /* seconds between two notices to the TLS front */
@@ -39,10 +39,10 @@ kube_view_block(struct kube_view *v, uint64_t number, int64_t now)
 }
 
 bool
-kube_view_old(const struct kube_view *v, uint64_t heartbeat, int64_t now)
+kube_view_old(const struct kube_view *v, uint64_t max_age, int64_t now)
 {
 	return v->known && now > v->at &&
-	    (uint64_t)(now - v->at) / BEATS >= heartbeat;
+	    (uint64_t)(now - v->at) / AGES >= max_age;
 }
 
 void

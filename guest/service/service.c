@@ -236,7 +236,7 @@ to_chain(struct role_state *g, const struct wr *body,
 	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body->buf,
 	    body->len, &answer, why);
 	if (st == DSTACK_OK)
-		g->chain_at = now + (int64_t)(g->chain.cfg.heartbeat / 2);
+		g->chain_at = now + (int64_t)(g->chain.cfg.max_age / 2);
 	return st;
 }
 
@@ -261,7 +261,7 @@ heartbeat(struct role_state *g, struct why *why)
 static time_t
 period(const struct role_state *g)
 {
-	const uint64_t s = g->chain.cfg.heartbeat / 8;
+	const uint64_t s = g->chain.cfg.max_age / 8;
 	return s < 1 ? 1 : s > SIGN_S ? SIGN_S : (time_t)s;
 }
 

@@ -45,7 +45,7 @@
 #define KEYD_TLS_KEY 15
 #define OP_BACKEND 1
 #define OP_TIME 2
-#define BEATS 4u      /* of netcfg's heartbeat, as guest/kubernethes/view.c has */
+#define AGES 4u      /* of netcfg's max-age, as guest/kubernethes/view.c has */
 #define SLOW_STEP 600 /* seconds */
 
 #define MOST_LEAST 256u
@@ -290,8 +290,8 @@ read_domain(struct front *f, struct why *why)
 		return st;
 	(void)snprintf(f->domain, sizeof(f->domain), "%s", cfg.tls_domain);
 	/* as long as a view of the chain may be old, and a slow step more */
-	if (cfg.heartbeat < INT32_MAX)
-		f->patience = (int64_t)(BEATS * cfg.heartbeat) + SLOW_STEP;
+	if (cfg.max_age < INT32_MAX)
+		f->patience = (int64_t)(AGES * cfg.max_age) + SLOW_STEP;
 	return st;
 }
 

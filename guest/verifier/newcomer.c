@@ -181,7 +181,7 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	 * shown a policy of yesterday (THREATS T20).
 	 */
 	st = liveness_check(
-	    live, beat.anchor_number, now, c->cfg.heartbeat, why);
+	    live, beat.anchor_number, now, c->cfg.max_age, why);
 	if (st != DSTACK_OK)
 		return st;
 	state_head_decode(words[AT_HEAD], &state);

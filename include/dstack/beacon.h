@@ -69,6 +69,12 @@ const struct beacon_network *beacon_network_named(const char *name);
  */
 DSTACK_CHECKED enum dstack_status beacon_network_parse(const void *text,
     size_t len, struct beacon_network *out, struct why *why);
+/*
+ * The one text of a network, for beacon_network_parse: its length without the
+ * NUL, of which out has what fits in cap bytes (snprintf's way).
+ */
+size_t beacon_network_text(
+    const struct beacon_network *net, char *out, size_t cap);
 
 /* What was found. BEACON_OK alone is a yes. */
 enum beacon_code {

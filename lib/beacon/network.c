@@ -4,7 +4,10 @@
  * is not known, stands twice or is missing at the end is refused with its
  * line. Forks stand in their order, from altair on, none left out between; a
  * name that is not known may only be the last and ends the table there.
+ * Written, a network has one text, which parses to itself.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,4 +194,53 @@ beacon_network_parse(const void *text, size_t len, struct beacon_network *out,
 			    keys[k]);
 	*out = p.n;
 	return DSTACK_OK;
+}
+
+/* snprintf at the end of what is there; n may pass cap, as its does. */
+__attribute__((format(printf, 4, 5))) static void
+add(char *out, size_t cap, size_t *n, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int k = vsnprintf(*n < cap ? out + *n : NULL, *n < cap ? cap - *n : 0,
+	    fmt, ap);
+	va_end(ap);
+	*n += k > 0 ? (size_t)k : 0;
+}
+
+/* "fork=NAME VERSION EPOCH", as fork_line reads it. */
+static void
+add_fork(char *out, size_t cap, size_t *n, const char *name,
+    const uint8_t version[static 4], uint64_t epoch)
+{
+	char hex[2 * 4 + 1];
+	hex_encode(version, 4, hex);
+	add(out, cap, n, "fork=%s 0x%s %llu\n", name, hex,
+	    (unsigned long long)epoch);
+}
+
+size_t
+beacon_network_text(const struct beacon_network *net, char *out, size_t cap)
+{
+	static const uint8_t none[4];
+	size_t n = 0;
+	char root[2 * 32 + 1];
+	hex_encode(net->genesis_root, 32, root);
+	add(out, cap, &n,
+	    "name=%.31s\ngenesis-root=0x%s\ngenesis-time=%llu\n"
+	    "seconds-per-slot=%lu\nslots-per-epoch=%lu\n"
+	    "epochs-per-period=%lu\ncommittee=%lu\n",
+	    net->name, root, (unsigned long long)net->genesis_time,
+	    (unsigned long)net->seconds_per_slot,
+	    (unsigned long)net->slots_per_epoch,
+	    (unsigned long)net->epochs_per_period,
+	    (unsigned long)net->committee);
+	for (unsigned f = 0; f < BEACON_FORKS; f++)
+		if (net->fork[f].epoch != BEACON_NEVER)
+			add_fork(out, cap, &n, fork_name((enum beacon_fork)f),
+			    net->fork[f].version, net->fork[f].epoch);
+	/* its version is not kept, since nothing of it is judged */
+	if (net->end_epoch != BEACON_NEVER)
+		add_fork(out, cap, &n, net->end_name, none, net->end_epoch);
+	return n;
 }

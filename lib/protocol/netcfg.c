@@ -132,6 +132,114 @@ netcfg_domain_ok(const char *p, size_t n)
 	return true;
 }
 
+/*
+ * A network of one's own: the lines of its text, each with this before it.
+ * There is one text for one network, so what was read must be what would be
+ * written.
+ */
+#define OWN "beacon-"
+
+static enum dstack_status
+own_network(struct rd *r, struct beacon_network *out, struct why *why)
+{
+	AUTO_WR struct wr t = wr_new(NETCFG_MAX);
+	char text[NETCFG_MAX];
+	struct why inner = { "" };
+	for (;;) {
+		struct rd at = *r;
+		const uint8_t *p;
+		uint8_t c = 0;
+		size_t n = 0;
+		if (rd_take(&at, sizeof(OWN) - 1, &p) != DSTACK_OK ||
+		    memcmp(p, OWN, sizeof(OWN) - 1) != 0)
+			break;
+		*r = at;
+		while (rd_u8(&at, &c) == DSTACK_OK && c != '\n')
+			n++;
+		if (c != '\n' || rd_take(r, n + 1, &p) != DSTACK_OK)
+			return why_set(why, DSTACK_E_FORMAT,
+			    "netcfg: the last line has no end");
+		wr_put(&t, p, n + 1);
+	}
+	if (wr_status(&t) != DSTACK_OK)
+		return why_set(why, wr_status(&t), "netcfg: too long");
+	enum dstack_status st =
+	    beacon_network_parse(t.buf, t.len, out, &inner);
+	if (st != DSTACK_OK)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "netcfg: the lines " OWN "...: %.150s", inner.text);
+	size_t n = beacon_network_text(out, text, sizeof(text));
+	if (n != t.len || memcmp(text, t.buf, n) != 0)
+		return why_set(why, DSTACK_E_FORMAT,
+		    "netcfg: the lines " OWN "... are not as dstack writes "
+		    "them");
+	return DSTACK_OK;
+}
+
+/*
+ * The lines of view=beacon. A table of forks decides where in a state things
+ * are looked for, so a network that this program knows is never told by table:
+ * two answers to one question would be one too many. The checkpoint is what
+ * all trust begins at.
+ */
+static enum dstack_status
+beacon_view(struct rd *r, struct netcfg *c, struct why *why)
+{
+	struct line l;
+	char name[32] = "";
+	enum dstack_status st = line(r, "beacon", &l, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (l.len < sizeof(name))
+		memcpy(name, l.value, l.len);
+	const struct beacon_network *known = beacon_network_named(name);
+	c->beacon_own = is(&l, "own");
+	if (c->beacon_own) {
+		st = own_network(r, &c->beacon, why);
+		if (st != DSTACK_OK)
+			return st;
+	} else if (known != NULL) {
+		c->beacon = *known;
+	} else {
+		return bad(&l, "mainnet, sepolia, hoodi or own", why);
+	}
+	st = hex(r, "checkpoint", c->checkpoint, sizeof(c->checkpoint), why);
+	if (st == DSTACK_OK)
+		st = line(r, "finality", &l, why);
+	if (st != DSTACK_OK)
+		return st;
+	c->finality = is(&l, "finalized") ? NETCFG_FINALIZED
+	    : is(&l, "attested")          ? NETCFG_ATTESTED
+					  : NETCFG_FINALITY_NONE;
+	return c->finality != NETCFG_FINALITY_NONE
+	    ? DSTACK_OK
+	    : bad(&l, "finalized or attested", why);
+}
+
+/* Where the newest block comes from, and how old it may be. */
+static enum dstack_status
+view(struct rd *r, struct netcfg *c, struct why *why)
+{
+	struct line l;
+	enum dstack_status st = line(r, "view", &l, why);
+	if (st != DSTACK_OK)
+		return st;
+	if (is(&l, "rpc")) {
+		c->view = NETCFG_VIEW_RPC;
+		st = number(r, "confirmations", 0, NETCFG_MAX_CONFIRMATIONS,
+		    &c->confirmations, why);
+	} else if (is(&l, "beacon")) {
+		c->view = NETCFG_VIEW_BEACON;
+		st = beacon_view(r, c, why);
+	} else {
+		return bad(&l, "rpc or beacon", why);
+	}
+	if (st != DSTACK_OK)
+		return st;
+	return number(r, "max-age", NETCFG_MAX_AGE_MIN, NETCFG_MAX_AGE_MAX,
+	    &c->max_age, why);
+}
+
 #define MAX_CHAIN_ID ((UINT64_C(1) << 53) - 1) /* a JSON integer */
 
 enum dstack_status
@@ -151,8 +259,8 @@ netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
 	 * First of all the version: another one may have other lines, and
 	 * guessing is worse than stopping.
 	 */
-	if (!is(&l, "1"))
-		return bad(&l, "1 (another version is not understood)", why);
+	if (!is(&l, "2"))
+		return bad(&l, "2 (another version is not understood)", why);
 	st = number(&r, "chain-id", 1, MAX_CHAIN_ID, &c.chain_id, why);
 	if (st != DSTACK_OK)
 		return st;
@@ -162,27 +270,13 @@ netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
 	st = hex(&r, "code-hash", c.code_hash, sizeof(c.code_hash), why);
 	if (st != DSTACK_OK)
 		return st;
-	if ((st = line(&r, "view", &l, why)) != DSTACK_OK)
-		return st;
-	if (is(&l, "rpc"))
-		c.view = NETCFG_VIEW_RPC;
-	else if (is(&l, "beacon"))
-		c.view = NETCFG_VIEW_BEACON;
-	else
-		return bad(&l, "rpc or beacon", why);
-	st = number(&r, "confirmations", 0, NETCFG_MAX_CONFIRMATIONS,
-	    &c.confirmations, why);
-	if (st != DSTACK_OK)
+	if ((st = view(&r, &c, why)) != DSTACK_OK)
 		return st;
 	if ((st = line(&r, "tls-domain", &l, why)) != DSTACK_OK)
 		return st;
 	if (!netcfg_domain_ok(l.value, l.len))
 		return bad(&l, "a lower case host name", why);
 	memcpy(c.tls_domain, l.value, l.len);
-	st = number(
-	    &r, "heartbeat", NETCFG_HEARTBEAT_MIN, NETCFG_HEARTBEAT_MAX, &c.heartbeat, why);
-	if (st != DSTACK_OK)
-		return st;
 	if ((st = line(&r, "ct", &l, why)) != DSTACK_OK)
 		return st;
 	if (is(&l, "onchain"))
@@ -203,23 +297,48 @@ netcfg_parse(const void *text, size_t len, struct netcfg *out, struct why *why)
 	return DSTACK_OK;
 }
 
+/* What beacon_view reads; the network's own text is cut into its lines. */
+static void
+write_beacon(struct wr *w, const struct netcfg *cfg)
+{
+	char text[NETCFG_MAX];
+	wr_fmt(w, "\nview=beacon\nbeacon=%.31s\n",
+	    cfg->beacon_own ? "own" : cfg->beacon.name);
+	size_t n = cfg->beacon_own
+	    ? beacon_network_text(&cfg->beacon, text, sizeof(text))
+	    : 0;
+	for (size_t at = 0; at < n && n < sizeof(text);) {
+		size_t k = strcspn(text + at, "\n") + 1;
+		wr_str(w, OWN);
+		wr_put(w, text + at, k);
+		at += k;
+	}
+	wr_str(w, "checkpoint=0x");
+	wr_hex(w, cfg->checkpoint, sizeof(cfg->checkpoint));
+	wr_fmt(w, "\nfinality=%s\n",
+	    cfg->finality == NETCFG_FINALIZED      ? "finalized"
+		: cfg->finality == NETCFG_ATTESTED ? "attested"
+						   : "none");
+}
+
 enum dstack_status
 netcfg_write(const struct netcfg *cfg, struct wr *w, struct why *why)
 {
 	AUTO_WR struct wr t = wr_new(NETCFG_MAX);
-	wr_fmt(&t, "dstack-netcfg=1\nchain-id=%llu\ncontract=0x",
+	wr_fmt(&t, "dstack-netcfg=2\nchain-id=%llu\ncontract=0x",
 	    (unsigned long long)cfg->chain_id);
 	wr_hex(&t, cfg->contract, sizeof(cfg->contract));
 	wr_str(&t, "\ncode-hash=0x");
 	wr_hex(&t, cfg->code_hash, sizeof(cfg->code_hash));
-	wr_fmt(&t,
-	    "\nview=%s\nconfirmations=%llu\ntls-domain=%.*s\n"
-	    "heartbeat=%llu\nct=%s\nlog-app=%d\n",
-	    cfg->view == NETCFG_VIEW_RPC      ? "rpc"
-	    : cfg->view == NETCFG_VIEW_BEACON ? "beacon"
-					      : "none",
-	    (unsigned long long)cfg->confirmations, NETCFG_DOMAIN_MAX,
-	    cfg->tls_domain, (unsigned long long)cfg->heartbeat,
+	if (cfg->view == NETCFG_VIEW_BEACON)
+		write_beacon(&t, cfg);
+	else
+		wr_fmt(&t, "\nview=%s\nconfirmations=%llu\n",
+		    cfg->view == NETCFG_VIEW_RPC ? "rpc" : "none",
+		    (unsigned long long)cfg->confirmations);
+	wr_fmt(&t, "max-age=%llu\ntls-domain=%.*s\nct=%s\nlog-app=%d\n",
+	    (unsigned long long)cfg->max_age, NETCFG_DOMAIN_MAX,
+	    cfg->tls_domain,
 	    cfg->ct == NETCFG_CT_ONCHAIN ? "onchain"
 	    : cfg->ct == NETCFG_CT_RELAY ? "relay"
 					 : "none",

@@ -13,12 +13,15 @@
 
 #include "base/status.h"
 #include "base/wr.h"
+#include "dstack/beacon.h"
 
 #define NETCFG_MAX 4096 /* bytes of text */
 #define NETCFG_DOMAIN_MAX 253
 #define NETCFG_MAX_CONFIRMATIONS 200 /* anchors live for 256 blocks */
 
 enum netcfg_view { NETCFG_VIEW_NONE = 0, NETCFG_VIEW_RPC, NETCFG_VIEW_BEACON };
+/* Which head counts: what cannot be taken back, or what two thirds signed. */
+enum netcfg_finality { NETCFG_FINALITY_NONE = 0, NETCFG_FINALIZED, NETCFG_ATTESTED };
 enum netcfg_ct { NETCFG_CT_NONE = 0, NETCFG_CT_ONCHAIN, NETCFG_CT_RELAY };
 
 struct netcfg {
@@ -26,15 +29,24 @@ struct netcfg {
 	uint8_t contract[20];
 	uint8_t code_hash[32];
 	enum netcfg_view view;
-	uint64_t confirmations; /* blocks */
+	uint64_t confirmations; /* blocks; of a view by RPC */
+	/* of a view by light client: */
+	struct beacon_network beacon;
+	bool beacon_own; /* its table is in netcfg; else known by its name */
+	uint8_t checkpoint[32]; /* root of a finalized beacon block */
+	enum netcfg_finality finality;
+	/*
+	 * Seconds: nobody is onboarded on an older view, and at four times
+	 * this the app stops.
+	 */
+	uint64_t max_age;
 	char tls_domain[NETCFG_DOMAIN_MAX + 1];
-	uint64_t heartbeat; /* seconds */
 	enum netcfg_ct ct;
 	bool log_app;
 };
 
-#define NETCFG_HEARTBEAT_MIN 5 /* seconds */
-#define NETCFG_HEARTBEAT_MAX (90u * 24 * 3600)
+#define NETCFG_MAX_AGE_MIN 5 /* seconds */
+#define NETCFG_MAX_AGE_MAX (90u * 24 * 3600)
 
 /* A name that may stand as tls-domain: RFC 1123, in small letters. */
 bool netcfg_domain_ok(const char *p, size_t n);

@@ -11,7 +11,7 @@ own_net "$PWD/tests/net/bad_policy.sh"
 base bad-policy
 
 make_node other
-sed -i 's/^heartbeat=.*/heartbeat=3601/' "$d/hv/netcfg"
+sed -i 's/^max-age=.*/max-age=3601/' "$d/hv/netcfg"
 start_node
 says "$net/node0/node.log" "the guest answers 403: MRCONFIGID is not the hash of this network's netcfg"
 says "$d/console.log" "no answer to our request: this node is not what the epoch's policy allows: the measurements are not on the contract's list"

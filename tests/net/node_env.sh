@@ -58,14 +58,14 @@ none=0x00000000000000000000000000000000000000aa
 # netcfg CODE-HASH [CONTRACT [CHAIN]]: in the host volume
 netcfg() {
 	cat >"$d/hv/netcfg" <<-EOF
-		dstack-netcfg=1
+		dstack-netcfg=2
 		chain-id=${3:-31337}
 		contract=$(echo "${2:-$contract}" | tr A-Z a-z)
 		code-hash=$1
 		view=rpc
 		confirmations=0
+		max-age=3600
 		tls-domain=demo.dstack.test
-		heartbeat=3600
 		ct=onchain
 		log-app=1
 	EOF

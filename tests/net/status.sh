@@ -38,7 +38,7 @@ echo "ok a dead node is not said to serve"
 
 # what keeps a node out is told again after a trouble that passed
 make_node outsider
-sed -i 's/^heartbeat=.*/heartbeat=3599/' "$d/hv/netcfg"
+sed -i 's/^max-age=.*/max-age=3599/' "$d/hv/netcfg"
 next_port=$((next_port + 10))
 proxy "$next_port" "${rpc##*:}"
 set_env ETH_RPC_URL "http://127.0.0.1:$next_port"

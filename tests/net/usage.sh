@@ -311,7 +311,7 @@ wrong "--rpc takes http://HOST or https://HOST, not '127.0.0.1:8545'" contract p
 wrong "--url takes http://HOST or https://HOST, not 'foo'" quote collateral --fmspc 00806f050000 --url foo
 wrong "--domain takes a host name in small letters, not 'a b'" contract netcfg --domain 'a b'
 wrong "--domain takes a host name in small letters, not 'App.example'" contract netcfg --domain App.example
-wrong "--heartbeat takes a number from 5 to 7776000, not '4'" contract netcfg --domain a.b --heartbeat 4
+wrong "--max-age takes a number from 5 to 7776000, not '4'" contract netcfg --domain a.b --max-age 4
 wrong "--name takes at most 127 bytes" contract propose --digest "$hash" --name "$hash$hash"
 wrong "--expiry takes a number from 1 to 7200, not '0'" contract open-epoch --bootstrapper "$addr" --expiry 0
 wrong "--per-block takes a number from 1 to 65535, not '0'" contract open-epoch --bootstrapper "$addr" --per-block 0

@@ -33,7 +33,8 @@ say() { # NAME yes|no
 scene() {
 	rm -rf "$tmp/tree" "$tmp/store"
 	mkdir -p "$tmp/tree" "$tmp/store/sha256"
-	cp -r Makefile lib guest image include "$tmp/tree/"
+	cp -r --parents Makefile Makefile.beacon tools/blst tools/fetch-blst \
+	    lib guest image include "$tmp/tree/"
 	cp -r "$B/image" "$tmp/tree/made"
 	cp -l "$store"/sha256/* "$tmp/store/sha256/" 2>/dev/null ||
 		cp "$store"/sha256/* "$tmp/store/sha256/"
@@ -73,7 +74,7 @@ put() { # FILE: into the store under its own hash, which it prints
 # A lock file is an input, and so part of what the manifest claims: the
 # attacker who changes it writes the claim anew.
 claim() {
-	tree=$(find Makefile lib guest image include -type f \
+	tree=$(find Makefile Makefile.beacon tools lib guest image include -type f \
 	    ! -path image/lock.json -print0 |
 	    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 	for m in made/*/manifest.json; do

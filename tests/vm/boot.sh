@@ -29,7 +29,7 @@ if [ -f $ovmf ]; then
 	check "and under OVMF by the kernel's EFI stub" "$(said 'phase boot')"
 fi
 
-sed 's/heartbeat=3600/heartbeat=3601/' "$vmtmp/netcfg" >"$vmtmp/other"
+sed 's/max-age=3600/max-age=3601/' "$vmtmp/netcfg" >"$vmtmp/other"
 boot wrong "$vmtmp/other" '' ''
 check "another netcfg than the measured one is refused" "$(said MRCONFIGID)"
 check "and the machine powers itself off" "$(yes_if test "$off" = 0)"

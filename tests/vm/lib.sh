@@ -36,14 +36,14 @@ vm_prepare() {
 		tests/vm/fakehost.c "$B/lib/libdstack-protocol.a" \
 		"$B/lib/libdstack-base.a" || exit 1
 	cat >"$vmtmp/netcfg" <<-EOF
-	dstack-netcfg=1
+	dstack-netcfg=2
 	chain-id=31337
 	contract=0x5fbdb2315678afecb367f032d93f642f64180aa3
 	code-hash=0x00000000000000000000000000000000000000000000000000000000000000ff
 	view=rpc
 	confirmations=0
+	max-age=3600
 	tls-domain=demo.dstack.test
-	heartbeat=3600
 	ct=onchain
 	log-app=1
 	EOF

@@ -22,7 +22,8 @@ lock_of_today "$tmp"
 tree() { # WHERE: the sources, with new times
 	mkdir -p "$1"
 	# shellcheck disable=SC2046 # none or one word
-	tar -c Makefile Makefile.dev build_vm.sh lib guest image \
+	tar -c Makefile Makefile.beacon Makefile.dev tools/blst tools/fetch-blst \
+	    build_vm.sh lib guest image \
 	    $([ ! -d include ] || echo include) | tar -x -C "$1" -m
 }
 same() { # WHERE HOW

@@ -90,7 +90,7 @@ fresh
 printf ' loglevel=4' >>"$i/cmdline"
 refused 'a word on the command line' rtmr2
 fresh
-sed -i 's/^heartbeat=.*/heartbeat=3601/' "$one/host_volume/netcfg"
+sed -i 's/^max-age=.*/max-age=3601/' "$one/host_volume/netcfg"
 refused 'a member of netcfg' mrconfigid
 
 fresh

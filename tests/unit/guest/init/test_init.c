@@ -51,6 +51,34 @@ a_command_line_word_that_changes_init_is_refused(void **state)
 	    boot_cmdline_check("foo=dstack.x noinit=1", &why), DSTACK_OK);
 }
 
+static void
+a_real_tee_takes_no_rpc_s_word(void **state)
+{
+	(void)state;
+#define NETCFG(view)                                                           \
+	"dstack-netcfg=2\nchain-id=1\n"                                        \
+	"contract=0x00000000000000000000000000000000000000aa\n"               \
+	"code-hash=0x"                                                        \
+	"00000000000000000000000000000000000000000000000000000000000000bb\n" \
+	"view=" view "max-age=60\ntls-domain=a.test\nct=onchain\nlog-app=0\n"
+	static const char rpc[] = NETCFG("rpc\nconfirmations=12\n");
+	static const char beacon[] = NETCFG("beacon\nbeacon=mainnet\n"
+	    "checkpoint=0x"
+	    "00000000000000000000000000000000000000000000000000000000000000cc\n"
+	    "finality=finalized\n");
+	struct why why = { "" };
+	assert_int_equal(boot_view(rpc, strlen(rpc), true, &why), DSTACK_OK);
+	assert_int_equal(
+	    boot_view(rpc, strlen(rpc), false, &why), DSTACK_E_REJECTED);
+	assert_non_null(strstr(why.text, "view=rpc"));
+	assert_int_equal(
+	    boot_view(beacon, strlen(beacon), false, &why), DSTACK_OK);
+	assert_int_equal(
+	    boot_view(beacon, strlen(beacon), true, &why), DSTACK_OK);
+	assert_int_equal(
+	    boot_view(rpc, strlen(rpc) - 1, true, &why), DSTACK_E_FORMAT);
+}
+
 /* Feed one answer, read netcfg back. */
 static enum dstack_status
 netcfg_with(uint16_t status, uint32_t id, uint64_t size, const char *text,
@@ -298,6 +326,7 @@ main(void)
 		cmocka_unit_test(the_image_s_own_command_line_passes),
 		cmocka_unit_test(
 		    a_command_line_word_that_changes_init_is_refused),
+		cmocka_unit_test(a_real_tee_takes_no_rpc_s_word),
 		cmocka_unit_test(netcfg_is_taken_whole_or_not_at_all),
 		cmocka_unit_test(a_sealed_netcfg_cannot_be_changed),
 		cmocka_unit_test(only_roles_that_may_talk_have_an_edge),

@@ -109,12 +109,12 @@ static void
 begin_role(void)
 {
 	static const char text[] =
-	    "dstack-netcfg=1\nchain-id=31337\n"
+	    "dstack-netcfg=2\nchain-id=31337\n"
 	    "contract=0x00000000000000000000000000000000000000aa\n"
 	    "code-hash=0x0000000000000000000000000000000000000000000000000000"
 	    "0000000000bb\n"
-	    "view=rpc\nconfirmations=0\ntls-domain=demo.dstack.test\n"
-	    "heartbeat=3600\nct=onchain\nlog-app=1\n";
+	    "view=rpc\nconfirmations=0\nmax-age=3600\n"
+	    "tls-domain=demo.dstack.test\nct=onchain\nlog-app=1\n";
 	int pair[EDGES][2];
 	for (int i = 0; i < EDGES; i++) {
 		assert_int_equal(

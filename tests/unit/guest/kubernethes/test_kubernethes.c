@@ -511,13 +511,13 @@ nothing_is_run_on_a_view_that_is_held_back(void **state)
 	static struct kube k;
 	struct why why = { "" };
 	k.live = -1;
-	k.chain.cfg.heartbeat = 60;
+	k.chain.cfg.max_age = 60;
 	k.view = (struct kube_view){ .known = true, .number = 7,
 		.at = kube_boot_seconds() - 4 * 60 };
 	shown->st = DSTACK_OK;
 	shown->app.version = 1;
 	assert_true(tick(&k, &why));
-	assert_string_equal(k.said, "no new block for four heartbeats");
+	assert_string_equal(k.said, "no new block for four times netcfg's max-age");
 	assert_int_equal(k.highest, 0);
 	assert_int_equal(k.refused.at, 0); /* it was not even tried */
 }

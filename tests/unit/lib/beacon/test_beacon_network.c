@@ -247,6 +247,49 @@ the_known_networks_have_their_digests(void **state)
 	}
 }
 
+/* Written and read back it is the same, and only what fits is written. */
+static void
+a_network_has_one_text(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "mainnet", "sepolia", "hoodi" };
+	struct beacon_network n, back;
+	char text[4096], again[4096], few[16];
+	for (size_t i = 0; i < 3; i++) {
+		n = *beacon_network_named(names[i]);
+		size_t len = beacon_network_text(&n, text, sizeof(text));
+		assert_true(len < sizeof(text) && strlen(text) == len);
+		assert_int_equal(
+		    beacon_network_parse(text, len, &back, NULL), DSTACK_OK);
+		assert_int_equal(
+		    beacon_network_text(&back, again, sizeof(again)), len);
+		assert_string_equal(text, again);
+		assert_string_equal(back.name, n.name);
+		assert_memory_equal(back.genesis_root, n.genesis_root, 32);
+		assert_int_equal(back.genesis_time, n.genesis_time);
+		assert_int_equal(back.committee, n.committee);
+		for (unsigned f = 0; f < BEACON_FORKS; f++) {
+			assert_int_equal(back.fork[f].epoch, n.fork[f].epoch);
+			if (n.fork[f].epoch != BEACON_NEVER)
+				assert_memory_equal(back.fork[f].version,
+				    n.fork[f].version, 4);
+		}
+		memset(few, 'x', sizeof(few));
+		assert_int_equal(beacon_network_text(&n, few, 8), len);
+		assert_memory_equal(few, text, 7);
+		assert_int_equal(few[7], '\0');
+		assert_int_equal(few[8], 'x');
+		assert_int_equal(beacon_network_text(&n, NULL, 0), len);
+	}
+	(void)snprintf(n.end_name, sizeof(n.end_name), "heze");
+	n.end_epoch = 1u << 30;
+	size_t len = beacon_network_text(&n, text, sizeof(text));
+	assert_int_equal(
+	    beacon_network_parse(text, len, &back, NULL), DSTACK_OK);
+	assert_string_equal(back.end_name, "heze");
+	assert_int_equal(back.end_epoch, n.end_epoch);
+}
+
 int
 main(void)
 {
@@ -257,6 +300,7 @@ main(void)
 		cmocka_unit_test(what_is_no_text_is_refused),
 		cmocka_unit_test(the_known_networks_have_their_forks),
 		cmocka_unit_test(the_known_networks_have_their_digests),
+		cmocka_unit_test(a_network_has_one_text),
 	};
 	return cmocka_run_group_tests(tests, bed_setup, NULL);
 }

@@ -19,16 +19,47 @@
 #define A40 "5fbdb2315678afecb367f032d93f642f64180aa3"
 #define W64 "00000000000000000000000000000000000000000000000000000000000000ff"
 
-static const char good[] = "dstack-netcfg=1\n"
+static const char good[] = "dstack-netcfg=2\n"
 			   "chain-id=31337\n"
 			   "contract=0x" A40 "\n"
 			   "code-hash=0x" W64 "\n"
 			   "view=rpc\n"
 			   "confirmations=0\n"
+			   "max-age=3600\n"
 			   "tls-domain=demo.dstack.test\n"
-			   "heartbeat=3600\n"
 			   "ct=onchain\n"
 			   "log-app=1\n";
+
+#define HEAD_LINES                                                             \
+	"dstack-netcfg=2\n"                                                    \
+	"chain-id=31337\n"                                                     \
+	"contract=0x" A40 "\n"                                                 \
+	"code-hash=0x" W64 "\n"
+#define TAIL_LINES                                                             \
+	"max-age=3600\n"                                                       \
+	"tls-domain=demo.dstack.test\n"                                        \
+	"ct=onchain\n"                                                         \
+	"log-app=1\n"
+static const char by_name[] = HEAD_LINES
+    "view=beacon\n"
+    "beacon=sepolia\n"
+    "checkpoint=0x" W64 "\n"
+    "finality=finalized\n" TAIL_LINES;
+static const char by_table[] = HEAD_LINES
+    "view=beacon\n"
+    "beacon=own\n"
+    "beacon-name=devnet\n"
+    "beacon-genesis-root=0x" W64 "\n"
+    "beacon-genesis-time=1578009900\n"
+    "beacon-seconds-per-slot=6\n"
+    "beacon-slots-per-epoch=8\n"
+    "beacon-epochs-per-period=8\n"
+    "beacon-committee=32\n"
+    "beacon-fork=altair 0x01000001 0\n"
+    "beacon-fork=bellatrix 0x02000001 3\n"
+    "beacon-fork=heze 0x00000000 99\n"
+    "checkpoint=0x" W64 "\n"
+    "finality=attested\n" TAIL_LINES;
 
 static enum dstack_status
 parse(const char *text)
@@ -51,7 +82,7 @@ one_text_has_one_meaning_and_the_reverse(void **state)
 	assert_int_equal(c.view, NETCFG_VIEW_RPC);
 	assert_int_equal(c.confirmations, 0);
 	assert_string_equal(c.tls_domain, "demo.dstack.test");
-	assert_int_equal(c.heartbeat, 3600);
+	assert_int_equal(c.max_age, 3600);
 	assert_int_equal(c.ct, NETCFG_CT_ONCHAIN);
 	assert_true(c.log_app);
 	AUTO_WR struct wr w = wr_new(0);
@@ -93,14 +124,91 @@ every_cut_every_extra_byte_and_most_flips_are_refused(void **state)
 }
 
 static void
-with(const char *from, const char *to, enum dstack_status want)
+in(const char *of, const char *from, const char *to, enum dstack_status want)
 {
 	char text[2048];
-	const char *at = strstr(good, from);
+	const char *at = strstr(of, from);
 	assert_non_null(at);
-	(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - good), good,
-	    to, at + strlen(from));
+	(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - of), of, to,
+	    at + strlen(from));
 	assert_int_equal(parse(text), want);
+}
+
+static void
+with(const char *from, const char *to, enum dstack_status want)
+{
+	in(good, from, to, want);
+}
+
+static void
+a_beacon_chain_is_named_or_told_whole(void **state)
+{
+	(void)state;
+	const enum dstack_status no = DSTACK_E_FORMAT;
+	static const char *const both[] = { by_name, by_table };
+	for (size_t i = 0; i < 2; i++) {
+		struct netcfg c;
+		AUTO_WR struct wr w = wr_new(0);
+		assert_int_equal(
+		    netcfg_parse(both[i], strlen(both[i]), &c, NULL), DSTACK_OK);
+		assert_int_equal(c.view, NETCFG_VIEW_BEACON);
+		assert_int_equal(c.beacon_own, i == 1);
+		assert_int_equal(c.checkpoint[31], 0xff);
+		assert_int_equal(c.finality,
+		    i == 1 ? NETCFG_ATTESTED : NETCFG_FINALIZED);
+		assert_int_equal(c.max_age, 3600);
+		assert_int_equal(netcfg_write(&c, &w, NULL), DSTACK_OK);
+		assert_int_equal(w.len, strlen(both[i]));
+		assert_memory_equal(w.buf, both[i], w.len);
+		for (size_t n = 0; n < strlen(both[i]); n++)
+			assert_int_not_equal(
+			    netcfg_parse(both[i], n, &c, NULL), DSTACK_OK);
+		/* no two texts mean the same */
+		for (size_t b = 0; b < 8 * strlen(both[i]); b++) {
+			char text[2048];
+			memcpy(text, both[i], strlen(both[i]));
+			text[b / 8] = (char)(text[b / 8] ^ (1 << b % 8));
+			if (netcfg_parse(text, strlen(both[i]), &c, NULL) !=
+			    DSTACK_OK)
+				continue;
+			AUTO_WR struct wr back = wr_new(0);
+			assert_int_equal(
+			    netcfg_write(&c, &back, NULL), DSTACK_OK);
+			assert_int_equal(back.len, strlen(both[i]));
+			assert_memory_equal(back.buf, text, back.len);
+		}
+		in(both[i], "checkpoint=0x" W64 "\n", "", no);
+		in(both[i], "0x" W64 "\nfinality",
+		    "0x0000000000000000000000000000000000000000000000000000000"
+		    "000000000\nfinality", no);
+		in(both[i], "finality=", "finality=x", no);
+		in(both[i], "max-age=3600\n", "", no);
+		in(both[i], "max-age=3600\n", "confirmations=0\nmax-age=3600\n",
+		    no);
+	}
+	struct netcfg c;
+	assert_int_equal(
+	    netcfg_parse(by_name, strlen(by_name), &c, NULL), DSTACK_OK);
+	assert_string_equal(c.beacon.name, "sepolia");
+	assert_int_equal(c.beacon.seconds_per_slot, 12);
+	assert_int_equal(
+	    netcfg_parse(by_table, strlen(by_table), &c, NULL), DSTACK_OK);
+	assert_string_equal(c.beacon.name, "devnet");
+	assert_int_equal(c.beacon.fork[BEACON_BELLATRIX].epoch, 3);
+	assert_string_equal(c.beacon.end_name, "heze");
+	in(by_name, "sepolia", "goerli", no);
+	in(by_name, "sepolia", "a-name-of-more-than-thirty-one-letters", no);
+	/* a name with a table is two answers to one question */
+	in(by_table, "=own", "=sepolia", no);
+	in(by_name, "sepolia", "own", no);
+	/* the network's own rules, and one spelling of each line */
+	in(by_table, "committee=32", "committee=33", no);
+	in(by_table, "slot=6", "slot=06", no);
+	in(by_table, "beacon-committee=32\n", "", no);
+	in(by_table, "beacon-name=devnet\n", "beacon-#\nbeacon-name=devnet\n",
+	    no);
+	in(by_table, "0x01000001 0", "01000001 0", no);
+	in(by_table, "heze 0x00000000", "heze 0x00000001", no);
 }
 
 static void
@@ -108,7 +216,8 @@ values_outside_their_bounds_are_refused(void **state)
 {
 	(void)state;
 	const enum dstack_status no = DSTACK_E_FORMAT;
-	with("dstack-netcfg=1", "dstack-netcfg=2", no);
+	with("dstack-netcfg=2", "dstack-netcfg=1", no);
+	with("dstack-netcfg=2", "dstack-netcfg=3", no);
 	with("31337", "0", no);
 	with("31337", "031337", no);
 	with("31337", "+1", no);
@@ -122,7 +231,7 @@ values_outside_their_bounds_are_refused(void **state)
 	with("0x" A40, "0x0000000000000000000000000000000000000000", no);
 	with("=0x" W64, "=0x" W64 "00", no);
 	with("view=rpc", "view=none", no);
-	with("view=rpc", "view=beacon", DSTACK_OK);
+	with("view=rpc", "view=beacon", no);
 	with("confirmations=0", "confirmations=201", no);
 	with("confirmations=0", "confirmations=200", DSTACK_OK);
 	with("demo.dstack.test", "Demo.dstack.test", no);
@@ -133,7 +242,9 @@ values_outside_their_bounds_are_refused(void **state)
 	with("demo.dstack.test", "demo-.test", no);
 	with("demo.dstack.test", "a-b.test", DSTACK_OK);
 	with("demo.dstack.test", "*.test", no);
-	with("heartbeat=3600", "heartbeat=4", no);
+	with("max-age=3600", "max-age=4", no);
+	with("max-age=3600", "max-age=7776001", no);
+	with("max-age=3600", "max-age=7776000", DSTACK_OK);
 	with("ct=onchain", "ct=other", no);
 	with("ct=onchain", "ct=relay", DSTACK_OK);
 	with("log-app=1", "log-app=2", no);
@@ -206,6 +317,7 @@ main(void)
 		cmocka_unit_test(values_outside_their_bounds_are_refused),
 		cmocka_unit_test(
 		    a_missing_a_doubled_and_a_moved_line_are_refused),
+		cmocka_unit_test(a_beacon_chain_is_named_or_told_whole),
 		cmocka_unit_test(a_role_reads_the_whole_netcfg_or_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
