@@ -194,7 +194,8 @@ room(const struct archive *a, const char *state, struct why *why)
 	    json_is_false(json_object_get(guest, "egress"));
 
 	json_decref(guest);
-	if (no_way_out && c->egress)
+	if (no_way_out &&
+	    (a->bundle != NULL ? bundle_egress(a->bundle) : c->egress))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "its label dstack.egress=open asks for a way out, which "
 		    "the node of %.80s does not give; refused before it is "

@@ -9,7 +9,7 @@
  * nothing, and between the two there is no link. The second are the rules. In
  * order, for a packet of an app's: is it a question to the resolver; is its
  * target a network that is nobody's on the Internet (the operator's LAN, the
- * machine QEMU runs on, a cloud's metadata); is it of the slot's own address,
+ * machine QEMU runs on, a cloud's metadata); is it of the container's address,
  * and TCP, UDP or ICMP. From outside come answers alone. What no rule lets through is dropped.
  *
  * Closed networks also have an unreachable route, so that an app that asks for
@@ -69,21 +69,21 @@ static const struct {
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static void
-link_name(char out[static 16], unsigned slot)
+link_name(char out[static 16], unsigned place)
 {
-	(void)snprintf(out, 16, "out%u", slot);
+	(void)snprintf(out, 16, "out%u", place);
 }
 
 /* --- rules --------------------------------------------------------------- */
 
-/* From this slot's app, in its own name, to outside; the rest is to follow. */
+/* From this container, in its own name, to outside; the rest is to follow. */
 static void
-outward(struct nft *n, unsigned slot)
+outward(struct nft *n, unsigned place)
 {
-	const uint8_t app[4] = { 10, 89, (uint8_t)slot, 2 };
+	const uint8_t app[4] = { 10, 89, (uint8_t)place, 2 };
 	char name[16];
 
-	link_name(name, slot);
+	link_name(name, place);
 	nft_rule(n, "forward");
 	nft_from(n, name);
 	nft_to(n, EGRESS_NIC);
@@ -102,7 +102,7 @@ names(struct nft *n)
 {
 	static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
 
-	for (unsigned s = 0; s < EGRESS_SLOTS; s++)
+	for (unsigned s = 0; s < EGRESS_PLACES; s++)
 		for (size_t i = 0; i < COUNT(protocols); i++) {
 			outward(n, s);
 			nft_target(n, resolver, 32);
@@ -127,7 +127,7 @@ forwarding(struct nft *n)
 		nft_target(n, closed[i].ip, closed[i].bits);
 		nft_drop(n);
 	}
-	for (unsigned s = 0; s < EGRESS_SLOTS; s++) {
+	for (unsigned s = 0; s < EGRESS_PLACES; s++) {
 		char name[16];
 
 		for (size_t i = 0; i < COUNT(protocols); i++) {
@@ -155,7 +155,7 @@ itself(struct nft *n)
 	    true);
 	nft_chain(n, "output", "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER,
 	    true);
-	for (unsigned s = 0; s < EGRESS_SLOTS; s++) {
+	for (unsigned s = 0; s < EGRESS_PLACES; s++) {
 		char name[16];
 
 		link_name(name, s);
@@ -295,15 +295,15 @@ egress_is(int fd)
 /* --- a container --------------------------------------------------------- */
 
 enum dstack_status
-egress_join(int ns, int app, unsigned slot, struct why *why)
+egress_join(int ns, int app, unsigned place, struct why *why)
 {
-	const uint8_t near[4] = { 10, 89, (uint8_t)slot, 1 };
-	const uint8_t far[4] = { 10, 89, (uint8_t)slot, 2 };
+	const uint8_t near[4] = { 10, 89, (uint8_t)place, 1 };
+	const uint8_t far[4] = { 10, 89, (uint8_t)place, 2 };
 	AUTO_CLOSE int out = -1;
 	AUTO_CLOSE int in = -1;
 	char name[16];
 
-	link_name(name, slot);
+	link_name(name, place);
 	enum dstack_status st = nl_open_in(ns, &out, why);
 	if (st == DSTACK_OK)
 		st = nl_open_in(app, &in, why);
@@ -327,12 +327,12 @@ egress_join(int ns, int app, unsigned slot, struct why *why)
 }
 
 void
-egress_leave(int ns, unsigned slot)
+egress_leave(int ns, unsigned place)
 {
 	AUTO_CLOSE int nl = -1;
 	char name[16];
 
-	link_name(name, slot);
+	link_name(name, place);
 	/* the next one's join says so if it cannot go */
 	if (nl_open_in(ns, &nl, NULL) == DSTACK_OK)
 		(void)!nl_link_del(nl, name, NULL);

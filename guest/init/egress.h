@@ -6,7 +6,10 @@
  * guest, no link to the host and no role is in there; it has the device, one
  * link to each app that may go out, and rules for what passes between them.
  *
- *   container s  10.89.s.2 -- out<s> 10.89.s.1 | NAT | 10.0.3.15 -- device
+ *   container p  10.89.p.2 -- out<p> 10.89.p.1 | NAT | 10.0.3.15 -- device
+ *
+ * p is the place of a container (guest/kubernethes/container.h): of either
+ * version of an app, each of its services.
  */
 #ifndef GUEST_EGRESS_H
 #define GUEST_EGRESS_H
@@ -17,7 +20,7 @@
 #include "base/status.h"
 
 #define EGRESS_NIC "eth1"   /* the device; and the link inside a container */
-#define EGRESS_SLOTS 2      /* those of guest/kubernethes/container.h */
+#define EGRESS_PLACES 16    /* CONTAINER_SLOTS * MANIFEST_SERVICES */
 #define EGRESS_RESOLVER "10.0.3.3" /* for /etc/resolv.conf of who may go out */
 /* Where host/vm/machine.c puts the device on the PCI bus. */
 #define EGRESS_DEVICE "/sys/bus/pci/devices/0000:00:05.0"
@@ -33,12 +36,12 @@ DSTACK_CHECKED enum dstack_status egress_make(int *ns, struct why *why);
 bool egress_is(int fd);
 
 /*
- * Give the container of that slot, whose network is the namespace app, its
- * link and its default route. What an earlier one left in the slot goes.
+ * Give the container at that place, whose network is the namespace app, its
+ * link and its default route. What an earlier one left there goes.
  */
 DSTACK_CHECKED enum dstack_status egress_join(
-    int ns, int app, unsigned slot, struct why *why);
+    int ns, int app, unsigned place, struct why *why);
 /* Take it away. That there is none is no error. */
-void egress_leave(int ns, unsigned slot);
+void egress_leave(int ns, unsigned place);
 
 #endif

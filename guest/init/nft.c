@@ -26,7 +26,7 @@
 
 #include "base/own.h"
 
-#define BATCH_MAX 65536u
+#define BATCH_MAX (128u * 1024) /* the rules of 16 containers are 60 KiB */
 #define HEAD sizeof(struct nlattr) /* of an attribute, aligned as it is */
 #define REG NFT_REG_1
 /* in an IPv4 header (RFC 791, 3.1) and a TCP or UDP one (RFC 9293, 768) */

@@ -47,6 +47,7 @@ struct app {
 	struct services *more;
 	struct state_app record;
 	struct oci_image *image;
+	int way_out; /* namespace that its containers may get; -1: none */
 	int watch, host; /* /mnt/host_volume */
 	int64_t started;
 	uint64_t since;    /* the same moment, life_now() */

@@ -107,6 +107,14 @@ container_write_its(int dir, const char *name, const char *text)
 	    : DSTACK_E_SYS;
 }
 
+enum dstack_status
+container_resolver(const struct container *c)
+{
+	return container_write_its(c->dirfd, "resolv.conf",
+	    c->egress >= 0 ? "nameserver " EGRESS_RESOLVER "\n"
+			   : "# no way out, so nobody answers for names\n");
+}
+
 static enum dstack_status
 make_dirs(struct container *c, uint64_t bytes, struct why *why)
 {
@@ -131,11 +139,7 @@ make_dirs(struct container *c, uint64_t bytes, struct why *why)
 		MS_NOEXEC) != DSTACK_OK ||
 	    container_write_its(c->dirfd, "hosts", hosts) != DSTACK_OK ||
 	    container_write_its(c->dirfd, "hostname", "dstack-app\n") != DSTACK_OK ||
-	    container_write_its(c->dirfd, "resolv.conf",
-		c->egress >= 0
-		    ? "nameserver " EGRESS_RESOLVER "\n"
-		    : "# no way out, so nobody answers for names\n") !=
-		DSTACK_OK)
+	    container_resolver(c) != DSTACK_OK)
 		return sys(c, "its folders", why);
 	return DSTACK_OK;
 }
@@ -177,7 +181,8 @@ container_link(struct container *c, struct why *why)
 	 * it has a way out, which is of another link and another namespace.
 	 */
 	if (st == DSTACK_OK && c->egress >= 0)
-		st = egress_join(c->egress, c->netns, c->slot, why);
+		st = egress_join(
+		    c->egress, c->netns, container_place(c), why);
 	return st;
 }
 
@@ -520,7 +525,7 @@ container_drop(struct container *c)
 	shut(&c->userns);
 	shut(&c->netns);
 	if (c->egress >= 0)
-		egress_leave(c->egress, c->slot);
+		egress_leave(c->egress, container_place(c));
 	/* A link that cannot go now is in the way of the next one, who says so. */
 	if (nl_open(&nl, NULL) == DSTACK_OK)
 		(void)!nl_link_del(nl, name, NULL);

@@ -5,7 +5,7 @@
  * gone. An app of several services has as many containers in its slot, the
  * front's being part 0: they share the slot's tmpfs and bounds, and each has
  * namespaces and a link of its own. At place p (container_place) the guest is
- * 10.88.p.1 and the container 10.88.p.2; of part 0 the place is the slot, and
+ * 10.88.p.1 and the container 10.88.p.2, of part 0 the place is the slot; and
  * where that may go out the namespace of guest/init/egress.h is at 10.89.p.1.
  */
 #ifndef GUEST_CONTAINER_H
@@ -61,11 +61,13 @@ DSTACK_CHECKED enum dstack_status container_make(
 
 /*
  * Part (1 to MANIFEST_SERVICES - 1) of a slot whose part 0 was made: folders
- * in its tmpfs, namespaces and a link. c is set anew; dropped by
- * container_drop, after whose call for part 0 nothing of it is left either.
+ * in its tmpfs, namespaces and a link; egress: as the member of that name. c is
+ * set anew; dropped by container_drop, after whose call for part 0 nothing of
+ * it is left either.
  */
 DSTACK_CHECKED enum dstack_status container_make_part(struct container *c,
-    const struct container *first, unsigned part, struct why *why);
+    const struct container *first, unsigned part, int egress,
+    struct why *why);
 /*
  * A wire between each two of n containers of one slot, over which each has
  * the other's address and nothing else; and all names, with these addresses,

@@ -28,13 +28,14 @@
 
 enum dstack_status
 container_make_part(struct container *c, const struct container *first,
-    unsigned part, struct why *why)
+    unsigned part, int egress, struct why *why)
 {
 	static const char *const folders[] = { "root", "run", "host",
 		"newroot" };
 	char up[sizeof(c->dir)];
 	container_init(c, first->slot);
 	c->part = part;
+	c->egress = egress;
 	(void)snprintf(up, sizeof(up), CONTAINER_BASE "/%u/parts", c->slot);
 	(void)snprintf(c->dir, sizeof(c->dir), CONTAINER_BASE "/%u/parts/%u",
 	    c->slot, part);
@@ -50,8 +51,7 @@ container_make_part(struct container *c, const struct container *first,
 	ok = ok &&
 	    container_write_its(c->dirfd, "hostname", "dstack-app\n") ==
 		DSTACK_OK &&
-	    container_write_its(c->dirfd, "resolv.conf",
-		"# no way out, so nobody answers for names\n") == DSTACK_OK;
+	    container_resolver(c) == DSTACK_OK;
 	if (!ok)
 		return why_set(why, DSTACK_E_SYS, "container %u: %s: %s",
 		    container_place(c), c->dir, strerror(errno));

@@ -42,6 +42,9 @@ pid_t container_read_pid(const struct container *c, const char *name);
 /* Parts of container_make: the link at its place, and a file for its root. */
 DSTACK_CHECKED enum dstack_status container_link(
     struct container *c, struct why *why);
+/* Its resolv.conf: whom it may ask for names, if anybody. */
+DSTACK_CHECKED enum dstack_status container_resolver(
+    const struct container *c);
 DSTACK_CHECKED enum dstack_status container_write_its(
     int dir, const char *name, const char *text);
 

@@ -224,11 +224,17 @@ not_older(const struct kube *k, const struct state_app *r, struct why *why)
 	    "%" PRIu64 ": it is an old one", r->version, k->highest);
 }
 
-/* Out gets who has the owner's word (a label) and the operator's (EGRESS). */
+/*
+ * Out gets who has the owner's word (a label) and the operator's (EGRESS); of
+ * several services each that has the label.
+ */
 static enum dstack_status
 may_go_out(const struct kube *k, struct why *why)
 {
-	if (k->egress >= 0 || !kube_staged(&k->staged)->egress)
+	const struct kube_stage *s = &k->staged;
+	if (k->egress >= 0 ||
+	    !(s->bundle != NULL ? bundle_egress(s->bundle)
+				: kube_staged(s)->egress))
 		return DSTACK_OK;
 	return why_set(why, DSTACK_E_REJECTED,
 	    "its label dstack.egress=open asks for a way out, which this node "
@@ -303,6 +309,7 @@ launch(struct kube *k, const struct state_app *r, struct why *why)
 	a->backoff = APP_BACKOFF_FIRST_MS;
 	a->restarts = 0;
 	a->end = (struct life_end){ 0 };
+	a->way_out = k->egress;
 	a->box.egress = kube_staged(&k->staged)->egress ? k->egress : -1;
 	a->of = of;
 	memcpy(a->of.app_id, r->app_id, 32);

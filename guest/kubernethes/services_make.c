@@ -16,7 +16,11 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "guest/init/egress.h"
 #include "guest/kubernethes/unpacker.h"
+
+_Static_assert(EGRESS_PLACES == CONTAINER_SLOTS * MANIFEST_SERVICES,
+    "each container has rules");
 
 /* Everything that services_gone looks at, before anything can go wrong. */
 static struct services *
@@ -94,8 +98,9 @@ services_lay_out(struct app *a, struct kube_stage *s,
 		struct app *x = i == b->m.front ? a : &a->more->app[i];
 		box[i] = &x->box;
 		if (st == DSTACK_OK && x != a)
-			st = container_make_part(
-			    &x->box, &a->box, ++part, why);
+			st = container_make_part(&x->box, &a->box, ++part,
+			    oci_config(b->image[i])->egress ? a->way_out : -1,
+			    why);
 		if (st == DSTACK_OK && oci_config(b->image[i])->on_volume)
 			st = container_store(&x->box, why);
 	}

@@ -177,13 +177,16 @@ start_wait(struct app *a, bool (*go_on)(void *ctx), void *ctx, struct why *why)
 }
 
 uint8_t
-start_front(const struct app *a)
+start_front(struct app *a)
 {
 	const struct oci_config *c = oci_config(a->image);
+	const size_t n = a->more != NULL ? a->more->m.nservices : 1;
 	uint8_t flags = c->proxy ? TLS_BACKEND_PROXY : 0;
 
-	if (a->box.egress >= 0)
-		flags |= TLS_BACKEND_EGRESS;
+	/* what one service may tell the world the app may */
+	for (unsigned i = 0; i < n; i++)
+		if (services_at(a, i)->box.egress >= 0)
+			flags |= TLS_BACKEND_EGRESS;
 	if (c->h2 == OCI_H2_YES ||
 	    (c->h2 == OCI_H2_ASK &&
 		ask_h2(container_address(&a->box), a->box.port, c->proxy,

@@ -39,6 +39,6 @@ DSTACK_CHECKED enum dstack_status start_wait(struct app *a,
  * (guest/tls/tls.h). Where the image does not say whether it speaks HTTP/2, it
  * is asked.
  */
-uint8_t start_front(const struct app *a);
+uint8_t start_front(struct app *a);
 
 #endif

@@ -39,18 +39,24 @@ static json_t *
 app_json(const struct service *s)
 {
 	const struct service_app *app = NULL;
+	bool egress = false;
 	for (int i = 0; i < SERVICE_SLOTS; i++) {
 		if (s->app[i].used &&
 		    (app == NULL || s->app[i].version > app->version))
 			app = &s->app[i];
 	}
+	/* the way out of one service is the app's */
+	for (int i = 0; app != NULL && i < SERVICE_SLOTS; i++)
+		egress = egress ||
+		    (s->app[i].used && s->app[i].egress &&
+			s->app[i].version == app->version);
 	json_t *o = app == NULL
 	    ? json_pack("{s:s}", "state", s->app_state)
 	    : json_pack("{s:s, s:o, s:o, s:I, s:s, s:s}", "name", app->name,
 		  "appId", hex_json(app->app_id, 32), "digest",
 		  hex_json(app->digest, 32), "version",
 		  (json_int_t)app->version, "egress",
-		  app->egress ? "open" : "none", "state", s->app_state);
+		  egress ? "open" : "none", "state", s->app_state);
 	if (o != NULL)
 		service_life_json(o, &s->life, life_now());
 	return o;

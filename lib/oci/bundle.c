@@ -67,16 +67,12 @@ unpacked(const struct oci_image *img)
 	return n;
 }
 
-/* Who is waited for until it is healthy can say that it is; one goes out. */
+/* Who is waited for until it is healthy can say that it is. */
 static enum dstack_status
 checks(const struct bundle *b, struct why *why)
 {
 	for (unsigned i = 0; i < b->m.nservices; i++) {
 		const struct manifest_service *s = &b->m.service[i];
-		if (i != b->m.front && oci_config(b->image[i])->egress)
-			return why_set(why, DSTACK_E_REJECTED,
-			    "service %s: dstack.egress=open: only the front "
-			    "has a way out", s->name);
 		for (size_t k = 0; k < s->nneeds; k++) {
 			const unsigned to = s->needs[k].service;
 			if (s->needs[k].condition == MANIFEST_HEALTHY &&
@@ -172,6 +168,15 @@ bundle_on_volume(const struct bundle *b)
 	bool any = false;
 	for (unsigned i = 0; i < b->m.nservices; i++)
 		any = any || oci_config(b->image[i])->on_volume;
+	return any;
+}
+
+bool
+bundle_egress(const struct bundle *b)
+{
+	bool any = false;
+	for (unsigned i = 0; i < b->m.nservices; i++)
+		any = any || oci_config(b->image[i])->egress;
 	return any;
 }
 

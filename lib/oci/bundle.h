@@ -45,8 +45,9 @@ bool bundle_there(const void *buf, size_t len, const uint8_t *want);
  */
 DSTACK_CHECKED enum dstack_status bundle_walk(const struct bundle *b,
     struct oci_tree *each, struct oci_tree *all, struct why *why);
-/* Has any service the label dstack.store=volume? */
+/* Has any service the label dstack.store=volume; dstack.egress=open? */
 bool bundle_on_volume(const struct bundle *b);
+bool bundle_egress(const struct bundle *b);
 /*
  * While service i is unpacked, in the order of the services: are the bytes of
  * the archive from there on (as oci_sink's done names a layer) another's yet

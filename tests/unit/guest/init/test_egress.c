@@ -384,6 +384,34 @@ what_left_a_slot_has_no_way_out(void **state)
 	reaches(app[1], 82);
 }
 
+/* The last place there is: a service of an app of several. */
+static void
+every_place_has_rules_of_its_own(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	struct why why = { "" };
+	AUTO_CLOSE int far = fresh();
+	AUTO_CLOSE int l = server(host, "192.0.2.80", 83, SOCK_STREAM);
+	AUTO_CLOSE int u = server(host, EGRESS_RESOLVER, 53, SOCK_DGRAM);
+	AUTO_CLOSE int b = server(app[0], "10.89.0.2", 80, SOCK_STREAM);
+	enter(guest);
+	if (egress_join(out, far, EGRESS_PLACES - 1, &why) != DSTACK_OK)
+		fail_msg("%s", why.text);
+	reaches(far, 83);
+	assert_true(
+	    arrives(far, "10.89.15.2", EGRESS_RESOLVER, u, 53, SURE_MS));
+	assert_int_not_equal(reach(far, "10.89.0.2", 80), 0);
+	assert_int_not_equal(reach(far, "10.0.3.2", 22), 0);
+	egress_leave(out, EGRESS_PLACES - 1);
+	/* one beyond has a link and no rule that lets it out */
+	if (egress_join(out, far, EGRESS_PLACES, &why) != DSTACK_OK)
+		fail_msg("%s", why.text);
+	assert_int_equal(reach(far, "192.0.2.80", 83), ETIMEDOUT);
+	egress_leave(out, EGRESS_PLACES);
+}
+
 static void
 a_device_that_is_not_there_is_named(void **state)
 {
@@ -448,6 +476,7 @@ main(void)
 		    a_slot_speaks_in_its_own_name_and_to_no_other_slot),
 		cmocka_unit_test(nothing_comes_in_that_was_not_asked_for),
 		cmocka_unit_test(what_left_a_slot_has_no_way_out),
+		cmocka_unit_test(every_place_has_rules_of_its_own),
 		cmocka_unit_test(a_device_that_is_not_there_is_named),
 		cmocka_unit_test(rules_that_the_kernel_refuses_leave_nothing),
 	};

@@ -189,6 +189,10 @@ expect_log(const char *want)
 	"\"db\":{\"command\":[\"db\"],\"image\":#,\"labels\":{" \
 	"\"dstack.store\":\"volume\"},\"volumes\":[" \
 	"{\"path\":\"/data\",\"volume\":\"data\"}," SHARED "]}"
+#define DB_OUT \
+	"\"db\":{\"command\":[\"db\"],\"image\":#,\"labels\":{" \
+	"\"dstack.egress\":\"open\"},\"volumes\":[" \
+	"{\"path\":\"/data\",\"volume\":\"data\"}]}"
 #define APP(job) APP_OF(DB, job)
 #define APP_OF(db, job) \
 	"{\"front\":{\"port\":80,\"service\":\"web\"},\"manifest\":1," \
@@ -306,6 +310,22 @@ a_service_can_have_its_tree_on_the_volume(void **state)
 }
 
 static void
+a_way_out_for_a_service_is_refused_where_the_node_gives_none(void **state)
+{
+	(void)state;
+	if (!can)
+		skip();
+	publish_services(6, APP_OF(DB_OUT, JOB("0")));
+	until("[refused, old one serves: several version 6]");
+	assert_non_null(strstr(life.refused.why,
+	    "its label dstack.egress=open asks for a way out, which this node "
+	    "does not give"));
+	assert_true(asked(1, 'x', "front: db 6"));
+	/* the one before that made room for it */
+	before("[gone 2]", "[gone 0]");
+}
+
+static void
 the_end_of_the_role_stops_them_in_order(void **state)
 {
 	int status_ = 1;
@@ -318,7 +338,6 @@ the_end_of_the_role_stops_them_in_order(void **state)
 	/* its last word, after all of them are gone */
 	until("[the node is to stop]");
 	before("[gone 3]", "[gone 1]");
-	before("[gone 2]", "[gone 0]");
 	assert_int_equal(access(PATH_VOLUME "/system/trees/3", F_OK), -1);
 	assert_int_equal(waitpid(role_pid, &status_, 0), role_pid);
 	assert_int_equal(status_, 0);
@@ -336,6 +355,8 @@ main(void)
 		cmocka_unit_test(a_need_that_is_not_met_is_refused_by_name),
 		cmocka_unit_test(one_image_takes_the_slot_of_several),
 		cmocka_unit_test(a_service_can_have_its_tree_on_the_volume),
+		cmocka_unit_test(
+		    a_way_out_for_a_service_is_refused_where_the_node_gives_none),
 		cmocka_unit_test(the_end_of_the_role_stops_them_in_order),
 	};
 	return cmocka_run_group_tests(t, prepare_peer, finish);
