@@ -51,13 +51,6 @@ interface IKeyManager {
         address payee;
     }
 
-    struct Heartbeat {
-        address node;
-        uint64 epoch;
-        bytes32 anchorHash;
-        uint64 anchorNumber;
-    }
-
     struct VolumeAnchor {
         bytes32 volumeId;
         uint64 generation;
@@ -99,12 +92,6 @@ interface IKeyManager {
         bytes23 quoteTag;
     }
 
-    struct Beat {
-        uint64 time; // block.timestamp of the block that carried it
-        uint64 anchorNumber;
-        uint64 epoch;
-    }
-
     struct Volume {
         uint64 generation;
         bytes32 root;
@@ -134,13 +121,12 @@ interface IKeyManager {
     event Onboarded(bytes32 indexed requestId, Onboard onboard, bytes sig, bytes ct);
     event ContainerChanged(string name, bytes32 indexed digest, uint64 version, uint64 notBefore);
     event AppStopped(uint64 indexed version);
-    event Beaten(address indexed node, uint64 anchorNumber);
     event VolumeAnchored(bytes32 indexed volumeId, uint64 generation, bytes32 root);
     event PauserChanged(address indexed pauser);
     event Paused(address indexed by);
     event Unpaused();
 
-    error BadAnchor(); // not the hash of one of the last 256 blocks
+    error BadAnchor(); // not the hash of one of the last 8191 blocks (EIP-2935; else 256)
     error BadApp(); // other appId, not the next version, name of no length or too long
     error BadEpoch(); // not the current (bootstrap: the last) epoch, or not in that state
     error BadPlatform(); // denied
@@ -151,7 +137,7 @@ interface IKeyManager {
     error NotBootstrapper();
     error NotPauser();
     error NotSubmitter(); // the signed statement names another sender
-    error NotUp(); // a generation, beat or floor that does not rise
+    error NotUp(); // a generation or floor that does not rise
     error RequestUnknown(); // not asked for, already onboarded, or expired
     error RequestKnown(); // this requestId was used
     error StoppedByPauser();
@@ -163,9 +149,8 @@ interface IKeyManager {
     function bootstrap(Bootstrap calldata b, bytes calldata sig, bytes32 quoteHash) external;
     function register(Register calldata r, bytes32 quoteHash, bytes calldata sig) external;
     function onboard(Onboard calldata o, bytes calldata sig, bytes calldata ct) external;
-    function heartbeat(Heartbeat calldata h, bytes calldata sig) external;
     function anchorVolume(VolumeAnchor calldata a, bytes calldata sig) external;
-    /// @notice Forget requests that expired more than 256 blocks ago. Anyone.
+    /// @notice Forget requests that expired more than 8191 blocks ago. Anyone.
     function purge(bytes32[] calldata requestIds) external;
 
     // Anyone asks
@@ -182,10 +167,6 @@ interface IKeyManager {
         external
         view
         returns (Status status, uint64 expiry, bytes23 quoteTag);
-    function registry(address node)
-        external
-        view
-        returns (uint64 lastBeat, uint64 anchorNumber, uint64 epoch);
     function requestIdOf(Register calldata) external view returns (bytes32);
 
     // Governance (owner; a timelock where the network is real)

@@ -30,9 +30,6 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     bytes32 private constant ONBOARD_TYPEHASH = keccak256(
         "Onboard(bytes32 requestId,uint64 epoch,bytes32 seedCommit,bytes32 ctHash,bytes32 platformHash,uint8 tcbStatus,address payee)"
     );
-    bytes32 private constant HEARTBEAT_TYPEHASH = keccak256(
-        "Heartbeat(address node,uint64 epoch,bytes32 anchorHash,uint64 anchorNumber)"
-    );
     bytes32 private constant VOLUME_ANCHOR_TYPEHASH = keccak256(
         "VolumeAnchor(bytes32 volumeId,uint64 generation,bytes32 root,uint64 epoch,uint64 anchorNumber,bytes32 anchorHash)"
     );
@@ -40,7 +37,10 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     uint32 private constant TCB_MASK_ALL = 0x3f; // six statuses; Revoked has no bit
     uint8 private constant PLATFORM_OPEN = 3;
     uint32 private constant EXPIRY_MAX = 7200; // blocks: about a day
-    uint256 private constant ANCHOR_WINDOW = 256; // blocks that blockhash knows
+    /// Blocks that an anchor may be behind: what the history contract of
+    /// EIP-2935 serves. Where a chain has none, blockhash alone counts: 256.
+    uint256 private constant ANCHOR_WINDOW = 8191;
+    address private constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935;
     uint256 private constant NAME_MAX = 127;
     /// A floor rises by at most so much a call: Intel's numbers go up by one
     /// now and then, so a call that wants more is a mistake or an attack, and
@@ -150,26 +150,14 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         emit Onboarded(o.requestId, o, sig, ctOnChain ? ct : ct[:0]);
     }
 
-    function heartbeat(Heartbeat calldata h, bytes calldata sig) external {
-        address key = _currentKey(h.epoch);
-        _checkAnchor(h.anchorNumber, h.anchorHash);
-        Beat storage b = _beats[h.node];
-        if (h.anchorNumber <= b.anchorNumber) revert NotUp();
-        _checkSigner(_statement(HEARTBEAT_TYPEHASH, 4), sig, key);
-
-        b.time = uint64(block.timestamp);
-        b.anchorNumber = h.anchorNumber;
-        b.epoch = h.epoch;
-        emit Beaten(h.node, h.anchorNumber);
-    }
-
     function anchorVolume(VolumeAnchor calldata a, bytes calldata sig) external {
-        address key = _currentKey(a.epoch);
+        Epoch storage e = _epochs[a.epoch];
+        if (a.epoch != _head.currentEpoch || e.state != EpochState.Active) revert BadEpoch();
         _checkAnchor(a.anchorNumber, a.anchorHash);
         Volume storage v = volumes[a.volumeId];
         if (a.generation <= v.generation) revert NotUp();
         _checkSigner(
-            _statement(VOLUME_ANCHOR_TYPEHASH, 6), sig, key
+            _statement(VOLUME_ANCHOR_TYPEHASH, 6), sig, e.xPub
         );
 
         v.generation = a.generation;
@@ -251,16 +239,6 @@ contract KeyManager is KeyManagerState, Ownable2Step {
         (status, expiry, quoteTag) = (q.state, q.expiry, q.quoteTag);
         if (status == Status.Requested && block.number > expiry) status = Status.Expired;
     }
-
-    function registry(address node)
-        external
-        view
-        returns (uint64 lastBeat, uint64 anchorNumber, uint64 epoch)
-    {
-        Beat storage b = _beats[node];
-        return (b.time, b.anchorNumber, b.epoch);
-    }
-
 
     function requestIdOf(Register calldata) public view returns (bytes32) {
         return _statement(REGISTER_TYPEHASH, 8);
@@ -493,14 +471,20 @@ contract KeyManager is KeyManagerState, Ownable2Step {
     }
 
     function _checkAnchor(uint64 number, bytes32 hash) private view {
-        bytes32 known = blockhash(number);
-        if (known == 0 || known != hash) revert BadAnchor();
+        if (hash == 0 || (blockhash(number) != hash && _older(number) != hash)) {
+            revert BadAnchor();
+        }
     }
 
-    function _currentKey(uint64 epoch) private view returns (address) {
-        Epoch storage e = _epochs[epoch];
-        if (epoch != _head.currentEpoch || e.state != EpochState.Active) revert BadEpoch();
-        return e.xPub;
+    /// @dev Hash of a block that blockhash no longer knows, by EIP-2935; zero
+    /// where it is not known there either, or the chain has no such contract.
+    /// The window is held here too: another rule set's may be longer, and a
+    /// request that was purged must never be able to come back.
+    function _older(uint64 number) private view returns (bytes32 hash) {
+        if (number + ANCHOR_WINDOW < block.number) return 0;
+        (bool done, bytes memory answer) =
+            HISTORY.staticcall(abi.encode(number));
+        if (done && answer.length == 32) hash = bytes32(answer);
     }
 
     /// @dev One more request in this block.

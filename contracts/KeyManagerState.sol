@@ -26,8 +26,7 @@ abstract contract KeyManagerState is IKeyManager {
     mapping(uint64 epoch => mapping(bytes32 advisory => uint8)) public advisories; // 4
     mapping(bytes32 platformHash => uint8) public platforms; // 5
     mapping(bytes32 requestId => Request) internal _requests; // 6
-    mapping(address node => Beat) internal _beats; // 7
-    mapping(bytes32 volumeId => Volume) public volumes; // 8
-    App internal _previous; // 9 to 12
-    App internal _latest; // 13 to 16
+    mapping(bytes32 volumeId => Volume) public volumes; // 7
+    App internal _previous; // 8 to 11
+    App internal _latest; // 12 to 15
 }

@@ -22,6 +22,8 @@ interface Vm {
     function snapshotState() external returns (uint256);
     function revertToState(uint256 id) external returns (bool);
     function cool(address target) external;
+    function etch(address target, bytes calldata code) external;
+    function store(address target, bytes32 slot, bytes32 value) external;
     struct CallGas {
         uint64 gasLimit;
         uint64 gasTotalUsed;
@@ -40,6 +42,7 @@ abstract contract Base {
     bytes32 internal constant DOMAIN = keccak256(
         "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
     );
+    address internal constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935; // EIP-2935
     bytes32 internal constant T_BOOTSTRAP = keccak256(
         "Bootstrap(uint64 epoch,address xPub,bytes32 seedCommit,bytes32 policyHash,bytes32 anchorHash,uint64 anchorNumber,address submitter)"
     );
@@ -50,9 +53,6 @@ abstract contract Base {
         keccak256("RegisterTx(bytes32 requestId,bytes32 quoteHash)");
     bytes32 internal constant T_ONBOARD = keccak256(
         "Onboard(bytes32 requestId,uint64 epoch,bytes32 seedCommit,bytes32 ctHash,bytes32 platformHash,uint8 tcbStatus,address payee)"
-    );
-    bytes32 internal constant T_HEARTBEAT = keccak256(
-        "Heartbeat(address node,uint64 epoch,bytes32 anchorHash,uint64 anchorNumber)"
     );
     bytes32 internal constant T_VOLUME = keccak256(
         "VolumeAnchor(bytes32 volumeId,uint64 generation,bytes32 root,uint64 epoch,uint64 anchorNumber,bytes32 anchorHash)"

@@ -65,10 +65,6 @@ contract EventsTest is Base {
             0,
             abi.encode(o, sig, CT)
         );
-        IKeyManager.Heartbeat memory h = IKeyManager.Heartbeat(HOST, 0, ANCHOR_HASH, ANCHOR);
-        sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
-        km.heartbeat(h, sig);
-        said("Beaten(address,uint64)", topic(HOST), 0, abi.encode(ANCHOR));
         IKeyManager.VolumeAnchor memory a =
             IKeyManager.VolumeAnchor(SEED, 7, QUOTE, 0, ANCHOR, ANCHOR_HASH);
         sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_VOLUME, a))));

@@ -140,15 +140,13 @@ contract GovernanceTest is Base {
         IKeyManager.Onboard memory o = onboardOf(id, hex"c7");
         bytes memory sig = signOnboard(NET_KEY, o);
         refuse(HOST, abi.encodeCall(km.onboard, (o, sig, hex"c7")), why);
-        IKeyManager.Heartbeat memory h =
-            IKeyManager.Heartbeat(HOST, 0, ANCHOR_HASH, ANCHOR);
-        sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
-        refuse(HOST, abi.encodeCall(km.heartbeat, (h, sig)), why);
-        h.epoch = 1;
-        sig = sign(0x2222, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
-        km.heartbeat(h, sig);
-        (,, uint64 beatEpoch) = km.registry(HOST);
-        eq(beatEpoch, 1, "epoch of the beat");
+        IKeyManager.VolumeAnchor memory a =
+            IKeyManager.VolumeAnchor(SEED, 1, QUOTE, 0, ANCHOR, ANCHOR_HASH);
+        sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_VOLUME, a))));
+        refuse(HOST, abi.encodeCall(km.anchorVolume, (a, sig)), why);
+        a.epoch = 1;
+        sig = sign(0x2222, digestOf(keccak256(abi.encode(T_VOLUME, a))));
+        km.anchorVolume(a, sig);
         openEpoch(2);
         openEpoch(3);
         refuse(

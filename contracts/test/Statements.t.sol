@@ -3,7 +3,7 @@ pragma solidity ^0.8.24;
 
 import {Base, IKeyManager, KeyManager} from "./Base.sol";
 
-/// @dev What nodes sign: bootstrap, register, onboard, heartbeat, volume anchor.
+/// @dev What nodes sign: bootstrap, register, onboard, volume anchor.
 contract StatementsTest is Base {
     bytes private constant CT = hex"01020304";
 
@@ -75,6 +75,58 @@ contract StatementsTest is Base {
         vm.roll(ANCHOR + 257);
         b.anchorHash = blockhash(ANCHOR);
         tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+    }
+
+    /// @dev The history contract as EIP-2935 deploys it, with one block's hash.
+    function history(uint256 number, bytes32 hash) private {
+        vm.etch(
+            HISTORY,
+            hex"3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500"
+        );
+        vm.store(HISTORY, bytes32(number % 8191), hash);
+    }
+
+    function testAnAnchorThatBlockhashHasNoMoreIsTakenByTheHistoryContract() public {
+        openEpoch(0);
+        IKeyManager.Bootstrap memory b = bootstrapOf(0, NET_KEY);
+        vm.roll(ANCHOR + 257);
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector); // none here
+        history(ANCHOR, ANCHOR_HASH);
+        b.anchorHash = keccak256("other");
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+        b.anchorNumber = ANCHOR + 1; // before the fork that brought it
+        b.anchorHash = 0;
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+        b = bootstrapOf(0, NET_KEY);
+        vm.roll(ANCHOR + 8192);
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector); // one too old
+        vm.roll(ANCHOR + 8191); // the oldest that it has
+        bytes memory sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_BOOTSTRAP, b))));
+        vm.prank(HOST);
+        km.bootstrap(b, sig, QUOTE);
+        ok(km.xPub() == vm.addr(NET_KEY), "taken");
+    }
+
+    /// @dev Chains of other rules have other code there, or none that answers
+    /// so: what is not one word is no hash, and no window is longer.
+    function testWhatAnswersOtherwiseThanTheHistoryContractIsNoHash() public {
+        openEpoch(0);
+        IKeyManager.Bootstrap memory b = bootstrapOf(0, NET_KEY);
+        bytes memory word = abi.encodePacked(hex"7f", ANCHOR_HASH, hex"5f52");
+        vm.roll(ANCHOR + 257);
+        vm.etch(HISTORY, bytes.concat(word, hex"60405ff3")); // two words
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+        vm.etch(HISTORY, bytes.concat(word, hex"601f5ff3")); // 31 bytes
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+        vm.etch(HISTORY, bytes.concat(word, hex"60205ffd")); // reverts with it
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+        vm.etch(HISTORY, bytes.concat(word, hex"60205ff3")); // whatever is asked
+        vm.roll(ANCHOR + 8192);
+        tryBootstrap(b, HOST, IKeyManager.BadAnchor.selector);
+        vm.roll(ANCHOR + 8191);
+        bytes memory sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_BOOTSTRAP, b))));
+        vm.prank(HOST);
+        km.bootstrap(b, sig, QUOTE);
     }
 
     function testRegisterStoresOneWord() public {
@@ -253,10 +305,10 @@ contract StatementsTest is Base {
         booted();
         bytes32[] memory ids = new bytes32[](1);
         ids[0] = request();
-        vm.roll(1050 + 256);
+        vm.roll(1050 + 8191);
         vm.expectRevert(IKeyManager.RequestUnknown.selector);
         km.purge(ids);
-        vm.roll(1050 + 257);
+        vm.roll(1050 + 8192);
         km.purge(ids);
         (IKeyManager.Status s,,) = km.requested(ids[0]);
         ok(s == IKeyManager.Status.None, "gone");
@@ -270,35 +322,9 @@ contract StatementsTest is Base {
         IKeyManager.Onboard memory o = onboardOf(ids[0], CT);
         bytes memory sig = signOnboard(NET_KEY, o);
         km.onboard(o, sig, CT);
-        vm.roll(1050 + 257);
+        vm.roll(1050 + 8192);
         vm.expectRevert(IKeyManager.RequestUnknown.selector);
         km.purge(ids);
-    }
-
-    function beat(IKeyManager.Heartbeat memory h, uint256 key) private returns (bytes memory) {
-        return sign(key, digestOf(keccak256(abi.encode(T_HEARTBEAT, h))));
-    }
-
-    function testHeartbeatStoresTimeAndOnlyRises() public {
-        IKeyManager.Heartbeat memory h =
-            IKeyManager.Heartbeat(address(0x4444), 0, ANCHOR_HASH, ANCHOR);
-        bytes memory sig = beat(h, NET_KEY);
-        vm.expectRevert(IKeyManager.BadEpoch.selector);
-        km.heartbeat(h, sig);
-        booted();
-        bytes memory bad = beat(h, 0x666);
-        vm.expectRevert(IKeyManager.BadSignature.selector);
-        km.heartbeat(h, bad);
-        km.heartbeat(h, sig);
-        (uint64 time, uint64 anchor, uint64 epoch) = km.registry(address(0x4444));
-        ok(time == block.timestamp && anchor == ANCHOR && epoch == 0, "beat");
-        vm.expectRevert(IKeyManager.NotUp.selector); // replay
-        km.heartbeat(h, sig);
-        h.anchorHash = keccak256("other");
-        h.anchorNumber = ANCHOR - 1;
-        sig = beat(h, NET_KEY);
-        vm.expectRevert(IKeyManager.BadAnchor.selector);
-        km.heartbeat(h, sig);
     }
 
     function testVolumeGenerationIsStrictlyUp() public {

@@ -37,7 +37,7 @@ contract VectorsTest is Base {
         address at_ = files.parseJsonAddress(json, ".domain.verifyingContract");
         files.etch(at_, address(km).code);
         km = KeyManager(at_);
-        files.store(at_, bytes32(uint256(17)), bytes32(uint256(uint160(OWNER))));
+        files.store(at_, bytes32(uint256(16)), bytes32(uint256(uint160(OWNER))));
         vm.chainId(files.parseJsonUint(json, ".domain.chainId"));
         ok(km.owner() == OWNER, "owner's slot");
     }

@@ -44,7 +44,7 @@ function member(v, name) {
 const slots = {
 	_head: "HEAD", pauser: "PAUSER", _epochs: "EPOCHS", tuples: "TUPLES",
 	advisories: "ADVISORIES", platforms: "PLATFORMS", _requests: "REQUESTS",
-	_beats: "BEATS", volumes: "VOLUMES", _previous: "APP_PREVIOUS",
+	volumes: "VOLUMES", _previous: "APP_PREVIOUS",
 	_latest: "APP_LATEST",
 };
 for (const [name, m] of Object.entries(slots))
@@ -68,9 +68,6 @@ for (const [of, name, slot, at] of [
 	["_requests", "state", 0, "REQUEST_STATE_AT"],
 	["_requests", "expiry", 0, "REQUEST_EXPIRY_AT"],
 	["_requests", "quoteTag", 0, "REQUEST_QUOTE_AT"],
-	["_beats", "time", 0, "BEAT_TIME_AT"],
-	["_beats", "anchorNumber", 0, "BEAT_ANCHOR_AT"],
-	["_beats", "epoch", 0, "BEAT_EPOCH_AT"],
 	["volumes", "generation", "VOLUME_GENERATION", "VOLUME_GENERATION_AT"],
 	["volumes", "root", "VOLUME_ROOT"],
 	["_latest", "appId", "APP_ID"],
@@ -115,10 +112,12 @@ for (const [name, text] of Object.entries(macro)) {
 		same(name, text, ids.includes(text) ? text : "has no such function");
 	if (name.startsWith("KM_EV_"))
 		same(name, text, events.includes(text) ? text : "has no such event");
-	/* TlsBind is said to clients of a node, never to the contract */
-	if (name.startsWith("KM_TYPE_") && name !== "KM_TYPE_TLS_BIND")
+	/* said to clients of a node and over the relay, never to the contract */
+	if (name.startsWith("KM_TYPE_") && !["KM_TYPE_TLS_BIND", "KM_TYPE_HEARTBEAT"].includes(name))
 		same(name, text, source.includes(`"${text}"`) ? text : "has no such type");
 }
+same("blocks of an anchor", macro.KM_ANCHOR_BLOCKS,
+	Number(source.match(/ANCHOR_WINDOW = (\d+);/)[1]));
 const make = km.abi.find((e) => e.type === "constructor");
 same("constructor", macro.KM_CONSTRUCTOR, `(${make.inputs.map(flat).join(",")})`);
 

@@ -116,8 +116,7 @@ const slots = [
 	["advisories", slot(hash(text("INTEL-SA-00615")), slot(3, 4))],
 	["platforms", slot(fill(0x61, 32), 5)],
 	["requests", slot(register.digest, 6)],
-	["beats", slot(fill(0xa1, 20), 7)],
-	["volumes", slot(fill(0x51, 32), 8)],
+	["volumes", slot(fill(0x51, 32), 7)],
 ].map(([of, slot]) => ({ of, slot }));
 
 const signed = [...statements, attest].filter((s) => s.signer);

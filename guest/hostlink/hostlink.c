@@ -51,7 +51,6 @@ static const struct {
     {"/onboarded/", false, ROLE(ROLE_REPLICATOOR)},
     {"/collateral/", false, ROLE(ROLE_REPLICATOOR)},
     {"/bootstrap-quote/", false, ROLE(ROLE_REPLICATOOR)},
-    {"/heartbeat", true, ROLE(ROLE_GUEST_SERVICE)},
     {"/sign", true, ROLE(ROLE_GUEST_SERVICE)},
     {"/signs", true, ROLE(ROLE_GUEST_SERVICE)},
     {"/anchor", true, ROLE(ROLE_VOLUME)},

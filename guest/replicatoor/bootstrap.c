@@ -5,15 +5,18 @@
  * the host posts it. From then on nobody but this guest has what the epoch
  * may soon be bound to, so the secret is given up only when this guest's own
  * view of the chain shows that it will never be needed: the epoch has another
- * key, or a final block is so far behind the anchor that no block may take
- * the statement any more. What the host says (sent, failed, nothing) shortens
- * none of it. It is asked to post the same statement again now and then: a
- * host whose account was empty may have been given funds.
+ * key or is not the last any more, or a final block is so far behind the anchor
+ * that no block may take the statement. What the host says (sent, failed,
+ * nothing) shortens none of it. It is asked to post the same statement again
+ * now and then: a host whose account was empty may have been given funds.
  *
- * Where this role was started anew in between, keyd still has the secret, and
- * a statement of it may be on its way to the chain. A new one is made for the
- * same secret, with a newer anchor, and whichever is mined counts; where none
- * can be made, the old one is waited for.
+ * That far is a day where the chain has EIP-2935's history contract, and an
+ * hour where it has not; which, this role does not know. So before the shorter
+ * one is over another statement is made for the same secret, with a newer
+ * anchor and the policy of then, and whichever is mined counts. The same holds
+ * where this role was started anew in between: keyd still has the secret, and a
+ * statement of it may be on its way; where no new one can be made, the old one
+ * is waited for.
  */
 #include "guest/replicatoor/replicatoor.h"
 
@@ -23,7 +26,11 @@
 #include "base/log.h"
 #include "base/secret.h"
 
-#define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
+/*
+ * Of the 256 blocks of a chain without EIP-2935, and a final view that lags by
+ * a hundred, so much is left.
+ */
+#define RENEW_BLOCKS 128
 #define AGAIN_SECONDS 15  /* between two requests to post it */
 
 static enum dstack_status
@@ -104,49 +111,6 @@ post(struct repl *r, const struct wr *body)
 		repl_say(r, &why);
 }
 
-/* Until the epoch has a key by our own view: ours, or another's. */
-static enum dstack_status
-await_record(struct repl *r, uint64_t epoch, const struct stmt_bootstrap *s,
-    const struct wr *body, struct state_epoch *record, bool *done,
-    struct why *why)
-{
-	post(r, body);
-	time_t posted = boot_seconds();
-	for (;;) {
-		struct state_epoch now;
-		struct chain_head head;
-		enum dstack_status st =
-		    chain_epoch(&r->chain, epoch, NULL, &now, &head, why);
-		if (st != DSTACK_OK) {
-			/*
-			 * Whatever the trouble is, it says nothing of the
-			 * record: the secret waits, however long it takes.
-			 */
-			repl_say(r, why);
-			repl_nap();
-			continue;
-		}
-		if (now.state == KM_EPOCH_OPEN) {
-			/* head is final: no block may carry it any more */
-			if (head.number > s->anchor_number + ANCHOR_BLOCKS)
-				return why_set(why, DSTACK_E_BUSY,
-				    "no block has taken the bootstrap and none "
-				    "can any more; making another");
-			if (boot_seconds() - posted >= AGAIN_SECONDS) {
-				post(r, body);
-				posted = boot_seconds();
-			}
-			repl_nap();
-			continue;
-		}
-		*done = now.state == KM_EPOCH_ACTIVE &&
-		    ct_equal(now.xpub, s->xpub, 20) &&
-		    ct_equal(now.seed_commit, s->seed_commit, 32);
-		*record = now;
-		return DSTACK_OK;
-	}
-}
-
 /* The message for the host, into body. */
 static enum dstack_status
 make_message(struct repl *r, const struct state_epoch *record,
@@ -159,12 +123,88 @@ make_message(struct repl *r, const struct state_epoch *record,
 	return wr_status(body);
 }
 
+/* Another statement for the same secret, if it can be made now. */
+static void
+renew(struct repl *r, const struct state_epoch *record,
+    struct msg_bootstrap *m, struct wr *body)
+{
+	struct msg_bootstrap n = { 0 };
+	struct wr text = wr_new(LINK_MAX_BODY);
+	struct why why = { "" };
+	n.s.epoch = m->s.epoch;
+	memcpy(n.s.xpub, m->s.xpub, 20);
+	memcpy(n.s.seed_commit, m->s.seed_commit, 32);
+	if (make_message(r, record, &n, &text, &why) != DSTACK_OK) {
+		repl_say(r, &why);
+		msg_bootstrap_free(&n);
+		wr_free(&text);
+		return;
+	}
+	msg_bootstrap_free(m);
+	wr_free(body);
+	*m = n;
+	*body = text;
+}
+
+/* Until the epoch has a key by our own view: ours, or another's. */
+static enum dstack_status
+await_record(struct repl *r, struct msg_bootstrap *m, struct wr *body,
+    struct state_epoch *record, struct chain_head *head, bool *done,
+    struct why *why)
+{
+	post(r, body);
+	time_t posted = boot_seconds();
+	for (;;) {
+		struct state_head state;
+		struct state_epoch now;
+		enum dstack_status st = chain_epoch(
+		    &r->chain, m->s.epoch, &state, &now, head, why);
+		if (st != DSTACK_OK) {
+			/*
+			 * Whatever the trouble is, it says nothing of the
+			 * record: the secret waits, however long it takes.
+			 */
+			repl_say(r, why);
+			repl_nap();
+			continue;
+		}
+		if (now.state == KM_EPOCH_OPEN) {
+			/* head is final: no block may carry it any more */
+			if (head->number >
+				m->s.anchor_number + KM_ANCHOR_BLOCKS ||
+			    state.epoch_count != m->s.epoch + 1)
+				return why_set(why, DSTACK_E_BUSY,
+				    "no block has taken the bootstrap and none "
+				    "can any more; making another");
+			if (boot_seconds() - posted >= AGAIN_SECONDS) {
+				if (head->number >
+					m->s.anchor_number + RENEW_BLOCKS ||
+				    memcmp(now.policy_hash, m->s.policy_hash,
+					32) != 0)
+					renew(r, &now, m, body);
+				post(r, body);
+				posted = boot_seconds();
+			}
+			repl_nap();
+			continue;
+		}
+		*done = now.state == KM_EPOCH_ACTIVE &&
+		    ct_equal(now.xpub, m->s.xpub, 20) &&
+		    ct_equal(now.seed_commit, m->s.seed_commit, 32);
+		*record = now;
+		return DSTACK_OK;
+	}
+}
+
 enum dstack_status
 repl_bootstrap(struct repl *r, uint64_t epoch, uint64_t before,
     struct state_epoch *record, bool *done, struct why *why)
 {
 	struct msg_bootstrap m = { 0 };
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
+	/* a secret of a role before this one was made some time in this boot */
+	const time_t made = before != 0 ? 0 : boot_seconds();
+	struct chain_head head;
 	ipc_phase("bootstrap");
 	m.s.epoch = epoch;
 	enum dstack_status st = make_secret(epoch, &m.s, why);
@@ -178,8 +218,11 @@ repl_bootstrap(struct repl *r, uint64_t epoch, uint64_t before,
 		}
 	}
 	if (st == DSTACK_OK)
-		st = await_record(r, epoch, &m.s, &body, record, done, why);
+		st = await_record(r, &m, &body, record, &head, done, why);
 	msg_bootstrap_free(&m);
+	/* nobody else can have made that record, and not before this boot */
+	if (st == DSTACK_OK && *done)
+		repl_tie(r, head.timestamp, (uint64_t)made);
 	/*
 	 * Only from here is it given up: the chain has shown that it will never
 	 * be this epoch's.

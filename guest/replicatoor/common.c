@@ -14,6 +14,7 @@
 #include "base/own.h"
 
 #define RETRY_MS 100
+#define TIE_TRIES 600u /* a minute: init starts a role anew in less */
 
 void
 repl_nap(void)
@@ -44,6 +45,22 @@ repl_later(struct repl *r, enum dstack_status st, const struct why *why)
 	repl_say(r, why);
 	repl_nap();
 	return true;
+}
+
+void
+repl_tie(struct repl *r, uint64_t block_time, uint64_t boottime)
+{
+	struct why why = { "" };
+	for (unsigned i = 0; i < TIE_TRIES; i++) {
+		enum dstack_status st =
+		    chain_tie(&r->chain, block_time, boottime, &why);
+		if (st == DSTACK_OK)
+			return;
+		repl_say(r, &why);
+		if (st == DSTACK_E_REJECTED)
+			return;
+		repl_nap();
+	}
 }
 
 enum dstack_status

@@ -77,7 +77,12 @@ sign_tx(struct msg_register *m, struct why *why)
 #define DOUBT_MS 8000     /* an answer takes a few blocks */
 #define DOUBT_AGAIN_MS 30000
 #define LOST_MS 90000     /* an answer that is on the chain is here by then */
-#define ANCHOR_BLOCKS 256 /* the contract takes no older anchor */
+/*
+ * A request that is not on the chain by then is made anew. It may still come
+ * where the chain has EIP-2935's history: it is another's id then, and nobody
+ * waits for it.
+ */
+#define REQUEST_BLOCKS 256
 #define AGAIN_MS 15000    /* between two requests to post it */
 
 static enum dstack_status
@@ -268,8 +273,9 @@ post(struct repl *r, const struct wr *body, bool *posted, struct why *why)
 static enum dstack_status
 await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
     const struct msg_register *m, const struct wr *body, bool posted,
-    bool *done, struct why *why)
+    int64_t made, bool *done, struct why *why)
 {
+	bool tied = false;
 	const int64_t since = boot_ms();
 	int64_t asked = since; /* the host, to post it */
 	int64_t looked = 0;   /* when the chain was asked last */
@@ -305,11 +311,20 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		if (st == DSTACK_OK && request.state == KM_REQUEST_NONE) {
 			msg_onboard_free(&o);
 			/* not final yet, or never mined: its anchor tells */
-			if (head.number > m->s.anchor_number + ANCHOR_BLOCKS)
+			if (head.number >
+			    m->s.anchor_number + REQUEST_BLOCKS)
 				return why_set(why, DSTACK_E_BUSY,
 				    "the contract does not have our request");
 			repl_nap();
 			continue;
+		}
+		/*
+		 * Its id was drawn in this boot, so the block that has it is
+		 * younger: from here on heads have an age (THREATS T20).
+		 */
+		if (st == DSTACK_OK && !tied) {
+			repl_tie(r, head.timestamp, (uint64_t)(made / 1000));
+			tied = true;
 		}
 		if (st == DSTACK_OK && request.state == KM_REQUEST_REQUESTED &&
 		    head.number > request.expiry) {
@@ -378,6 +393,7 @@ repl_register(struct repl *r, uint64_t epoch, struct state_epoch *record,
 	struct msg_register m = { 0 };
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
 	bool posted = false;
+	const int64_t made = boot_ms();
 	ipc_phase("register");
 	enum dstack_status st = build(r, record, epoch, &m, why);
 	if (st == DSTACK_OK) {
@@ -388,7 +404,7 @@ repl_register(struct repl *r, uint64_t epoch, struct state_epoch *record,
 		st = post(r, &body, &posted, why);
 	if (st == DSTACK_OK)
 		st = await_answer(
-		    r, epoch, record, &m, &body, posted, done, why);
+		    r, epoch, record, &m, &body, posted, made, done, why);
 	msg_register_free(&m);
 	return st;
 }

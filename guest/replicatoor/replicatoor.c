@@ -174,13 +174,14 @@ go_on(struct repl *r, bool *done, struct why *why)
 {
 	struct pending p;
 	struct state_epoch record;
+	struct chain_head head;
 	bool is = false;
 	enum dstack_status st = ask_pending(&p, &is, why);
 	if (st != DSTACK_OK || !is)
 		return st;
 	log_line("a secret of epoch %llu waits for the chain's record",
 	    (unsigned long long)p.epoch);
-	while (chain_epoch(&r->chain, p.epoch, NULL, &record, NULL, why) !=
+	while (chain_epoch(&r->chain, p.epoch, NULL, &record, &head, why) !=
 	    DSTACK_OK) {
 		repl_say(r, why);
 		repl_nap();
@@ -192,6 +193,9 @@ go_on(struct repl *r, bool *done, struct why *why)
 	} else if (record.state == KM_EPOCH_ACTIVE &&
 	    ct_equal(record.xpub, p.xpub, 20) &&
 	    ct_equal(record.seed_commit, p.seed_commit, 32)) {
+		/* one that was received says nothing of when its record came */
+		if (p.anchor != 0)
+			repl_tie(r, head.timestamp, 0);
 		*done = true;
 	} else {
 		st = repl_keyd(KEYD_WIPE, NULL, NULL, why);

@@ -49,6 +49,14 @@ void repl_say(struct repl *r, const struct why *why);
 /* Is st something that may pass? Then say it (once) and wait a little. */
 bool repl_later(struct repl *r, enum dstack_status st, const struct why *why);
 
+/*
+ * Tell lightclient that what this boot made at boottime or later is in a block
+ * of that time (chain_tie). Waits until it was told, a minute at most:
+ * lightclient may be down for a moment. A node that could not tell serves, and
+ * onboards nobody.
+ */
+void repl_tie(struct repl *r, uint64_t block_time, uint64_t boottime);
+
 DSTACK_CHECKED enum dstack_status repl_keyd(
     uint8_t op, const struct wr *q, struct wr *a, struct why *why);
 DSTACK_CHECKED enum dstack_status repl_quote(uint8_t op,

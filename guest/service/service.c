@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,7 +28,6 @@
 #define KEYD_HEARTBEAT 13
 #define KEYD_PUBLIC 14
 #define KEYD_SECRET_OPEN 27
-#define VERIFIER_BEAT 2
 #define SIGN_S 45      /* between two signs of life, at most */
 #define BEAT_JOIN_S 1   /* until keyd serves: nobody is onboarded before */
 
@@ -37,17 +35,8 @@ struct role_state {
 	struct service s;
 	struct chain chain;
 	struct event *beat;
-	int64_t chain_at; /* CLOCK_BOOTTIME: when the contract gets the next */
 	bool said;
 };
-
-static int64_t
-boot_s(void)
-{
-	struct timespec t = { 0 };
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec;
-}
 
 /* --- kubernethes --------------------------------------------------------- */
 
@@ -217,29 +206,6 @@ sign(struct role_state *g, struct wr *body, struct chain_head *head,
 	return wr_status(body);
 }
 
-/* To the contract, twice in what netcfg allows (THREATS T20). */
-static enum dstack_status
-to_chain(struct role_state *g, const struct wr *body,
-    const struct chain_head *head, struct why *why)
-{
-	AUTO_WR struct wr noted = wr_new(0);
-	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
-	const int64_t now = boot_s();
-	if (now < g->chain_at)
-		return DSTACK_OK;
-	/* the verifier notes the moment; its own view has to show this one */
-	wr_u64be(&noted, head->number);
-	enum dstack_status st = ipc_call(FD_EDGE + ROLE_VERIFIER,
-	    VERIFIER_BEAT, &noted, NULL, 0, NULL, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why, st, "verifier");
-	st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/heartbeat", body->buf,
-	    body->len, &answer, why);
-	if (st == DSTACK_OK)
-		g->chain_at = now + (int64_t)(g->chain.cfg.max_age / 2);
-	return st;
-}
-
 static enum dstack_status
 heartbeat(struct role_state *g, struct why *why)
 {
@@ -247,8 +213,6 @@ heartbeat(struct role_state *g, struct why *why)
 	AUTO_WR struct wr answer = wr_new(LINK_MAX_BODY);
 	struct chain_head head;
 	enum dstack_status st = sign(g, &body, &head, why);
-	if (st == DSTACK_OK)
-		st = to_chain(g, &body, &head, why);
 	if (st == DSTACK_OK)
 		st = link_fetch(FD_EDGE + ROLE_HOSTLINK, "/sign", body.buf,
 		    body.len, &answer, why);

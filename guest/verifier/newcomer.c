@@ -11,47 +11,17 @@
 #include "guest/verifier/judge.h"
 #include "protocol/layout.h"
 
-void
-liveness_beat(struct liveness *l, uint64_t anchor, int64_t at)
-{
-	/* again for a block that may be proven already: says nothing new */
-	if (anchor <= l->proven)
-		return;
-	for (size_t i = 0; i < VERIFIER_BEATS; i++) {
-		if (anchor <= l->beat[i].anchor)
-			return;
-	}
-	l->beat[l->next].anchor = anchor;
-	l->beat[l->next].at = at;
-	l->next = (l->next + 1) % VERIFIER_BEATS;
-}
-
-void
-liveness_proven(struct liveness *l, uint64_t anchor)
-{
-	if (anchor > l->proven)
-		l->proven = anchor;
-}
-
 enum dstack_status
-liveness_check(const struct liveness *l, uint64_t proven, int64_t now,
-    uint64_t max, struct why *why)
+verifier_check_age(uint64_t age, uint64_t max, struct why *why)
 {
-	const int64_t none = -1;
-	int64_t at = none;
-	for (size_t i = 0; i < VERIFIER_BEATS; i++) {
-		if (l->beat[i].anchor != 0 && l->beat[i].anchor <= proven &&
-		    l->beat[i].at > at)
-			at = l->beat[i].at;
-	}
-	if (at == none)
+	if (age == UINT64_MAX)
 		return why_set(why, DSTACK_E_MISSING,
-		    "this node's first heartbeat is not on the chain yet");
-	if (now < at || (uint64_t)(now - at) > max)
+		    "this node's own record is not in its view yet");
+	if (age > max)
 		return why_set(why, DSTACK_E_MISSING,
-		    "this node's newest heartbeat on the chain is %lld "
-		    "seconds old, netcfg allows %llu: is its view held back?",
-		    (long long)(now - at), (unsigned long long)max);
+		    "this node's view of the chain may be %llu seconds old, "
+		    "netcfg allows %llu: is it held back?",
+		    (unsigned long long)age, (unsigned long long)max);
 	return DSTACK_OK;
 }
 
@@ -102,7 +72,7 @@ verifier_check_form(
 	return DSTACK_OK;
 }
 
-enum { AT_HEAD = KM_EPOCH_SLOTS, AT_REQUEST, AT_BEAT, SLOTS };
+enum { AT_HEAD = KM_EPOCH_SLOTS, AT_REQUEST, SLOTS };
 
 /*
  * In this order: what makes every request wait, then what is wrong with this
@@ -142,15 +112,13 @@ check_request(const struct msg_register *m, const struct state_request *q,
 
 static enum dstack_status
 judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
-    const struct liveness *live, int64_t now, const struct msg_register *m,
-    struct policy_evidence *e, uint64_t *proven, struct why *why)
+    const struct msg_register *m, struct policy_evidence *e, struct why *why)
 {
 	uint8_t slots[SLOTS][32];
 	uint8_t words[SLOTS][32];
 	struct state_head state;
 	struct state_epoch epoch;
 	struct state_request request;
-	struct state_beat beat;
 	struct chain_head head;
 	uint8_t rd[64];
 
@@ -164,26 +132,14 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	state_epoch_slots(m->s.epoch, slots);
 	state_head_slot(slots[AT_HEAD]);
 	state_request_slot(m->request_id, slots[AT_REQUEST]);
-	state_beat_slot(live->node, slots[AT_BEAT]);
 	/*
-	 * One read, one block: head, epoch, request and our heartbeat are of
-	 * the same state.
+	 * One read, one block: head, epoch and request are of the same state.
 	 */
 	st = chain_read(
 	    c, (const uint8_t(*)[32])slots, SLOTS, words, &head, why);
 	if (st != DSTACK_OK)
 		/* even a proven no is about this node's view, not the asker */
 		return why_wrap(why, DSTACK_E_MISSING, "chain");
-	state_beat_decode(words[AT_BEAT], &beat);
-	*proven = beat.anchor_number;
-	/*
-	 * A node whose own view is held back must not onboard: it could be
-	 * shown a policy of yesterday (THREATS T20).
-	 */
-	st = liveness_check(
-	    live, beat.anchor_number, now, c->cfg.max_age, why);
-	if (st != DSTACK_OK)
-		return st;
 	state_head_decode(words[AT_HEAD], &state);
 	if (state_epoch_decode((const uint8_t(*)[32])words, &epoch) !=
 		DSTACK_OK ||
@@ -201,8 +157,7 @@ judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 
 void
 verifier_judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
-    const struct liveness *live, int64_t now, const void *body, size_t len,
-    struct verifier_verdict *out)
+    const void *body, size_t len, struct verifier_verdict *out)
 {
 	struct msg_register m;
 	struct policy_evidence e;
@@ -210,8 +165,7 @@ verifier_judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
 	memset(&e, 0, sizeof(e));
 	out->st = msg_register_parse(body, len, &m, &out->why);
 	if (out->st == DSTACK_OK)
-		out->st = judge(c, netcfg_sha384, live, now, &m, &e,
-		    &out->beat, &out->why);
+		out->st = judge(c, netcfg_sha384, &m, &e, &out->why);
 	/*
 	 * Also after a no: how far the view has come must not be lost with the
 	 * child.

@@ -8,9 +8,9 @@
  * forked for it, with a limit on its processor time, no edge but the one to
  * hostlink and a pipe back; if reading the bytes kills it, or worse turns it,
  * what comes out is a verdict about one request and nothing else, and the next
- * one gets a fresh child. The verdict has a fixed form. Which block counts the
- * parent has asked lightclient for before; what it keeps between requests is
- * which of this node's heartbeats were seen on the chain.
+ * one gets a fresh child. The verdict has a fixed form. Which block counts, and
+ * how old it may be, the parent has asked lightclient for before: a node whose
+ * view is held back judges nobody.
  *
  * Yes goes to keyd with request, key, epoch and platform; its answer, signed by
  * the network's key, goes back as JSON. keyd has its own checks: a turned
@@ -25,12 +25,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
-#include "crypto/secp.h"
 #include "guest/base/ipc.h"
 #include "guest/verifier/judge.h"
 #include "guest/keyd/keyd.h"
@@ -42,16 +40,7 @@
 struct verifier {
 	struct chain chain;
 	uint8_t netcfg_sha384[48];
-	struct liveness live;
 };
-
-static int64_t
-boot_seconds(void)
-{
-	struct timespec t = {0};
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec;
-}
 
 /* The child: no edge but the one to hostlink, and the pipe. */
 static void
@@ -68,8 +57,7 @@ child(struct verifier *v, int out, const void *body, size_t len)
 		if (r != ROLE_HOSTLINK)
 			(void)close(FD_EDGE + r);
 	}
-	verifier_judge(&v->chain, v->netcfg_sha384, &v->live, boot_seconds(),
-	    body, len, &verdict);
+	verifier_judge(&v->chain, v->netcfg_sha384, body, len, &verdict);
 	/* smaller than PIPE_BUF: written whole or not at all */
 	_Static_assert(sizeof(verdict) <= 4096, "fits a pipe's page");
 	ssize_t n = write(out, &verdict, sizeof(verdict));
@@ -146,21 +134,13 @@ seal(const struct verifier_verdict *d, struct wr *json, struct why *why)
 	return wr_status(json);
 }
 
-/* This node's address, once keyd serves. */
+/* keyd says "later" until this node has joined, and so does the verifier. */
 static enum dstack_status
-learn_node(struct verifier *v, struct why *why)
+joined(struct why *why)
 {
 	AUTO_WR struct wr a = wr_new(IPC_MAX);
-	enum dstack_status st = ipc_call(
+	return ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_OP_PUBLIC, NULL, NULL, 0, &a, why);
-	if (st != DSTACK_OK)
-		return st;
-	struct rd r = rd_over(a.buf, a.len);
-	if (rd_skip(&r, 8 + 20 + 32) != DSTACK_OK ||
-	    rd_copy(&r, v->live.node, 20) != DSTACK_OK ||
-	    rd_end(&r) != DSTACK_OK)
-		return why_set(why, DSTACK_E_FORMAT, "keyd: bad answer");
-	return DSTACK_OK;
 }
 
 static enum dstack_status
@@ -172,19 +152,17 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 	if (rd_blob(q, MSG_MAX, &body, &len) != DSTACK_OK ||
 	    rd_end(q) != DSTACK_OK)
 		return why_set(why, DSTACK_E_FORMAT, "malformed ONBOARD");
-	/*
-	 * keyd says "later" until this node has joined, and so does the
-	 * verifier.
-	 */
-	enum dstack_status st = learn_node(v, why);
+	enum dstack_status st = joined(why);
 	/* the head is no child's to name: this process asks for it */
 	if (st == DSTACK_OK)
 		st = chain_look(&v->chain, why);
 	if (st == DSTACK_OK)
+		st = verifier_check_age(
+		    v->chain.head.age, v->chain.cfg.max_age, why);
+	if (st == DSTACK_OK)
 		st = ask_child(v, body, len, &d, why);
 	if (st != DSTACK_OK)
 		return st;
-	liveness_proven(&v->live, d.beat);
 	if (!d.yes) {
 		/* No and "all is well" at once: then it is no. */
 		if (d.st == DSTACK_OK)
@@ -199,16 +177,6 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 	return st;
 }
 
-static enum dstack_status
-beat(struct verifier *v, struct rd *q, struct why *why)
-{
-	uint64_t anchor;
-	if (rd_u64be(q, &anchor) != DSTACK_OK || rd_end(q) != DSTACK_OK)
-		return why_set(why, DSTACK_E_FORMAT, "malformed BEAT");
-	liveness_beat(&v->live, anchor, boot_seconds());
-	return DSTACK_OK;
-}
-
 static void
 serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 {
@@ -219,8 +187,6 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	(void)from;
 	if (q->op == VERIFIER_OP_ONBOARD)
 		st = onboard(v, &q->body, &out, &why);
-	else if (q->op == VERIFIER_OP_BEAT)
-		st = beat(v, &q->body, &why);
 	else
 		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
 	if (st != DSTACK_OK) {
@@ -231,8 +197,7 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 		ipc_answer_why(fd, st, &why);
 		return;
 	}
-	if (q->op == VERIFIER_OP_ONBOARD)
-		log_line("onboarded a node");
+	log_line("onboarded a node");
 	if (ipc_answer(fd, &out) != DSTACK_OK)
 		log_line("guest-service is gone");
 }

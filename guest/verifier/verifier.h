@@ -15,44 +15,20 @@
 #include "protocol/messages.h"
 
 #define VERIFIER_OP_ONBOARD 1
-#define VERIFIER_OP_BEAT 2
-#define VERIFIER_BEATS 16
 
 /*
- * When this node signed its newest heartbeats (THREATS T20). Once one of them
- * is proven on the chain, the view is known to be no older than that moment.
+ * A node whose own view is held back must not onboard: it could be shown a
+ * policy of yesterday (THREATS T20). age: of the head (chain_look). max:
+ * netcfg's. DSTACK_E_MISSING: older, or it cannot be told yet.
  */
-struct liveness {
-	uint8_t node[20];
-	struct {
-		uint64_t anchor; /* block number it names; 0: empty */
-		int64_t at;      /* CLOCK_BOOTTIME, seconds */
-	} beat[VERIFIER_BEATS];
-	size_t next;
-	uint64_t proven; /* the highest anchor seen on the chain */
-};
-/*
- * Ignored unless its anchor is above all before it and above what is proven:
- * whoever says that it was signed just now could say so of an old one.
- */
-void liveness_beat(struct liveness *l, uint64_t anchor, int64_t at);
-/*
- * proven: anchor number of this node's heartbeat in the proven view, 0 for
- * none. DSTACK_E_MISSING: no heartbeat of this boot is proven yet, or the
- * newest that is was signed more than max seconds before now.
- */
-DSTACK_CHECKED enum dstack_status liveness_check(const struct liveness *l,
-    uint64_t proven, int64_t now, uint64_t max, struct why *why);
-
-/* The view has shown this node's heartbeat with that anchor. */
-void liveness_proven(struct liveness *l, uint64_t anchor);
+DSTACK_CHECKED enum dstack_status verifier_check_age(
+    uint64_t age, uint64_t max, struct why *why);
 
 /* What the child says. All zero means no. */
 struct verifier_verdict {
 	bool yes;
 	enum dstack_status st; /* if not yes */
 	struct why why;
-	uint64_t beat;          /* anchor of this node's heartbeat, proven */
 	uint64_t epoch;
 	uint8_t request_id[32];
 	uint8_t enc_pub[32];
@@ -68,7 +44,6 @@ DSTACK_CHECKED enum dstack_status verifier_check_form(
 
 /* The child's whole work. */
 void verifier_judge(struct chain *c, const uint8_t netcfg_sha384[static 48],
-    const struct liveness *live, int64_t now, const void *body, size_t len,
-    struct verifier_verdict *out);
+    const void *body, size_t len, struct verifier_verdict *out);
 
 #endif

@@ -71,19 +71,6 @@ km_call_onboard(struct wr *w, const struct msg_onboard *m, bool with_ct)
 }
 
 enum dstack_status
-km_call_heartbeat(struct wr *w, const struct msg_heartbeat *m)
-{
-	struct abi_enc e = abi_begin(KM_FN_HEARTBEAT);
-
-	abi_addr(&e, m->s.node);
-	abi_u64(&e, m->s.epoch);
-	abi_word(&e, m->s.anchor_hash);
-	abi_u64(&e, m->s.anchor_number);
-	abi_bytes(&e, m->sig, sizeof(m->sig));
-	return abi_end(&e, w);
-}
-
-enum dstack_status
 km_call_anchor(struct wr *w, const struct msg_volume_anchor *m)
 {
 	struct abi_enc e = abi_begin(KM_FN_ANCHOR_VOLUME);

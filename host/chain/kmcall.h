@@ -17,8 +17,6 @@ DSTACK_CHECKED enum dstack_status km_call_register(
 /* with_ct false: a relay network's, whose ciphertext goes another way. */
 DSTACK_CHECKED enum dstack_status km_call_onboard(
     struct wr *w, const struct msg_onboard *m, bool with_ct);
-DSTACK_CHECKED enum dstack_status km_call_heartbeat(
-    struct wr *w, const struct msg_heartbeat *m);
 DSTACK_CHECKED enum dstack_status km_call_anchor(
     struct wr *w, const struct msg_volume_anchor *m);
 DSTACK_CHECKED enum dstack_status km_call_requested(

@@ -252,8 +252,6 @@ one_part(struct router *r, const char *name, const struct route_body *in,
 		or_form(r, name, in, a, route_bootstrap);
 	else if (strcmp(name, "register") == 0)
 		or_form(r, name, in, a, route_register);
-	else if (strcmp(name, "heartbeat") == 0)
-		route_heartbeat(r, in, a);
 	else if (strcmp(name, "sign") == 0)
 		route_sign(r, in, a);
 	else if (strcmp(name, "signs") == 0)

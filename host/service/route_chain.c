@@ -105,27 +105,6 @@ route_bootstrap(
 		route_tx(a, &receipt);
 }
 
-/* No wait for a block: the next one is due soon anyway. */
-void
-route_heartbeat(
-    struct router *r, const struct route_body *in, struct route_answer *a)
-{
-	struct msg_heartbeat m;
-	struct why why = { "" };
-	struct rpc_receipt receipt;
-	AUTO_WR struct wr call = wr_new(0);
-	enum dstack_status st = msg_heartbeat_parse(in->p, in->len, &m, &why);
-
-	if (st == DSTACK_OK)
-		st = km_call_heartbeat(&call, &m);
-	if (st == DSTACK_OK)
-		st = route_transact(r, "heartbeat", &call, 0, &receipt, &why);
-	if (st != DSTACK_OK)
-		route_refused(r, a, st, &why);
-	else
-		route_tx(a, &receipt);
-}
-
 /* A sign of life goes to the relay, and costs nothing. */
 void
 route_sign(
@@ -151,6 +130,7 @@ route_signs(struct router *r, struct route_answer *a)
 	signs_list(r->signs, &a->body);
 }
 
+/* No wait for a block: the guest looks for it itself. */
 void
 route_anchor(
     struct router *r, const struct route_body *in, struct route_answer *a)

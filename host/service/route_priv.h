@@ -84,8 +84,6 @@ void route_bootstrap(
     struct router *r, const struct route_body *in, struct route_answer *a);
 void route_register(
     struct router *r, const struct route_body *in, struct route_answer *a);
-void route_heartbeat(
-    struct router *r, const struct route_body *in, struct route_answer *a);
 void route_sign(
     struct router *r, const struct route_body *in, struct route_answer *a);
 void route_signs(struct router *r, struct route_answer *a);

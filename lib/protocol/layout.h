@@ -95,6 +95,12 @@ enum km_listed {
 	KM_LISTED_DENIED = 2, /* the pauser's: until the owner takes it back */
 };
 
+/*
+ * A statement's anchor may be so many blocks behind the block that takes it:
+ * what EIP-2935's history contract knows. A chain without it: 256.
+ */
+#define KM_ANCHOR_BLOCKS 8191
+
 /* mapping(bytes32 requestId => one word) */
 #define KM_SLOT_REQUESTS 6
 #define KM_REQUEST_QUOTE_AT 0 /* first 23 bytes of keccak256(quote) */
@@ -108,14 +114,8 @@ enum km_request_state {
 	KM_REQUEST_ONBOARDED = 2,
 };
 
-/* mapping(address node => one word) */
-#define KM_SLOT_BEATS 7
-#define KM_BEAT_EPOCH_AT 8 /* u64 */
-#define KM_BEAT_ANCHOR_AT 16 /* u64: block number the node signed */
-#define KM_BEAT_TIME_AT 24 /* u64: seconds, of the block that carried it */
-
 /* mapping(bytes32 volumeId => 2 slots) */
-#define KM_SLOT_VOLUMES 8
+#define KM_SLOT_VOLUMES 7
 #define KM_VOLUME_GENERATION 0 /* u64 in the last 8 bytes */
 #define KM_VOLUME_GENERATION_AT 24
 #define KM_VOLUME_ROOT 1
@@ -125,8 +125,8 @@ enum km_request_state {
  * its proven block is at or past LATEST's notBefore, else PREVIOUS; a record
  * with version 0 or stopped set is run by nobody.
  */
-#define KM_SLOT_APP_PREVIOUS 9
-#define KM_SLOT_APP_LATEST 13
+#define KM_SLOT_APP_PREVIOUS 8
+#define KM_SLOT_APP_LATEST 12
 #define KM_APP_ID 0
 #define KM_APP_DIGEST 1 /* SHA-256 of the image config JSON (Docker image ID) */
 #define KM_APP_VERSION 2 /* word, fields below */
@@ -149,21 +149,18 @@ enum km_request_state {
 	"(uint64,address,bytes32,bytes32,bytes32,uint64,address,bytes32)"
 #define KM_T_ONBOARD \
 	"(bytes32,uint64,bytes32,bytes32,bytes32,uint8,address)"
-#define KM_T_HEARTBEAT "(address,uint64,bytes32,uint64)"
 #define KM_T_VOLUME_ANCHOR "(bytes32,uint64,bytes32,uint64,uint64,bytes32)"
 #define KM_T_POLICY "(uint32,uint32,uint32,uint32,uint32,uint16,uint8)"
 
 #define KM_FN_BOOTSTRAP "bootstrap(" KM_T_BOOTSTRAP ",bytes,bytes32)"
 #define KM_FN_REGISTER "register(" KM_T_REGISTER ",bytes32,bytes)"
 #define KM_FN_ONBOARD "onboard(" KM_T_ONBOARD ",bytes,bytes)"
-#define KM_FN_HEARTBEAT "heartbeat(" KM_T_HEARTBEAT ",bytes)"
 #define KM_FN_ANCHOR_VOLUME "anchorVolume(" KM_T_VOLUME_ANCHOR ",bytes)"
 #define KM_FN_PURGE "purge(bytes32[])"
 #define KM_FN_VERIFY "verify(bytes32,bytes)"
 #define KM_FN_XPUB "xPub()"
 #define KM_FN_CONTAINER "container()"
 #define KM_FN_REQUESTED "requested(bytes32)"
-#define KM_FN_REGISTRY "registry(address)"
 #define KM_FN_OPEN_EPOCH "openEpoch(uint64," KM_T_POLICY ",address)"
 #define KM_FN_ALLOW_TUPLE "allowTuple(uint64,bytes32)"
 #define KM_FN_ACCEPT_ADVISORY "acceptAdvisory(uint64,bytes32)"
@@ -225,6 +222,7 @@ enum km_request_state {
 #define KM_TYPE_ONBOARD \
 	"Onboard(bytes32 requestId,uint64 epoch,bytes32 seedCommit," \
 	"bytes32 ctHash,bytes32 platformHash,uint8 tcbStatus,address payee)"
+/* A sign of life, for nodes and people; the contract has no use for it. */
 #define KM_TYPE_HEARTBEAT \
 	"Heartbeat(address node,uint64 epoch,bytes32 anchorHash," \
 	"uint64 anchorNumber)"

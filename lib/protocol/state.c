@@ -170,22 +170,6 @@ state_listed(const uint8_t word[static 32])
 }
 
 void
-state_beat_slot(const uint8_t node[static 20], uint8_t slot[static 32])
-{
-	uint8_t k[32] = {0};
-	memcpy(k + 12, node, 20);
-	mapping(k, KM_SLOT_BEATS, slot);
-}
-
-void
-state_beat_decode(const uint8_t word[static 32], struct state_beat *out)
-{
-	out->epoch = uint_at(word, KM_BEAT_EPOCH_AT, 8);
-	out->anchor_number = uint_at(word, KM_BEAT_ANCHOR_AT, 8);
-	out->time = uint_at(word, KM_BEAT_TIME_AT, 8);
-}
-
-void
 state_volume_slots(const uint8_t volume_id[static 32], uint8_t (*slots)[32])
 {
 	uint8_t base[32];

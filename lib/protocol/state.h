@@ -69,14 +69,6 @@ void state_platform_slot(
 /* KM_LISTED_DENIED for a word that is none of the three. */
 enum km_listed state_listed(const uint8_t word[static 32]);
 
-struct state_beat {
-	uint64_t epoch;
-	uint64_t anchor_number; /* block that the node signed; 0: none */
-	uint64_t time;          /* seconds, of the block that carried it */
-};
-void state_beat_slot(const uint8_t node[static 20], uint8_t slot[static 32]);
-void state_beat_decode(const uint8_t word[static 32], struct state_beat *out);
-
 struct state_volume {
 	uint64_t generation; /* 0: never anchored */
 	uint8_t root[32];

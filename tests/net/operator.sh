@@ -154,7 +154,7 @@ seen=$(openssl s_client -connect 127.0.0.1:14102 -servername demo.dstack.test </
 [ $(($(date +%s) - $(date -d "$(jq -r '.nodes[0].heartbeat' "$d/status")" +%s))) -lt 600 ]
 if grep -q "$rpc" "$d/status"; then exit 1; fi
 "$bin" status --config "$d/host.env" | grep -q "certificate $seen until "
-echo "ok status shows epoch, app, heartbeat and the certificate on the port"
+echo "ok status shows epoch, app, sign of life and the certificate on the port"
 
 # 7. another operator, elsewhere: host.env and netcfg, and nothing of auditing/
 e=$d/elsewhere

@@ -79,7 +79,7 @@ for phase in boot register onboarded; do
 done
 echo "ok the node's pane and the guest's console show the phases of a join"
 await 3 "address     0x[0-9a-f]*, onboarded"
-await 3 'heartbeat   20'
+await 3 'alive       20'
 echo "ok the status pane shows the node"
 rc=0
 ./tmuxdemo.sh --detach --config "$d/host.env" 2>"$d/err" || rc=$?

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verifier decides without chain and collateral, and liveness. */
+/* What the verifier decides without chain and collateral, and how old a view may be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,65 +132,26 @@ a_request_of_another_network_is_refused(void **state)
 }
 
 static void
-a_node_is_live_only_by_a_heartbeat_of_this_boot_that_is_proven(void **state)
-{
-	(void)state;
-	struct liveness l;
-	struct why why;
-	memset(&l, 0, sizeof(l));
-	/* the chain may have beats of an earlier boot: they prove nothing */
-	assert_int_equal(
-	    liveness_check(&l, 1000, 10, 60, &why), DSTACK_E_MISSING);
-	liveness_beat(&l, 100, 10);
-	assert_int_equal(
-	    liveness_check(&l, 0, 11, 60, &why), DSTACK_E_MISSING);
-	assert_int_equal(
-	    liveness_check(&l, 99, 11, 60, &why), DSTACK_E_MISSING);
-	assert_int_equal(liveness_check(&l, 100, 11, 60, &why), DSTACK_OK);
-	assert_int_equal(liveness_check(&l, 100, 70, 60, &why), DSTACK_OK);
-	assert_int_equal(
-	    liveness_check(&l, 100, 71, 60, &why), DSTACK_E_MISSING);
-}
-
-static void
-signing_for_a_frozen_head_again_does_not_make_a_node_live(void **state)
-{
-	(void)state;
-	struct liveness l;
-	struct why why;
-	memset(&l, 0, sizeof(l));
-	liveness_beat(&l, 100, 10);
-	liveness_beat(&l, 100, 500);
-	liveness_beat(&l, 99, 600);
-	assert_int_equal(
-	    liveness_check(&l, 100, 601, 60, &why), DSTACK_E_MISSING);
-	liveness_beat(&l, 101, 700);
-	assert_int_equal(
-	    liveness_check(&l, 100, 701, 60, &why), DSTACK_E_MISSING);
-	assert_int_equal(liveness_check(&l, 101, 701, 60, &why), DSTACK_OK);
-}
-
-static void
 a_view_that_is_held_back_stops_onboarding_and_recovers(void **state)
 {
 	(void)state;
-	struct liveness l;
 	struct why why;
-	memset(&l, 0, sizeof(l));
-	for (uint64_t i = 1; i <= 3 * VERIFIER_BEATS; i++)
-		liveness_beat(&l, i, (int64_t)(30 * i));
-	const int64_t now = 30 * 3 * VERIFIER_BEATS;
-	const uint64_t newest = 3 * VERIFIER_BEATS;
-	assert_int_equal(
-	    liveness_check(&l, newest, now, 60, &why), DSTACK_OK);
-	/* new beats are signed, but this view does not get to see them */
-	assert_int_equal(
-	    liveness_check(&l, newest - 3, now, 60, &why), DSTACK_E_MISSING);
-	assert_int_equal(
-	    liveness_check(&l, newest - 2, now, 60, &why), DSTACK_OK);
-	/* older than all that are remembered */
-	assert_int_equal(
-	    liveness_check(&l, 1, now, 60, &why), DSTACK_E_MISSING);
+	assert_int_equal(verifier_check_age(0, 60, &why), DSTACK_OK);
+	assert_int_equal(verifier_check_age(60, 60, &why), DSTACK_OK);
+	assert_int_equal(verifier_check_age(61, 60, &why), DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "held back"));
+	assert_int_equal(verifier_check_age(3, 60, &why), DSTACK_OK);
+}
+
+static void
+a_view_without_a_tie_to_this_boot_onboards_nobody(void **state)
+{
+	(void)state;
+	struct why why;
+	/* however long netcfg lets a view be */
+	assert_int_equal(verifier_check_age(UINT64_MAX, UINT64_MAX, &why),
+	    DSTACK_E_MISSING);
+	assert_non_null(strstr(why.text, "own record"));
 }
 
 static void
@@ -198,41 +159,18 @@ a_body_that_is_no_request_never_says_yes(void **state)
 {
 	(void)state;
 	struct chain c;
-	struct liveness l;
 	struct verifier_verdict d;
 	const uint8_t sha[48] = { 0 };
 	static const char *const bodies[] = { "", "{}", "[]", "x",
 		"{\"requestId\":1}" };
-	memset(&l, 0, sizeof(l));
 	chain_open(&c, -1, -1, &cfg);
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		memset(&d, 0xff, sizeof(d));
-		verifier_judge(
-		    &c, sha, &l, 0, bodies[i], strlen(bodies[i]), &d);
+		verifier_judge(&c, sha, bodies[i], strlen(bodies[i]), &d);
 		assert_false(d.yes);
 		assert_int_not_equal(d.st, DSTACK_OK);
 		assert_int_not_equal(d.why.text[0], '\0');
 	}
-}
-
-/* The role that tells of heartbeats answers HTTP: it may be broken into. */
-static void
-a_heartbeat_that_is_proven_already_is_not_a_new_one(void **state)
-{
-	(void)state;
-	struct liveness l;
-	struct why why;
-	memset(&l, 0, sizeof(l));
-	liveness_proven(&l, 100);
-	liveness_proven(&l, 90); /* never back */
-	for (uint64_t anchor = 1; anchor <= 100; anchor++)
-		liveness_beat(&l, anchor, 1000);
-	assert_int_equal(
-	    liveness_check(&l, 100, 1001, 60, &why), DSTACK_E_MISSING);
-	liveness_beat(&l, 101, 1000);
-	assert_int_equal(
-	    liveness_check(&l, 100, 1001, 60, &why), DSTACK_E_MISSING);
-	assert_int_equal(liveness_check(&l, 101, 1001, 60, &why), DSTACK_OK);
 }
 
 int
@@ -244,14 +182,9 @@ main(void)
 		cmocka_unit_test(each_field_that_does_not_fit_is_refused),
 		cmocka_unit_test(a_request_of_another_network_is_refused),
 		cmocka_unit_test(
-		    a_node_is_live_only_by_a_heartbeat_of_this_boot_that_is_proven),
-		cmocka_unit_test(
-		    signing_for_a_frozen_head_again_does_not_make_a_node_live),
-		cmocka_unit_test(
 		    a_view_that_is_held_back_stops_onboarding_and_recovers),
+		cmocka_unit_test(a_view_without_a_tie_to_this_boot_onboards_nobody),
 		cmocka_unit_test(a_body_that_is_no_request_never_says_yes),
-		cmocka_unit_test(
-		    a_heartbeat_that_is_proven_already_is_not_a_new_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
