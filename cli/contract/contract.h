@@ -112,7 +112,14 @@ DSTACK_CHECKED enum dstack_status verb_unpause(
     struct gov *g, struct contract_args *a, struct why *why);
 DSTACK_CHECKED enum dstack_status verb_verify(
     struct gov *g, struct contract_args *a, struct why *why);
-/* cli/contract/netcfg.c: what guests are measured with, from the chain. */
+/*
+ * cli/contract/netcfg.c: DSTACK_E_REJECTED, DSTACK_E_FORMAT: the netcfg in the
+ * host volume, if one of this contract is there, is one that no guest of it
+ * would take. An epoch would be opened, and paid for, for nothing.
+ */
+DSTACK_CHECKED enum dstack_status contract_netcfg_ok(
+    const struct gov *g, const struct contract_args *a, struct why *why);
+/* What guests are measured with, from the chain. */
 DSTACK_CHECKED enum dstack_status verb_netcfg(
     struct gov *g, struct contract_args *a, struct why *why);
 /* cli/contract/owner.c */

@@ -17,6 +17,7 @@
 #include "cli/beacon/network.h"
 #include "crypto/hash.h"
 #include "crypto/secp.h"
+#include "host/base/files.h"
 #include "protocol/netcfg.h"
 
 static enum dstack_status
@@ -80,6 +81,44 @@ take_view(const struct contract_args *a, bool sim, struct netcfg *n,
 	    : NETCFG_FINALIZED;
 	memcpy(n->checkpoint, a->checkpoint, sizeof(n->checkpoint));
 	return beacon_network_take("--beacon", a->beacon, &n->beacon, why);
+}
+
+enum dstack_status
+contract_netcfg_ok(
+    const struct gov *g, const struct contract_args *a, struct why *why)
+{
+	AUTO_CLOSE int dir = -1;
+	AUTO_WR struct wr w = wr_new(NETCFG_MAX + 9);
+	struct why none;
+	struct netcfg n;
+	struct gov_view v;
+
+	/* the owner may well open an epoch from another machine */
+	if (files_open(a->host_volume, &dir, &none) != DSTACK_OK)
+		return DSTACK_OK;
+	/* a byte more than there may be: that is then no netcfg either */
+	enum dstack_status st =
+	    files_read(dir, "netcfg", 0, NETCFG_MAX + 1, &w, why);
+	if (st == DSTACK_E_MISSING)
+		return DSTACK_OK;
+	if (st == DSTACK_OK)
+		st = gov_read(g, &v, why);
+	if (st != DSTACK_OK || v.sim)
+		return st;
+	st = netcfg_parse(w.buf + 8, w.len - 8, &n, why);
+	if (st != DSTACK_OK)
+		return why_wrap(why, st,
+		    "%s/netcfg (write it anew with dstack contract netcfg)",
+		    a->host_volume);
+	if (n.chain_id != g->chain_id || memcmp(n.contract, g->contract, 20) != 0)
+		return DSTACK_OK; /* of a network that is not meant here */
+	if (n.view == NETCFG_VIEW_RPC)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "%s/netcfg has view=rpc, which no guest of this contract "
+		    "starts with: write it anew with --beacon and "
+		    "--checkpoint, and measure again",
+		    a->host_volume);
+	return DSTACK_OK;
 }
 
 enum dstack_status

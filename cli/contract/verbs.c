@@ -157,6 +157,8 @@ verb_open_epoch(struct gov *g, struct contract_args *a, struct why *why)
 	if (st == DSTACK_OK)
 		st = none_open(g, a, why);
 	if (st == DSTACK_OK)
+		st = contract_netcfg_ok(g, a, why);
+	if (st == DSTACK_OK)
 		st = gov_open_epoch(
 		    g, a->epoch, &a->policy, a->bootstrapper, why);
 	return st != DSTACK_OK

@@ -201,6 +201,18 @@ check_netcfg(
 	return DSTACK_OK;
 }
 
+/* What the guest of a trust domain says too, but from a console, and later. */
+static enum dstack_status
+check_view(const struct host_config *c, const struct netcfg *n, struct why *why)
+{
+	if (c->sim || n->view != NETCFG_VIEW_RPC)
+		return DSTACK_OK;
+	return why_set(why, DSTACK_E_REJECTED,
+	    "%s/netcfg has view=rpc, which a guest of FLAVOUR=tdx does not "
+	    "start with: get one with view=beacon from the network's owner",
+	    c->host_volume);
+}
+
 static enum dstack_status
 check_ports(const struct host_config *c, struct why *why)
 {
@@ -224,6 +236,8 @@ node_check(const struct node_options *o, const struct node_paths *p,
 	bool said = false, known = false;
 	enum dstack_status st = check_netcfg(c, &n, why);
 
+	if (st == DSTACK_OK)
+		st = check_view(c, &n, why);
 	if (st == DSTACK_OK)
 		st = check_ports(c, why);
 	if (st == DSTACK_OK && !o->no_vm)

@@ -214,3 +214,40 @@ contract propose --name app --digest "$digest" "${on[@]}" >/dev/null
 [ "$("$cast" block latest --field timestamp --rpc-url "$rpc")" -ge "$(app .app.notBefore)" ]
 [ "$(app '[.app.version, .app.stopped]')" = '[3,false]' ]
 echo "ok what ran before a stopped version comes back at once"
+
+# a real network's guests take no RPC's word for which block is real: its netcfg
+# has a light client's beginning, and no epoch is opened for one without
+dstack=$PWD/$dstack
+cd "$work"
+mkdir host_volume
+km=$(contract deploy --notice 3600 --json | jq -r .contract)
+on=(--contract "$km")
+named=(netcfg --domain app.example.org "${on[@]}")
+light=(--beacon sepolia --checkpoint "0x${zero//0/7}")
+refused 1 'takes no simulated TEEs.*(view=rpc)' "${named[@]}" --view rpc
+refused 1 'takes no simulated TEEs.*(view=rpc)' "${named[@]}" --view rpc --confirmations 12
+refused 3 'and --checkpoint ROOT are needed' "${named[@]}"
+refused 3 'and --checkpoint ROOT are needed' "${named[@]}" --beacon sepolia
+refused 3 'goes with --view rpc' "${named[@]}" "${light[@]}" --confirmations 12
+[ -z "$(ls host_volume)" ]
+contract "${named[@]}" "${light[@]}" >/dev/null
+[ "$(sed -n '/^view/,/^max-age/p' host_volume/netcfg)" = "view=beacon
+beacon=sepolia
+checkpoint=0x${zero//0/7}
+finality=finalized
+max-age=3600" ]
+[ "$(grep -E '^(ct|log-app)=' host_volume/netcfg | tr '\n' ' ')" = 'ct=relay log-app=0 ' ]
+cp host_volume/netcfg good
+echo "ok netcfg of a real network names a beacon chain and where to begin"
+open=(open-epoch --bootstrapper "$owner" "${on[@]}")
+sed -e '/^beacon=/d; /^checkpoint=/d; /^finality=/d' -e 's/^view=.*/view=rpc\nconfirmations=12/' \
+	good >host_volume/netcfg
+refused 1 'host_volume/netcfg has view=rpc' "${open[@]}"
+refused 1 'host_volume/netcfg has view=rpc' "${open[@]}" --calldata
+echo heartbeat=60 >>host_volume/netcfg
+refused 3 'host_volume/netcfg (write it anew' "${open[@]}"
+[ "$(contract show "${on[@]}" --json | jq .epochCount)" = 0 ]
+cp good host_volume/netcfg
+contract "${open[@]}" >/dev/null
+[ "$(contract show "${on[@]}" --json | jq .epochCount)" = 1 ]
+echo "ok no epoch of a real network is opened with a netcfg of view=rpc"

@@ -84,6 +84,13 @@ netcfg $ones $none 5
 refused 1 "netcfg is for chain 5" "netcfg of another chain while the RPC is down" --config "$d/host.env" --no-vm
 netcfg $ones $none
 refused 3 "build the image with" "the image is missing while the RPC is down" --config "$d/host.env"
+# a trust domain's guest does not start on an RPC's word for which block is real
+mkdir -p "$d/image/tdx"
+touch "$d/image/tdx/vmlinuz" "$d/image/tdx/initramfs.cpio.zst" "$d/image/tdx/cmdline"
+sed -i 's/^FLAVOUR=.*/FLAVOUR=tdx/' "$d/host.env"
+refused 1 "hv/netcfg has view=rpc, which a guest of FLAVOUR=tdx does not start with" "view=rpc on a trust domain while the RPC is down" --config "$d/host.env"
+rm -r "$d/image"
+sed -i 's/^FLAVOUR=.*/FLAVOUR=sim/' "$d/host.env"
 timeout 2 "$bin" node run --no-vm --config "$d/host.env" --auditing "$d/auditing" 2>"$d/err" && exit 1
 [ "$(wc -l <"$d/err")" -eq 1 ] && grep -q "chain RPC: http://127.0.0.1:$port: .*; waiting for it" "$d/err" || {
 	cat "$d/err"
