@@ -36,7 +36,8 @@ app_image() {
 		return
 	fi
 	[ ! -s "$apps/$1-$2.tar" ] ||
-		[ -n "$(find "tests/apps/$1" -newer "$apps/$1-$2.tar")" ] || return 0
+		[ -n "$(find "tests/apps/$1" -type f ! -name app.sh \
+			-newer "$apps/$1-$2.tar")" ] || return 0
 	mkdir -p "$(dirname "$apps/$1")"
 	bud bud -q --format docker --build-arg "VERSION=$2" -t "$1" \
 		"tests/apps/$1" >"$apps/$1.log" 2>&1 &&

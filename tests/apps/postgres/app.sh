@@ -5,7 +5,7 @@ sql() { # NODE STATEMENT
 		"OPENSSL:127.0.0.1:$(port "$1"),cafile=$ca,commonname=$domain,snihost=$domain" &
 	s=$!
 	sleep 0.2
-	timeout 300 psql -qAt -h 127.0.0.1 -p 15432 -U postgres \
+	timeout "$patience" psql -qAt -h 127.0.0.1 -p 15432 -U postgres \
 		-c "$2" "sslmode=disable"
 	rc=$?
 	kill "$s" 2>/dev/null
@@ -13,6 +13,7 @@ sql() { # NODE STATEMENT
 	return "$rc"
 }
 rows=${ROWS:-20000}
+patience=$((600 + rows / 200))
 fill() {
 	sql "$1" "create table t as select i, md5(i::text) as a, repeat(md5(random()::text), 30) as b from generate_series(1,$rows) i" &&
 		sql "$1" "checkpoint"
