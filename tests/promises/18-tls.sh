@@ -25,5 +25,6 @@ same "verify on chain" "$(call 'verify(bytes32,bytes)(bool)' \
 	"$(jq -r .appData "$a")" "$(jq -r .signature "$a")")" true
 saw "P-256 ${csr:0:18}..., both nodes; attested as the system, which no app can"
 unit test_cert
+unit test_server_chain
 "$bin" cert --help | grep -q 'cert watch' || fail "no dstack cert watch"
 echo "ok 18 one TLS key, its request, its certificate, its attestation on chain"

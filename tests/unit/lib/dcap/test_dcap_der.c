@@ -293,42 +293,6 @@ every_character_of_a_date_is_looked_at(void **state)
 	    when_parse("2024-03-13T01:02:03ZZ", &t), DSTACK_OK);
 }
 
-/* One level that has n advisories named name. */
-static enum dstack_status
-level_with(size_t n, const char *name)
-{
-	AUTO_WR struct wr w = wr_new(0);
-	wr_str(&w, "{\"tcbDate\":\"2024-03-13T00:00:00Z\","
-	    "\"tcbStatus\":\"UpToDate\",\"advisoryIDs\":[");
-	for (size_t i = 0; i < n; i++)
-		wr_fmt(&w, "%s\"%s\"", i == 0 ? "" : ",", name);
-	wr_str(&w, "]}");
-	AUTO_JSON json_t *j = jget_parse(w.buf, w.len, NULL);
-	assert_non_null(j);
-	struct advisory_pool pool = { NULL, 0, 0 };
-	struct level_result r;
-	enum dstack_status st = level_result_parse(j, &pool, &r, NULL);
-	if (st == DSTACK_OK)
-		assert_int_equal(r.count, n);
-	pool_free(&pool);
-	return st;
-}
-
-static void
-advisories_have_names_and_are_not_without_end(void **state)
-{
-	(void)state;
-	assert_int_equal(level_with(0, ""), DSTACK_OK);
-	assert_int_equal(level_with(1, "INTEL-SA-00615"), DSTACK_OK);
-	assert_int_equal(level_with(1, "12345678901234567890123"), DSTACK_OK);
-	assert_int_equal(
-	    level_with(1, "123456789012345678901234"), DSTACK_E_LIMIT);
-	assert_int_equal(level_with(1, ""), DSTACK_E_LIMIT);
-	assert_int_equal(level_with(LEVELS_MAX_ADVISORIES, "A"), DSTACK_OK);
-	assert_int_equal(
-	    level_with(LEVELS_MAX_ADVISORIES + 1, "A"), DSTACK_E_LIMIT);
-}
-
 static void
 pem_is_strict(void **state)
 {
@@ -526,7 +490,6 @@ main(void)
 		cmocka_unit_test(a_time_of_many_characters_is_refused),
 		cmocka_unit_test(json_dates_have_one_form),
 		cmocka_unit_test(every_character_of_a_date_is_looked_at),
-		cmocka_unit_test(advisories_have_names_and_are_not_without_end),
 		cmocka_unit_test(pem_is_strict),
 		cmocka_unit_test(chains_have_one_to_three_certificates),
 		cmocka_unit_test(names_and_key_usage_have_known_types),

@@ -494,22 +494,6 @@ each_attribute_out_of_order_is_flagged_and_refused(void **state)
 }
 
 static void
-names_of_codes_statuses_and_flags_are_whole(void **state)
-{
-	(void)state;
-	for (int i = 0; i < DCAP_CODES; i++)
-		assert_non_null(dcap_code_text((enum dcap_code)i));
-	assert_string_equal(dcap_code_text(DCAP_CODES), "refused");
-	for (int i = 1; i < DCAP_TCB_STATUSES; i++)
-		assert_int_equal(dcap_tcb_status_from(dcap_tcb_status_text(
-		    (enum dcap_tcb_status)i)), i);
-	assert_int_equal(dcap_tcb_status_from("uptodate"), DCAP_TCB_NONE);
-	assert_int_equal(dcap_tcb_status_from(""), DCAP_TCB_NONE);
-	for (unsigned i = 0; i < DCAP_FLAGS; i++)
-		assert_true(dcap_flag_text(i)[0] != '\0');
-}
-
-static void
 platform_of_a_quote_names_its_collateral(void **state)
 {
 	(void)state;
@@ -549,7 +533,6 @@ main(void)
 		    status_that_is_accepted_may_still_have_a_denied_advisory),
 		cmocka_unit_test(
 		    each_attribute_out_of_order_is_flagged_and_refused),
-		cmocka_unit_test(names_of_codes_statuses_and_flags_are_whole),
 		cmocka_unit_test(platform_of_a_quote_names_its_collateral),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

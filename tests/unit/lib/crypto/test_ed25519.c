@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ed25519 by RFC 8032's vectors, and secp256k1's compressed side. */
+/* Ed25519 by RFC 8032's vectors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,6 @@
 
 #include "base/hex.h"
 #include "crypto/ed25519.h"
-#include "crypto/secp.h"
 
 static void
 unhex(const char *text, void *out, size_t n)
@@ -70,55 +69,11 @@ ed25519_signs_and_verifies_as_the_rfc_does(void **state)
 	}
 }
 
-static void
-secp_verifies_its_own_and_no_high_s_or_other_point(void **state)
-{
-	(void)state;
-	/* n - s of a signature is its twin, which is refused */
-	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
-		0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2,
-		0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41 };
-	struct secret32 key = { { 1, 2, 3 } };
-	uint8_t digest[32] = { 7 };
-	uint8_t pub[33], full[65], sig[65], twin[64];
-	assert_int_equal(secp_compressed(&key, pub), DSTACK_OK);
-	assert_int_equal(secp_public(&key, full + 1), DSTACK_OK);
-	full[0] = 4;
-	assert_memory_equal(pub + 1, full + 1, 32);
-	assert_int_equal(pub[0], 2 + (full[64] & 1));
-	assert_int_equal(secp_sign(&key, digest, NULL, sig), DSTACK_OK);
-	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_OK);
-	assert_int_equal(secp_verify(digest, sig, full, 65), DSTACK_OK);
-	memcpy(twin, sig, 64);
-	int borrow = 0;
-	for (int i = 31; i >= 0; i--) {
-		int v = order[i] - sig[32 + i] - borrow;
-		borrow = v < 0;
-		twin[32 + i] = (uint8_t)v;
-	}
-	assert_int_equal(
-	    secp_verify(digest, twin, pub, 33), DSTACK_E_REJECTED);
-	digest[0] ^= 1;
-	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_E_REJECTED);
-	for (size_t n = 0; n < 33; n++)
-		assert_int_equal(
-		    secp_verify(digest, sig, pub, n), DSTACK_E_FORMAT);
-	/* the library would end the process */
-	assert_int_equal(secp_verify(digest, sig, NULL, 0), DSTACK_E_FORMAT);
-	pub[0] = 5;
-	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_E_FORMAT);
-	memset(key.b, 0, 32);
-	assert_int_equal(secp_compressed(&key, pub), DSTACK_E_REJECTED);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ed25519_signs_and_verifies_as_the_rfc_does),
-		cmocka_unit_test(
-		    secp_verifies_its_own_and_no_high_s_or_other_point),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

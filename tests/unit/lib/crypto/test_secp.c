@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes and signatures against published known answers. */
+/* secp256k1: known points and signatures, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,128 +12,6 @@
 #include "crypto/init.h"
 #include "crypto/secp.h"
 #include "tests/unit/lib/vec.h"
-
-static void
-keccak_has_ethereums_padding(void **state)
-{
-	(void)state;
-	uint8_t h[32];
-	keccak256("", 0, h);
-	assert_hex(h, 32,
-	    "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
-	keccak256("abc", 3, h);
-	assert_hex(h, 32,
-	    "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45");
-}
-
-static void
-keccak_pieces_hash_as_the_whole_at_every_block_edge(void **state)
-{
-	(void)state;
-	uint8_t in[300];
-	uint8_t a[32];
-	uint8_t b[32];
-	uint8_t seen[32] = { 0 };
-	for (size_t i = 0; i < sizeof(in); i++)
-		in[i] = (uint8_t)(i * 7);
-	for (size_t n = 130; n <= sizeof(in); n++) {
-		struct piece v[] = { { in, 1 }, { NULL, 0 }, { in + 1, 128 },
-			{ in + 129, n - 129 } };
-		keccak256(in, n, a);
-		keccak256v(v, 4, b);
-		assert_memory_equal(a, b, 32);
-		assert_memory_not_equal(a, seen, 32);
-		memcpy(seen, a, 32);
-	}
-}
-
-static void
-sha2_matches_fips_180(void **state)
-{
-	(void)state;
-	uint8_t h[48];
-	struct piece v[] = { { "a", 1 }, { NULL, 0 }, { "bc", 2 } };
-	sha256("abc", 3, h);
-	assert_hex(h, 32,
-	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-	sha256v(v, 3, h);
-	assert_hex(h, 32,
-	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-	sha384("abc", 3, h);
-	assert_hex(h, 48,
-	    "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
-	    "8086072ba1e7cc2358baeca134c825a7");
-	sha384v(v, 3, h);
-	assert_hex(h, 4, "cb00753f");
-	struct hasher *s = hasher_new(HASHER_SHA384);
-	assert_non_null(s);
-	hasher_update(s, "ab", 2);
-	hasher_update(s, "c", 1);
-	hasher_final(s, h);
-	assert_hex(h, 4, "cb00753f");
-	s = hasher_new(HASHER_SHA256);
-	assert_non_null(s);
-	hasher_update(s, "abc", 3);
-	hasher_final(s, h);
-	assert_hex(h, 4, "ba7816bf");
-}
-
-static void
-hmac_matches_rfc_4231(void **state)
-{
-	(void)state;
-	uint8_t h[32];
-	hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, h);
-	assert_hex(h, 32,
-	    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-}
-
-static void
-hkdf_matches_rfc_5869(void **state)
-{
-	(void)state;
-	uint8_t ikm[22];
-	uint8_t salt[13];
-	uint8_t info[10];
-	uint8_t prk[32];
-	uint8_t okm[42];
-	memset(ikm, 0x0b, sizeof(ikm));
-	for (size_t i = 0; i < sizeof(salt); i++)
-		salt[i] = (uint8_t)i;
-	for (size_t i = 0; i < sizeof(info); i++)
-		info[i] = (uint8_t)(0xf0 + i);
-	hkdf_extract(salt, sizeof(salt), ikm, sizeof(ikm), prk);
-	assert_hex(prk, 32,
-	    "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
-	assert_int_equal(hkdf_expand(prk, info, sizeof(info), okm, 42), DSTACK_OK);
-	assert_hex(okm, 42,
-	    "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
-	    "34007208d5b887185865");
-	/* RFC 5869 A.3: no salt, no info */
-	hkdf_extract(NULL, 0, ikm, sizeof(ikm), prk);
-	assert_int_equal(hkdf_expand(prk, NULL, 0, okm, 42), DSTACK_OK);
-	assert_hex(okm, 42,
-	    "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
-	    "9d201395faa4b61a96c8");
-	assert_int_equal(
-	    hkdf_expand(prk, NULL, 0, okm, 255 * 32 + 1), DSTACK_E_LIMIT);
-}
-
-static void
-keyed_blake2b_matches_the_protocols_answers(void **state)
-{
-	(void)state;
-	uint8_t key[32];
-	uint8_t h[32];
-	for (size_t i = 0; i < sizeof(key); i++)
-		key[i] = (uint8_t)i;
-	blake2b256_keyed(key, "unstoppable_tls", 15, h);
-	assert_hex(h, 32,
-	    "a3fe6db815273ddec3914e59ba3c2c0a8cf414638caeeff27adb07e73847182c");
-	blake2b256_keyed(key, "s", 1, h);
-	assert_hex(h, 32,
-	    "869e0886498e97b5f17cadb104b5b8b70b0dcf8e3e372ee5c1262240dfffae54");
-}
 
 static struct secret32
 key_of(const char *hex)
@@ -305,25 +183,109 @@ addresses_of_the_public_vectors_match(void **state)
 	json_decref(j);
 }
 
+/* Points that SEC 2 and everybody's tables have: 1, 2 and n - 1 times G. */
+static void
+small_keys_have_their_known_points(void **state)
+{
+	static const struct {
+		const char *key, *compressed;
+	} known[] = {
+		{ "0000000000000000000000000000000000000000000000000000000000"
+		  "000001",
+		    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b"
+		    "16f81798" },
+		{ "0000000000000000000000000000000000000000000000000000000000"
+		  "000002",
+		    "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b9"
+		    "5c709ee5" },
+		{ "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0"
+		  "364140",
+		    "0379be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b"
+		    "16f81798" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const struct secret32 k = key_of(known[i].key);
+		uint8_t pub[33];
+		assert_int_equal(secp_compressed(&k, pub), DSTACK_OK);
+		assert_hex(pub, 33, known[i].compressed);
+	}
+}
+
+/* RFC 6979's nonce by SHA-256, as bitcoin's libraries publish it for key 1. */
+static void
+a_signature_without_entropy_is_rfc_6979s(void **state)
+{
+	const struct secret32 k = key_of("0000000000000000000000000000000000000"
+					 "000000000000000000000000001");
+	static const char text[] = "Satoshi Nakamoto";
+	uint8_t d[32];
+	uint8_t sig[SECP_SIG_LEN];
+	(void)state;
+	sha256(text, sizeof(text) - 1, d);
+	assert_int_equal(secp_sign(&k, d, NULL, sig), DSTACK_OK);
+	assert_hex(sig, 64,
+	    "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8"
+	    "2442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5");
+}
+
+static void
+secp_verifies_its_own_and_no_high_s_or_other_point(void **state)
+{
+	(void)state;
+	/* n - s of a signature is its twin, which is refused */
+	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
+		0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2,
+		0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41 };
+	struct secret32 key = { { 1, 2, 3 } };
+	uint8_t digest[32] = { 7 };
+	uint8_t pub[33], full[65], sig[65], twin[64];
+	assert_int_equal(secp_compressed(&key, pub), DSTACK_OK);
+	assert_int_equal(secp_public(&key, full + 1), DSTACK_OK);
+	full[0] = 4;
+	assert_memory_equal(pub + 1, full + 1, 32);
+	assert_int_equal(pub[0], 2 + (full[64] & 1));
+	assert_int_equal(secp_sign(&key, digest, NULL, sig), DSTACK_OK);
+	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_OK);
+	assert_int_equal(secp_verify(digest, sig, full, 65), DSTACK_OK);
+	memcpy(twin, sig, 64);
+	int borrow = 0;
+	for (int i = 31; i >= 0; i--) {
+		int v = order[i] - sig[32 + i] - borrow;
+		borrow = v < 0;
+		twin[32 + i] = (uint8_t)v;
+	}
+	assert_int_equal(
+	    secp_verify(digest, twin, pub, 33), DSTACK_E_REJECTED);
+	digest[0] ^= 1;
+	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_E_REJECTED);
+	for (size_t n = 0; n < 33; n++)
+		assert_int_equal(
+		    secp_verify(digest, sig, pub, n), DSTACK_E_FORMAT);
+	/* the library would end the process */
+	assert_int_equal(secp_verify(digest, sig, NULL, 0), DSTACK_E_FORMAT);
+	pub[0] = 5;
+	assert_int_equal(secp_verify(digest, sig, pub, 33), DSTACK_E_FORMAT);
+	memset(key.b, 0, 32);
+	assert_int_equal(secp_compressed(&key, pub), DSTACK_E_REJECTED);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keccak_has_ethereums_padding),
-		cmocka_unit_test(
-		    keccak_pieces_hash_as_the_whole_at_every_block_edge),
-		cmocka_unit_test(sha2_matches_fips_180),
-		cmocka_unit_test(hmac_matches_rfc_4231),
-		cmocka_unit_test(hkdf_matches_rfc_5869),
-		cmocka_unit_test(keyed_blake2b_matches_the_protocols_answers),
+	const struct CMUnitTest t[] = {
 		cmocka_unit_test(a_key_has_its_address_in_eip55_text),
 		cmocka_unit_test(keys_outside_the_group_are_refused),
+		cmocka_unit_test(small_keys_have_their_known_points),
+		cmocka_unit_test(a_signature_without_entropy_is_rfc_6979s),
 		cmocka_unit_test(what_a_key_signs_recovers_to_its_address),
 		cmocka_unit_test(blinding_changes_no_signature),
 		cmocka_unit_test(a_high_s_twin_is_refused),
 		cmocka_unit_test(odd_v_and_zero_parts_are_refused),
 		cmocka_unit_test(points_above_the_group_order_are_refused),
 		cmocka_unit_test(addresses_of_the_public_vectors_match),
+		cmocka_unit_test(secp_verifies_its_own_and_no_high_s_or_other_point),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(t, NULL, NULL);
 }
