@@ -26,6 +26,9 @@ static char root[] = "/tmp/test_cgroup.XXXXXX";
 static const char *const files[] = { "cgroup.subtree_control",
 	"apps/cgroup.subtree_control", "apps/memory.max", "apps/pids.max",
 	"apps/1/memory.max", "apps/1/memory.oom.group", "apps/1/pids.max",
+	"apps/1/cgroup.subtree_control", "apps/1/part2/memory.max",
+	"apps/1/part2/memory.oom.group", "apps/1/part2/pids.max",
+	"apps/1/part2/cgroup.procs",
 	"apps/1/cgroup.procs", "apps/1/memory.current", "apps/1/memory.events", "roles/memory.min", "roles/cgroup.procs" };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
@@ -44,6 +47,7 @@ setup(void **state)
 	assert_non_null(mkdtemp(root));
 	assert_int_equal(mkdir(at("apps"), 0755), 0);
 	assert_int_equal(mkdir(at("apps/1"), 0755), 0);
+	assert_int_equal(mkdir(at("apps/1/part2"), 0755), 0);
 	assert_int_equal(mkdir(at("roles"), 0755), 0);
 	for (size_t i = 0; i < FILES; i++) {
 		int fd = open(at(files[i]), O_WRONLY | O_CREAT, 0644);
@@ -59,6 +63,7 @@ cleanup(void **state)
 	(void)state;
 	for (size_t i = 0; i < FILES; i++)
 		unlink(at(files[i]));
+	rmdir(at("apps/1/part2"));
 	rmdir(at("apps/1"));
 	rmdir(at("roles"));
 	rmdir(at("apps"));
@@ -141,6 +146,47 @@ slot_has_bounds_of_its_own_and_ends_as_one(void **state)
 	holds("apps/1/pids.max", "2048");
 	assert_true(cgroup_enter(root, 1));
 	holds("apps/1/cgroup.procs", "0");
+}
+
+/* One service of several: it ends alone at its bound, within the slot's. */
+static void
+a_service_has_a_bound_of_its_own_within_its_slots(void **state)
+{
+	struct why why = { "" };
+	(void)state;
+	if (cgroup_part(root, 1, 2, 64 * MIB, &why) != DSTACK_OK)
+		fail_msg("%s", why.text);
+	holds("apps/1/cgroup.subtree_control", "+memory +pids");
+	holds("apps/1/part2/memory.max", "67108864");
+	holds("apps/1/part2/memory.oom.group", "1");
+	holds("apps/1/part2/pids.max", "2048");
+	assert_true(cgroup_enter_part(root, 1, 2));
+	holds("apps/1/part2/cgroup.procs", "0");
+	/* the slot's own bound is as it was */
+	holds("apps/1/memory.max", "314572800");
+	/* no group without its bound: nobody is put into one */
+	assert_false(cgroup_enter_part(root, 1, 3));
+	assert_int_equal(cgroup_part(root, 1, 3, MIB, &why), DSTACK_E_SYS);
+	assert_int_equal(rmdir(at("apps/1/part3")), 0);
+}
+
+static void
+groups_of_services_go_before_the_slot_has_another_app(void **state)
+{
+	static const char *const of[] = { "memory.max", "memory.oom.group",
+		"pids.max", "cgroup.procs" };
+	char name[40];
+	(void)state;
+	assert_int_equal(mkdir(at("apps/1/part7"), 0755), 0);
+	/* the kernel's files go with their group, these have to be taken out */
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(name, sizeof(name), "apps/1/part2/%s", of[i]);
+		assert_int_equal(unlink(at(name)), 0);
+	}
+	cgroup_no_parts(root, 1);
+	assert_int_equal(access(at("apps/1/part2"), F_OK), -1);
+	assert_int_equal(access(at("apps/1/part7"), F_OK), -1);
+	holds("apps/1/cgroup.subtree_control", "-memory -pids");
 }
 
 /* Archive, tree and what runs are beside each other only for a while. */
@@ -235,6 +281,10 @@ main(void)
 		cmocka_unit_test(what_is_free_is_the_kernel_s_word),
 		cmocka_unit_test(init_bounds_all_apps_together),
 		cmocka_unit_test(slot_has_bounds_of_its_own_and_ends_as_one),
+		cmocka_unit_test(
+		    a_service_has_a_bound_of_its_own_within_its_slots),
+		cmocka_unit_test(
+		    groups_of_services_go_before_the_slot_has_another_app),
 		cmocka_unit_test(a_growing_tree_is_bounded_by_what_is_free),
 		cmocka_unit_test(
 		    what_a_slot_uses_and_whom_the_kernel_ended_is_counted),
