@@ -13,6 +13,10 @@
 #include "base/own.h"
 #include "cli/cmd.h"
 #include "cli/usage.h"
+#include "base/log.h"
+#include "dstack/beacon.h"
+#include "host/chain/rpc_client.h"
+#include "sim/beacon.h"
 #include "sim/der.h"
 #include "sim/pki.h"
 #include "sim/service.h"
@@ -34,6 +38,11 @@ static const struct usage uses[] = {
 	    NULL, NULL },
 	{ "sim quote-service",
 	    "dstack sim quote-service [--listen 127.0.0.1:8080]", NULL, NULL },
+	{ "sim beacon",
+	    "dstack sim beacon --rpc URL [--listen 127.0.0.1:5052]\n"
+	    "           [--network-out FILE] [--seconds-per-slot N]\n"
+	    "           [--fork-at EPOCH] [--slots-before N] [--lie NAME]...",
+	    NULL, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -234,13 +243,78 @@ sim_quote_service(const struct usage *u, int argc, char **argv)
 			       : cmd_fail("sim quote-service", st, &why);
 }
 
+/* What the beacon chain wraps. */
+static enum dstack_status
+newest_block(void *ctx, json_t **block, struct why *why)
+{
+	return rpc_call(ctx, "eth_getBlockByNumber",
+	    json_pack("[s,b]", "latest", 0), block, why);
+}
+
+/* Blocks come over the RPC's client, which is not the simulator's matter. */
+static int
+sim_beacon(const struct usage *u, int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "rpc", required_argument, NULL, 'r' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "network-out", required_argument, NULL, 'n' },
+		{ "seconds-per-slot", required_argument, NULL, 's' },
+		{ "fork-at", required_argument, NULL, 'f' },
+		{ "slots-before", required_argument, NULL, 'b' },
+		{ "lie", required_argument, NULL, 'i' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct sim_beacon_options o = { .newest = newest_block,
+		.listen = "127.0.0.1:5052",
+		.seconds_per_slot = 1,
+		.gloas = BEACON_NEVER };
+	const char *url = NULL;
+	int c;
+	while ((c = usage_next(u, argc, argv, opts)) != -1) {
+		switch (c) {
+		case 'r': url = optarg; break;
+		case 'l': o.listen = optarg; break;
+		case 'n': o.network = optarg; break;
+		case 's':
+			o.seconds_per_slot = (uint32_t)usage_number(
+			    u, "--seconds-per-slot", optarg, 1, 3600);
+			break;
+		case 'f':
+			o.gloas = usage_number(
+			    u, "--fork-at", optarg, 1, INT64_MAX);
+			break;
+		case 'b':
+			o.before = usage_number(
+			    u, "--slots-before", optarg, 0, 8000);
+			break;
+		default:
+			o.lies |= 1u << usage_choice(
+				      u, "--lie", optarg, sim_beacon_lies);
+			break;
+		}
+	}
+	usage_words(u, argc, argv, 0, 0, "");
+	if (url == NULL)
+		usage_wrong(u, "--rpc URL is missing");
+	struct why why = { "" };
+	AUTO_RPC struct rpc *rpc = rpc_new(url);
+	o.ctx = rpc;
+	log_name("dstack sim beacon");
+	enum dstack_status st = rpc != NULL
+	    ? sim_beacon_run(&o, &why)
+	    : why_set(&why, DSTACK_E_NOMEM, "no memory");
+	return st == DSTACK_OK ? EXIT_YES : cmd_fail("sim beacon", st, &why);
+}
+
 int
 cmd_sim(int argc, char **argv)
 {
 	/* in the order of uses */
 	static int (*const run[])(
 	    const struct usage *u, int argc, char **argv) = { sim_tee,
-		sim_collateral, sim_root, sim_quote_once, sim_quote_service };
+		sim_collateral, sim_root, sim_quote_once, sim_quote_service,
+		sim_beacon };
 	const struct usage *u = usage_sub(uses,
 	    "A simulation for development: its keys are public, it protects "
 	    "nothing.", argc, argv);

@@ -304,6 +304,9 @@ wrong "'x' is one word too many" sim quote-service x
 wrong "--set: 'bogus=00': no such field" sim quote --set bogus=00
 wrong "--set: 'mrtd=00': no such field of a quote, or not its length" sim tee --set mrtd=00
 wrong "--listen: 'x' is not ADDRESS:PORT" sim quote-service --listen x
+wrong "--rpc URL is missing" sim beacon
+wrong "--fork-at takes a number from 1 to" sim beacon --fork-at 0
+wrong "--lie takes" sim beacon --lie x
 wrong "--directory takes http://HOST or https://HOST, not 'foo'" cert request --directory foo
 wrong "--rpc takes http://HOST or https://HOST, not 'foo'" contract show --contract "$addr" --rpc foo
 wrong "--rpc takes http://HOST or https://HOST, not 'http://'" contract show --contract "$addr" --rpc http://

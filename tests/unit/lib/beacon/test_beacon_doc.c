@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/lib/beacon/beacon_bed.h"
-#include "tests/unit/lib/beacon/mkjson.h"
+#include "sim/lcjson.h"
 
 static const enum beacon_kind kinds[] = { BEACON_KIND_BOOTSTRAP,
 	BEACON_KIND_UPDATE, BEACON_KIND_FINALITY };

@@ -19,7 +19,7 @@
 
 #include "base/hex.h"
 #include "tests/unit/lib/beacon/beacon_bed.h"
-#include "tests/unit/lib/beacon/mkjson.h"
+#include "sim/lcjson.h"
 #include "tests/unit/lib/beacon/mksnappy.h"
 
 #define FIRST BEACON_DENEB
