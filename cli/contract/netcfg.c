@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +35,25 @@ save(const char *path, const struct wr *text, struct why *why)
 	    rename(part, path) != 0)
 		return why_set(why, DSTACK_E_SYS, "%.200s: %s", path,
 		    strerror(errno));
+	return DSTACK_OK;
+}
+
+/*
+ * A beacon chain known by name has the blocks of one chain, and proves nothing
+ * of a contract on another. Of an own one nobody knows.
+ */
+static enum dstack_status
+same_chain(const char *name, uint64_t chain_id, struct why *why)
+{
+	static const struct { const char *name; uint64_t id; } of[] = {
+		{ "mainnet", 1 }, { "sepolia", 11155111 }, { "hoodi", 560048 } };
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (strcmp(of[i].name, name) == 0 && of[i].id != chain_id)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "--beacon %s has the blocks of chain %" PRIu64
+			    ", but the contract is on chain %" PRIu64,
+			    name, of[i].id, chain_id);
 	return DSTACK_OK;
 }
 
@@ -80,7 +100,11 @@ take_view(const struct contract_args *a, bool sim, struct netcfg *n,
 	    ? NETCFG_ATTESTED
 	    : NETCFG_FINALIZED;
 	memcpy(n->checkpoint, a->checkpoint, sizeof(n->checkpoint));
-	return beacon_network_take("--beacon", a->beacon, &n->beacon, why);
+	enum dstack_status st =
+	    beacon_network_take("--beacon", a->beacon, &n->beacon, why);
+	return st == DSTACK_OK && !n->beacon_own
+	    ? same_chain(n->beacon.name, n->chain_id, why)
+	    : st;
 }
 
 enum dstack_status

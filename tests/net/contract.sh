@@ -217,22 +217,27 @@ echo "ok what ran before a stopped version comes back at once"
 
 # a real network's guests take no RPC's word for which block is real: its netcfg
 # has a light client's beginning, and no epoch is opened for one without
-dstack=$PWD/$dstack
+here=$PWD
+dstack=$here/$dstack
 cd "$work"
 mkdir host_volume
 km=$(contract deploy --notice 3600 --json | jq -r .contract)
 on=(--contract "$km")
 named=(netcfg --domain app.example.org "${on[@]}")
-light=(--beacon sepolia --checkpoint "0x${zero//0/7}")
+light=(--beacon devnet --checkpoint "0x${zero//0/7}")
+sed -n '/^name=devnet/,/^fork=electra/p' "$here/docs/beacon.md" >devnet
 refused 1 'takes no simulated TEEs.*(view=rpc)' "${named[@]}" --view rpc
 refused 1 'takes no simulated TEEs.*(view=rpc)' "${named[@]}" --view rpc --confirmations 12
 refused 3 'and --checkpoint ROOT are needed' "${named[@]}"
 refused 3 'and --checkpoint ROOT are needed' "${named[@]}" --beacon sepolia
+refused 1 'sepolia has the blocks of chain 11155111, but the contract is on chain 31337' \
+	"${named[@]}" --beacon sepolia --checkpoint "0x${zero//0/7}"
 refused 3 'goes with --view rpc' "${named[@]}" "${light[@]}" --confirmations 12
 [ -z "$(ls host_volume)" ]
 contract "${named[@]}" "${light[@]}" >/dev/null
 [ "$(sed -n '/^view/,/^max-age/p' host_volume/netcfg)" = "view=beacon
-beacon=sepolia
+beacon=own
+$(sed 's/^/beacon-/' devnet)
 checkpoint=0x${zero//0/7}
 finality=finalized
 max-age=3600" ]
@@ -240,7 +245,7 @@ max-age=3600" ]
 cp host_volume/netcfg good
 echo "ok netcfg of a real network names a beacon chain and where to begin"
 open=(open-epoch --bootstrapper "$owner" "${on[@]}")
-sed -e '/^beacon=/d; /^checkpoint=/d; /^finality=/d' -e 's/^view=.*/view=rpc\nconfirmations=12/' \
+sed -e '/^beacon/d; /^checkpoint=/d; /^finality=/d' -e 's/^view=.*/view=rpc\nconfirmations=12/' \
 	good >host_volume/netcfg
 refused 1 'host_volume/netcfg has view=rpc' "${open[@]}"
 refused 1 'host_volume/netcfg has view=rpc' "${open[@]}" --calldata
