@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "cli/beacon/fetch.h"
 #include "dstack/beacon.h"
+#include "host/beacon/follower.h"
 
 struct follow_args {
 	struct fetch nodes;

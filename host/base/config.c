@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 
 #include "base/hex.h"
+#include "host/beacon/fetch.h"
 #include "base/log.h"
 #include "crypto/secp.h"
 #include "host/vm/vm.h"
@@ -31,6 +32,7 @@ enum kind {
 	KIND_ADDR,   /* 0x and 40 hex digits */
 	KIND_TEXT,   /* printable, no spaces */
 	KIND_URL,    /* http:// or https:// */
+	KIND_URLS,   /* several, a comma between two */
 	KIND_LISTEN, /* HOST:PORT */
 	KIND_U64,
 	KIND_U32,
@@ -68,6 +70,8 @@ static const struct field fields[] = {
 	    "the KeyManager's address, 0x and 40 hex digits" },
 	{ "ETH_RPC_URL", KIND_URL, AT(rpc_url), true, NULL,
 	    "the chain's RPC endpoint, as in http://127.0.0.1:8545" },
+	{ "BEACON_URL", KIND_URLS, AT(beacon_url), false, NULL,
+	    "beacon nodes, a comma between two, as in http://127.0.0.1:5052" },
 	{ "CHAIN_ID", KIND_U64, AT(chain_id), true, NULL,
 	    "the chain's number, as in 11155111" },
 	{ "HOST_SERVICE", KIND_LISTEN, AT(host_service), false,
@@ -211,6 +215,16 @@ set(struct host_config *c, const struct field *f, const char *v, size_t n)
 		memcpy(at, v, n);
 		at[n] = '\0';
 		return DSTACK_OK;
+	case KIND_URLS: {
+		/* looked at in a copy, since looking cuts it */
+		char copy[CONFIG_TEXT];
+		struct fetch nodes;
+		memcpy(copy, v, n + 1);
+		if (fetch_urls(&nodes, copy, NULL) != DSTACK_OK)
+			return DSTACK_E_FORMAT;
+		memcpy(at, v, n + 1);
+		return DSTACK_OK;
+	}
 	case KIND_TEXT:
 		memcpy(at, v, n + 1);
 		return DSTACK_OK;

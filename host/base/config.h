@@ -39,6 +39,7 @@ struct host_config {
 	uint16_t control_port;           /* PORT of it */
 	struct listen_addr host_service; /* HOST_SERVICE, loopback alone */
 	struct listen_addr https;        /* HTTPS_LISTEN */
+	char beacon_url[CONFIG_TEXT];    /* BEACON_URL, several; "": none */
 	char pccs_url[CONFIG_TEXT];      /* PCCS_URL; "": none */
 	char pccs_ca[CONFIG_TEXT];       /* PCCS_CA; "": none */
 	bool pccs_early;                 /* PCCS_UPDATE=early (or standard) */

@@ -197,6 +197,10 @@ check_netcfg(
 	if (memcmp(n.contract, c->contract, 20) != 0)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "netcfg and host.env name different contracts");
+	if (n.view == NETCFG_VIEW_BEACON && c->beacon_url[0] == '\0')
+		return why_set(why, DSTACK_E_MISSING,
+		    "netcfg has view=beacon: BEACON_URL in host.env must name "
+		    "a beacon node, as in http://127.0.0.1:5052");
 	*out = n;
 	return DSTACK_OK;
 }

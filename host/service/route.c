@@ -26,9 +26,8 @@
 
 static const char type_json[] = "application/json";
 
-/* Decimal of at most 18 digits. */
-static bool
-decimal(const char *s, uint64_t *out)
+bool
+route_decimal(const char *s, uint64_t *out)
 {
 	uint64_t v = 0;
 
@@ -50,7 +49,7 @@ file_get(struct router *r, char **arg, struct route_answer *a)
 	uint64_t len = 0;
 	struct why why = { "" };
 
-	if (!decimal(arg[1], &offset) || !decimal(arg[2], &len) ||
+	if (!route_decimal(arg[1], &offset) || !route_decimal(arg[2], &len) ||
 	    /* In front of the bytes stands the file's size, 8 bytes. */
 	    len > LINK_MAX_BODY - 8) {
 		route_text(a, 400, "/file/NAME/OFFSET/LENGTH: bad number");
@@ -285,6 +284,8 @@ route_handle(struct router *r, const char *path, const void *body, size_t len,
 	n = parts(copy, part);
 	if (n == 1)
 		one_part(r, part[0], &in, out);
+	else if (n > 1 && strcmp(part[0], "beacon") == 0)
+		route_beacon(r, part + 1, n - 1, &in, out);
 	else if (n == 4 && strcmp(part[0], "file") == 0)
 		file_get(r, part + 1, out);
 	else if (n == 2 && strcmp(part[0], "put") == 0)

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "host/beacon/source.h"
 #include "host/join/birth.h"
 #include "host/collateral/collateral.h"
 #include "host/chain/kmcall.h"
@@ -41,6 +42,7 @@ struct router {
 	const struct host_config *cfg;
 	struct rpc *rpc;
 	struct collateral *collateral;
+	struct source *source; /* NULL: this network's view is by RPC */
 	struct birth *birth;
 	struct signs *signs;
 	int volume;   /* descriptor of host_volume */
@@ -56,6 +58,8 @@ struct route_body {
 	size_t len;
 };
 
+/* Decimal of at most 18 digits. */
+bool route_decimal(const char *s, uint64_t *out);
 void route_text(struct route_answer *a, unsigned status, const char *text);
 void route_fail(
     struct route_answer *a, enum dstack_status st, const struct why *why);
@@ -80,6 +84,9 @@ DSTACK_CHECKED enum dstack_status route_transact(struct router *r,
     struct rpc_receipt *receipt, struct why *why);
 void route_tx(struct route_answer *a, const struct rpc_receipt *receipt);
 
+/* /beacon/...: the parts behind the first, n of them (route_beacon.c). */
+void route_beacon(struct router *r, char **arg, size_t n,
+    const struct route_body *in, struct route_answer *a);
 void route_bootstrap(
     struct router *r, const struct route_body *in, struct route_answer *a);
 void route_register(

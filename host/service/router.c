@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A router's beginning and end: the two folders, the collateral service and
- * the watch for a birth, in the order in which they need each other, and taken
- * down the other way round.
+ * A router's beginning and end: the two folders, the collateral service, the
+ * follower of the beacon chain and the watch for a birth, in the order in which
+ * they need each other, and taken down the other way round.
  */
 #include "host/service/route_priv.h"
 
@@ -13,6 +13,24 @@
 #include <unistd.h>
 
 #include "host/base/files.h"
+
+/*
+ * The beacon chain, where netcfg has one. Without a netcfg there is no guest
+ * that could ask; the node's own checks speak of it.
+ */
+static enum dstack_status
+follow(struct router *r, struct why *why)
+{
+	AUTO_WR struct wr w = wr_new(NETCFG_MAX + 8);
+	struct netcfg n;
+	if (files_read(r->volume, "netcfg", 0, NETCFG_MAX, &w, NULL) !=
+		DSTACK_OK ||
+	    netcfg_parse(w.buf + 8, w.len - 8, &n, NULL) != DSTACK_OK ||
+	    n.view != NETCFG_VIEW_BEACON)
+		return DSTACK_OK;
+	return source_new(
+	    &n, r->cfg->beacon_url, r->cfg->state, &r->source, why);
+}
 
 enum dstack_status
 router_new(const struct host_config *cfg, struct rpc *rpc,
@@ -48,6 +66,8 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 	if (st == DSTACK_OK)
 		st = collateral_new(&o, &r->collateral, why);
 	if (st == DSTACK_OK)
+		st = follow(r, why);
+	if (st == DSTACK_OK)
 		st = birth_new(cfg, rpc, r->auditing, r->collateral,
 		    &r->birth, why);
 	r->signs = signs_new(cfg, rpc);
@@ -64,8 +84,10 @@ router_new(const struct host_config *cfg, struct rpc *rpc,
 void
 router_stop(struct router *r)
 {
-	if (r != NULL)
-		collateral_stop(r->collateral);
+	if (r == NULL)
+		return;
+	collateral_stop(r->collateral);
+	source_stop(r->source);
 }
 
 /* Threads first (birth, collateral), then what they use. */
@@ -76,6 +98,7 @@ router_free(struct router *r)
 		return;
 	birth_free(r->birth);
 	collateral_free(r->collateral);
+	source_free(r->source);
 	signs_free(r->signs);
 	for (size_t i = 0; i < ROUTE_PENDING; i++)
 		route_pending_clear(&r->pending[i]);

@@ -91,6 +91,12 @@ sed -i 's/^FLAVOUR=.*/FLAVOUR=tdx/' "$d/host.env"
 refused 1 "hv/netcfg has view=rpc, which a guest of FLAVOUR=tdx does not start with" "view=rpc on a trust domain while the RPC is down" --config "$d/host.env"
 rm -r "$d/image"
 sed -i 's/^FLAVOUR=.*/FLAVOUR=sim/' "$d/host.env"
+sed -i "s/^view=rpc/view=beacon/; s/^confirmations=0/beacon=sepolia\\ncheckpoint=$ones\\nfinality=finalized/" "$d/hv/netcfg"
+refused 3 "BEACON_URL in host.env must name" "a light client without a beacon node" --config "$d/host.env" --no-vm
+env_file $none 31337 "BEACON_URL=beacon.example"
+refused 3 "BEACON_URL" "a beacon node that is no URL" --config "$d/host.env" --no-vm
+env_file $none 31337
+netcfg $ones $none
 timeout 2 "$bin" node run --no-vm --config "$d/host.env" --auditing "$d/auditing" 2>"$d/err" && exit 1
 [ "$(wc -l <"$d/err")" -eq 1 ] && grep -q "chain RPC: http://127.0.0.1:$port: .*; waiting for it" "$d/err" || {
 	cat "$d/err"

@@ -155,6 +155,26 @@ zero_key_and_missing_api_key_are_refused(void **state)
 	    "set ETH_API_KEY");
 }
 
+static void
+beacon_nodes_are_several(void **state)
+{
+	struct host_config c;
+	struct why why;
+
+	(void)state;
+	assert_int_equal(parse(GOOD, &c, &why), DSTACK_OK);
+	assert_string_equal(c.beacon_url, "");
+	assert_int_equal(parse(GOOD "BEACON_URL=http://a:5052,https://b/\n",
+			     &c, &why),
+	    DSTACK_OK);
+	assert_string_equal(c.beacon_url, "http://a:5052,https://b/");
+	refused(GOOD "BEACON_URL=http://a,b\n", "BEACON_URL");
+	refused(GOOD "BEACON_URL=,\n", "BEACON_URL");
+	refused(GOOD "BEACON_URL=http://1,http://2,http://3,http://4,http://5,"
+		     "http://6,http://7,http://8,http://9\n",
+	    "BEACON_URL");
+}
+
 int
 main(void)
 {
@@ -167,6 +187,7 @@ main(void)
 		cmocka_unit_test(
 		    control_plane_and_host_service_stay_on_loopback),
 		cmocka_unit_test(zero_key_and_missing_api_key_are_refused),
+		cmocka_unit_test(beacon_nodes_are_several),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
