@@ -110,6 +110,24 @@ parse(const void *text, size_t len, json_t **out, struct why *why)
 	return DSTACK_OK;
 }
 
+/*
+ * A node that is no archive forgets states, and a finalized block may be older
+ * than what it keeps. What geth, reth, erigon and Nethermind say then.
+ */
+static bool
+says_forgotten(const char *message)
+{
+	static const char *const words[] = { "missing trie node",
+		"historical state", "maximum proof window",
+		"requested block is too old", "due to pruning",
+		"No state available for block" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(message, words[i]) != NULL)
+			return true;
+	return false;
+}
+
 /* The result of one answer object; a new reference. */
 static enum dstack_status
 result_of(const json_t *all, json_int_t want, json_t **result, struct why *why)
@@ -128,6 +146,12 @@ result_of(const json_t *all, json_int_t want, json_t **result, struct why *why)
 	if (error != NULL && !json_is_null(error)) {
 		const char *m =
 		    json_string_value(json_object_get(error, "message"));
+		if (m != NULL && says_forgotten(m))
+			return why_set(why, DSTACK_E_REJECTED,
+			    "the chain's node keeps no state of a block that "
+			    "old (%.60s): take one that does, as an archive "
+			    "node",
+			    m);
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the chain's node answers: %.160s",
 		    m != NULL ? m : "an error without a message");

@@ -78,6 +78,34 @@ a_servers_error_is_told(void **state)
 	                        "\"result\":1}", &why), DSTACK_E_REJECTED);
 }
 
+/* Word for word what four clients say of a state that they keep no more. */
+static void
+a_node_that_forgot_a_state_is_named_as_such(void **state)
+{
+	(void)state;
+	static const char *const said[] = {
+		"missing trie node ef7df5d88cb1614dc3f143879a653cd90717ee42e967"
+		"c5fabbcd7505a968f314 (path )",
+		"historical state 0102 is not available",
+		"distance to target block exceeds maximum proof window",
+		"requested block is too old, block must be within 1000 blocks "
+		"of the head block number (currently 3696916)",
+		"old data not available due to pruning",
+		"No state available for block 45615500",
+	};
+	char answer[400];
+	struct why why = { "" };
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		(void)snprintf(answer, sizeof(answer),
+		    "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,"
+		    "\"message\":\"%s\"}}", said[i]);
+		assert_int_equal(result(answer, &why), DSTACK_E_REJECTED);
+		assert_non_null(strstr(why.text, "keeps no state of a block"));
+		assert_non_null(strstr(why.text, "take one that does"));
+	}
+}
+
 static void
 deep_wide_and_large_answers_are_refused(void **state)
 {
@@ -460,6 +488,7 @@ main(void)
 		cmocka_unit_test(a_request_is_json_rpc_two),
 		cmocka_unit_test(only_an_answer_to_the_request_has_a_result),
 		cmocka_unit_test(a_servers_error_is_told),
+		cmocka_unit_test(a_node_that_forgot_a_state_is_named_as_such),
 		cmocka_unit_test(deep_wide_and_large_answers_are_refused),
 		cmocka_unit_test(quantities_have_one_spelling),
 		cmocka_unit_test(data_has_its_length_and_whole_bytes),
