@@ -140,6 +140,16 @@ owner propose --name app-example --digest "$TUPLE" "${on[@]}" >/dev/null
 propose=$(gas)
 echo "ok netcfg names Sepolia's beacon chain, and its measurement is on the contract's list"
 
+# the node: not without a beacon node
+rc=0
+timeout 30 "$bin" node run --no-vm --config "$d/host.env" --auditing "$d/auditing" 2>"$d/err" || rc=$?
+if [ $rc -ne 3 ] || [ "$(wc -l <"$d/err")" -ne 1 ] || ! grep -q 'BEACON_URL in host.env must name' "$d/err"; then
+	echo "not ok: exit $rc without BEACON_URL"
+	cat "$d/err"
+	exit 1
+fi
+echo "ok a node without a beacon node is refused"
+
 # what docs/operating.md says of the cost is not less than it is
 says() { # WHAT GAS
 	told=$(sed -n "s/^| $1 | *\([0-9,]*\) |.*/\1/p" docs/operating.md | tr -d ,)
