@@ -59,3 +59,45 @@ sleep 4
 [ "$(say 5052 finality '{"on":true}')" = 200 ] || fail "finality does not come back"
 until_true 20 past all "$((here + 6))" || fail "the head stays" "$d/all.err"
 echo "ok no finality for some slots, and again"
+
+# Each lie, told to a client that has followed so far.
+lie() { # NAME PATTERN: what is said of it; none: nothing is
+	local pid n
+	: >"$d/l.out"
+	: >"$d/l.err"
+	"$bin" beacon follow --network "$d/a" --root "$(cat "$d/a.root")" --json \
+		--beacon http://127.0.0.1:5052 >"$d/l.out" 2>"$d/l.err" &
+	pid=$!
+	pids+=("$pid")
+	until_true 20 test -s "$d/l.out" || fail "$1: nothing to begin with" "$d/l.err"
+	[ "$(say 5052 lie "{\"name\":\"$1\",\"on\":true}")" = 200 ] || fail "no lie $1"
+	n=$(slot l)
+	if [ -n "$2" ]; then
+		until_true 15 grep -q -- "$2" "$d/l.err" || fail "$1: not refused by '$2'" "$d/l.out" "$d/l.err"
+	else
+		sleep 3
+		[ ! -s "$d/l.err" ] || fail "$1: something is said" "$d/l.err"
+	fi
+	# what was on its way when the lie began may still have come
+	[ "$(slot l)" -le $((n + 2)) ] || fail "$1: a head came through" "$d/l.out"
+	[ "$(say 5052 lie "{\"name\":\"$1\",\"on\":false}")" = 200 ] || fail "$1 does not end"
+	kill $pid
+	wait $pid 2>/dev/null || :
+	echo "ok refused: $1"
+}
+lie old-committee 'the signature over slot [0-9]* is not that of the committee of period 2'
+lie other-network 'the signature over slot [0-9]* is not'
+lie mixed-forks 'neither JSON, nor SSZ of a known fork'
+lie few-signers '21 of 32 signed; two thirds are needed'
+lie bad-signature 'the signature over slot [0-9]* is not'
+lie freeze ''
+lie garbage 'neither JSON, nor SSZ'
+lie future 'it is signed in slot [0-9]*, and slot [0-9]* is now'
+lie back ''
+lie wrong-branch 'is not what the state of slot [0-9]* has as finalized'
+lie wrong-execution 'the execution block of slot [0-9]* is not in its beacon block'
+lie slow ''
+lie 404 'it has no /eth/v1/beacon/light_client/finality_update (HTTP 404)'
+[ "$(say 5052 lie '{"name":"no-such","on":true}')" = 400 ] || fail "a lie without a name"
+until_true 30 past all "$(slot l)" || fail "who followed all the time does not get on" "$d/all.err"
+echo "ok whoever met them all goes on"
