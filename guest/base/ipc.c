@@ -340,6 +340,13 @@ take_edge(const enum role *from, size_t n, struct ipc_request *q)
 void
 ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 {
+	ipc_serve_idle(from, n, serve, NULL, ctx);
+}
+
+void
+ipc_serve_idle(const enum role *from, size_t n, ipc_serve_fn *serve,
+    ipc_idle_fn *idle, void *ctx)
+{
 	struct pollfd p[ROLE_COUNT];
 	if (n > ROLE_COUNT)
 		return;
@@ -349,7 +356,7 @@ ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 		p[i].revents = 0;
 	}
 	for (size_t open = n; open > 0;) {
-		if (poll(p, (nfds_t)n, -1) < 0) {
+		if (poll(p, (nfds_t)n, idle != NULL ? idle(ctx) : -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return;

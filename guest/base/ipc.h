@@ -68,6 +68,14 @@ typedef void ipc_serve_fn(
 void ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx);
 
 /*
+ * The same with a duty of one's own: idle is called before each wait, and says
+ * how many milliseconds this is to last at most (-1: until a request comes).
+ */
+typedef int ipc_idle_fn(void *ctx);
+void ipc_serve_idle(const enum role *from, size_t n, ipc_serve_fn *serve,
+    ipc_idle_fn *idle, void *ctx);
+
+/*
  * init's way to give a server a new edge to role r, whose process started
  * anew: one packet with the descriptor, no answer. ipc_serve takes it where
  * ROLE_INIT is among the roles it serves; the old edge ends.

@@ -54,6 +54,7 @@ ask_head(const struct chain *c, struct chain_head *h, struct why *why)
 	    rd_copy(&r, h->state_root, 32) != DSTACK_OK ||
 	    rd_u64be(&r, &h->slot) != DSTACK_OK ||
 	    rd_copy(&r, h->root, 32) != DSTACK_OK ||
+	    rd_copy(&r, h->committee, 32) != DSTACK_OK ||
 	    rd_u64be(&r, &h->age) != DSTACK_OK || rd_end(&r) != DSTACK_OK)
 		return why_set(
 		    why, DSTACK_E_FORMAT, "lightclient: bad answer");
@@ -73,12 +74,14 @@ chain_look(struct chain *c, struct why *why)
 
 enum dstack_status
 chain_contains(const struct chain *c, uint64_t slot,
-    const uint8_t root[static 32], enum chain_contains *out, struct why *why)
+    const uint8_t root[static 32], const uint8_t committee[static 32],
+    enum chain_contains *out, struct why *why)
 {
-	AUTO_WR struct wr q = wr_new(64);
+	AUTO_WR struct wr q = wr_new(128);
 	AUTO_WR struct wr a = wr_new(64);
 	wr_u64be(&q, slot);
 	wr_put(&q, root, 32);
+	wr_put(&q, committee, 32);
 	enum dstack_status st = ipc_call(
 	    c->view_edge, LIGHTCLIENT_CONTAINS, &q, NULL, 0, &a, why);
 	if (st != DSTACK_OK)

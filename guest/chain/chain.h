@@ -27,6 +27,7 @@ struct chain_head {
 	uint8_t state_root[32];
 	uint64_t slot; /* of the beacon block that proves it; view=rpc: 0 */
 	uint8_t root[32];
+	uint8_t committee[32]; /* root of the one of slot's period */
 	uint64_t age; /* seconds at most; UINT64_MAX: cannot be told yet */
 };
 
@@ -50,7 +51,8 @@ DSTACK_CHECKED enum dstack_status chain_look(struct chain *c, struct why *why);
 /* Is the beacon block in this view's chain? Asked again while it is not yet. */
 enum chain_contains { CHAIN_NOT_YET = 0, CHAIN_YES = 1, CHAIN_NO = 2 };
 DSTACK_CHECKED enum dstack_status chain_contains(const struct chain *c,
-    uint64_t slot, const uint8_t root[static 32], enum chain_contains *out,
+    uint64_t slot, const uint8_t root[static 32],
+    const uint8_t committee[static 32], enum chain_contains *out,
     struct why *why);
 
 /*

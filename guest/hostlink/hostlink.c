@@ -45,6 +45,7 @@ static const struct {
 	ROLE(ROLE_REPLICATOOR) | ROLE(ROLE_VERIFIER) | ROLE(ROLE_VOLUME) |
 	    ROLE(ROLE_GUEST_SERVICE) | ROLE(ROLE_KUBERNETHES) | ROLE(ROLE_TLS) |
 	    ROLE(ROLE_LIGHTCLIENT)},
+    {"/beacon/", false, ROLE(ROLE_LIGHTCLIENT)},
     {"/node", true, ROLE(ROLE_REPLICATOOR) | ROLE(ROLE_VOLUME)},
     {"/bootstrap", true, ROLE(ROLE_REPLICATOOR)},
     {"/register", true, ROLE(ROLE_REPLICATOOR)},

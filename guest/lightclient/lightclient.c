@@ -12,6 +12,13 @@
 #include "guest/base/role.h"
 #include "guest/init/sandbox.h"
 
+static int
+idle(void *ctx)
+{
+	struct view *v = ctx;
+	return v->store != NULL ? view_beacon_idle(v) : -1;
+}
+
 int
 lightclient_main(void)
 {
@@ -24,13 +31,17 @@ lightclient_main(void)
 	enum dstack_status st = role_netcfg(&cfg, NULL, &why);
 	if (st == DSTACK_OK)
 		st = sandbox_enter(ROLE_LIGHTCLIENT, &why);
+	if (st == DSTACK_OK)
+		st = view_open(
+		    &v, FD_EDGE + ROLE_HOSTLINK, &cfg, FD_VIEW, &why);
 	if (st != DSTACK_OK) {
 		log_line("%s", why.text);
 		ipc_give_up(&why);
 		return 1;
 	}
-	view_open(&v, FD_EDGE + ROLE_HOSTLINK, &cfg, FD_VIEW);
 	ipc_ready();
-	ipc_serve(askers, sizeof(askers) / sizeof(askers[0]), view_serve, &v);
+	ipc_serve_idle(askers, sizeof(askers) / sizeof(askers[0]), view_serve,
+	    idle, &v);
+	view_close(&v);
 	return 0;
 }

@@ -12,14 +12,17 @@
 /*
  * -> number u64, time u64 (seconds since 1970), hash32, state root32 of the
  * execution block that counts; slot u64 and root32 of the beacon block that
- * proves it (zero: view=rpc); age u64: seconds that the block is old at most,
+ * proves it, committee32, the root of the sync committee of slot's period
+ * (zero: view=rpc); age u64: seconds that the block is old at most,
  * by this machine's own clock since a TIE (UINT64_MAX: there was none).
  */
 #define LIGHTCLIENT_HEAD 1
 /*
- * slot u64, root32 of a beacon block -> u8: is it in the chain that this view
- * has proven? It walks there in steps, one a call: ask again while it says
- * "not yet". Of view=rpc zeros alone are in it.
+ * slot u64, root32 of a beacon block, committee32 -> u8: is the block in the
+ * chain that this view has proven, and is that the committee of slot's period
+ * by it? The second since whoever has an old committee's keys can sign a block
+ * on top of any other (docs/formal). It walks there in steps, one a call: ask
+ * again while it says "not yet". Of view=rpc zeros alone are in it.
  */
 #define LIGHTCLIENT_CONTAINS 2
 /*

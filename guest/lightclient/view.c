@@ -2,7 +2,8 @@
 /*
  * The view as the others see it: a head that never goes back, how old it is at
  * most, and answers to their questions. How a head comes to be believed is
- * netcfg's to say: on the RPC's word (rpc.c).
+ * netcfg's to say: proven by the beacon chain (beacon.c), or on the RPC's word
+ * (rpc.c).
  *
  * Age. The host sets this machine's date and picks what it is shown, so
  * neither tells how late a block is. But what this boot has signed afresh at
@@ -18,13 +19,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "base/log.h"
+#include "beacon/store.h"
 #include "guest/lightclient/lightclient.h"
 
 #define FRESH_MS 200 /* a view that old is looked at no second time */
-#define KEPT_VERSION 1
+#define KEPT_RPC 1
+#define KEPT_BEACON 2
 
 int64_t
 view_ms(void)
@@ -56,6 +60,7 @@ put_head(struct wr *w, const struct view_head *h)
 	wr_put(w, h->state_root, 32);
 	wr_u64be(w, h->slot);
 	wr_put(w, h->root, 32);
+	wr_put(w, h->committee, 32);
 }
 
 static bool
@@ -66,23 +71,35 @@ get_head(struct rd *r, struct view_head *h)
 	    rd_copy(r, h->hash, 32) == DSTACK_OK &&
 	    rd_copy(r, h->state_root, 32) == DSTACK_OK &&
 	    rd_u64be(r, &h->slot) == DSTACK_OK &&
-	    rd_copy(r, h->root, 32) == DSTACK_OK;
+	    rd_copy(r, h->root, 32) == DSTACK_OK &&
+	    rd_copy(r, h->committee, 32) == DSTACK_OK;
 }
 
-static void
-save(const struct view *v)
+/* The heads, then the store, which may be ahead of them or alone. */
+void
+view_save(const struct view *v)
 {
 	const struct view_kept *k = &v->kept;
 	AUTO_WR struct wr w = wr_new(KEEP_SIZE);
+	AUTO_WR struct wr store = wr_new(KEEP_SIZE);
 
-	if (!k->any || v->memory == NULL)
+	if (v->memory == NULL)
 		return;
-	wr_u8(&w, KEPT_VERSION);
+	wr_u8(&w, v->store != NULL ? KEPT_BEACON : KEPT_RPC);
+	wr_u8(&w, k->any);
 	put_head(&w, &k->head);
 	wr_u64be(&w, k->first);
 	wr_u8(&w, k->tied);
 	wr_u64be(&w, k->tie_time);
 	wr_u64be(&w, k->tie_at);
+	wr_u64be(&w, k->past_period);
+	wr_put(&w, k->past_committee, 32);
+	if (v->store != NULL)
+		store_save(v->store, &store);
+	if (wr_status(&store) != DSTACK_OK)
+		return;
+	wr_blob(&w, store.len > 0 ? store.buf : (const uint8_t *)"",
+	    store.len);
 	if (wr_status(&w) == DSTACK_OK)
 		keep_save(v->memory, w.buf, w.len);
 }
@@ -91,35 +108,65 @@ static void
 load(struct view *v)
 {
 	AUTO_WR struct wr w = wr_new(KEEP_SIZE);
-	struct view_kept k = { .any = true };
-	uint8_t version = 0, tied = 0;
+	struct view_kept k = { .any = false };
+	uint8_t version = 0, any = 0, tied = 0;
+	const uint8_t *store = NULL;
+	size_t n = 0;
 
 	if (!keep_load(v->memory, &w))
 		return;
 	struct rd r = rd_over(w.buf, w.len);
-	if (rd_u8(&r, &version) != DSTACK_OK || version != KEPT_VERSION ||
+	if (rd_u8(&r, &version) != DSTACK_OK ||
+	    version != (v->store != NULL ? KEPT_BEACON : KEPT_RPC) ||
+	    rd_u8(&r, &any) != DSTACK_OK || any > 1 ||
 	    !get_head(&r, &k.head) || rd_u64be(&r, &k.first) != DSTACK_OK ||
 	    rd_u8(&r, &tied) != DSTACK_OK || tied > 1 ||
 	    rd_u64be(&r, &k.tie_time) != DSTACK_OK ||
-	    rd_u64be(&r, &k.tie_at) != DSTACK_OK || rd_end(&r) != DSTACK_OK ||
-	    (tied != 0 && k.tie_time > k.head.time)) {
+	    rd_u64be(&r, &k.tie_at) != DSTACK_OK ||
+	    rd_u64be(&r, &k.past_period) != DSTACK_OK ||
+	    rd_copy(&r, k.past_committee, 32) != DSTACK_OK ||
+	    rd_blob(&r, KEEP_SIZE, &store, &n) != DSTACK_OK ||
+	    rd_end(&r) != DSTACK_OK ||
+	    (tied != 0 && (any == 0 || k.tie_time > k.head.time)) ||
+	    (n != 0 && (v->store == NULL || !store_load(v->store, store, n)))) {
 		log_line("what was kept of the chain cannot be read");
 		return;
 	}
+	k.any = any != 0;
 	k.tied = tied != 0;
 	v->kept = k;
-	log_line("goes on from block %llu", (unsigned long long)k.head.number);
+	v->caught_up = k.any;
+	if (k.any)
+		log_line("goes on from block %llu",
+		    (unsigned long long)k.head.number);
 }
 
-void
+enum dstack_status
 view_open(struct view *v, int hostlink_edge, const struct netcfg *cfg,
-    int memory_fd)
+    int memory_fd, struct why *why)
 {
 	memset(v, 0, sizeof(*v));
 	v->edge = hostlink_edge;
 	v->cfg = *cfg;
+	if (cfg->view == NETCFG_VIEW_BEACON) {
+		v->store = beacon_store_new(&v->cfg.beacon);
+		if (v->store == NULL)
+			return why_set(why, DSTACK_E_NOMEM, "out of memory");
+		v->wants_update = true;
+	}
 	v->memory = keep_map(memory_fd);
 	load(v);
+	return DSTACK_OK;
+}
+
+void
+view_close(struct view *v)
+{
+	beacon_store_free(v->store);
+	v->store = NULL;
+	if (v->memory != NULL)
+		(void)munmap(v->memory, KEEP_SIZE);
+	v->memory = NULL;
 }
 
 /* --- the head --- */
@@ -137,28 +184,28 @@ view_advance(struct view *v, const struct view_head *h, struct why *why)
 		v->kept.any = true;
 		v->kept.first = h->time;
 		v->kept.head = *h;
-		save(v);
+		view_save(v);
 		return DSTACK_OK;
 	}
 	if (h->number < was->number || h->slot < was->slot)
 		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC goes back to block %llu after %llu",
+		    "the host goes back to block %llu after %llu",
 		    (unsigned long long)h->number,
 		    (unsigned long long)was->number);
 	if (h->time < was->time)
 		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC's block %llu is %llu s older than one seen "
+		    "the host's block %llu is %llu s older than one seen "
 		    "before it: another chain",
 		    (unsigned long long)h->number,
 		    (unsigned long long)(was->time - h->time));
 	/* of two blocks with one number, one is a lie or was given up */
 	if (h->number == was->number && memcmp(h->hash, was->hash, 32) != 0)
 		return why_set(why, DSTACK_E_MISSING,
-		    "the RPC names two blocks %llu",
+		    "the host names two blocks %llu",
 		    (unsigned long long)h->number);
 	if (memcmp(h, was, sizeof(*h)) != 0) {
 		v->kept.head = *h;
-		save(v);
+		view_save(v);
 	}
 	return DSTACK_OK;
 }
@@ -170,10 +217,13 @@ head(struct view *v, struct rd *q, struct wr *out, struct why *why)
 {
 	if (rd_end(q) != DSTACK_OK)
 		return why_set(why, DSTACK_E_REJECTED, "malformed HEAD");
-	if (v->cfg.view != NETCFG_VIEW_RPC)
-		return why_set(why, DSTACK_E_REJECTED,
-		    "netcfg asks for view=beacon, which this image lacks");
-	if (v->looked == 0 || view_ms() - v->looked >= FRESH_MS) {
+	if (v->store != NULL && !v->kept.any)
+		return why_set(why, DSTACK_E_MISSING, "%s",
+		    v->said[0] != '\0' ? v->said
+				       : "the beacon chain is being followed "
+					 "to its head");
+	if (v->store == NULL && (v->looked == 0 ||
+	    view_ms() - v->looked >= FRESH_MS)) {
 		enum dstack_status st = view_rpc(v, why);
 		v->looked = st == DSTACK_OK ? view_ms() : 0;
 		if (st != DSTACK_OK)
@@ -185,19 +235,26 @@ head(struct view *v, struct rd *q, struct wr *out, struct why *why)
 }
 
 static enum dstack_status
-contains(struct rd *q, struct wr *out, struct why *why)
+contains(struct view *v, struct rd *q, struct wr *out, struct why *why)
 {
 	static const uint8_t zero[32];
-	uint8_t root[32];
+	uint8_t root[32], committee[32];
 	uint64_t slot;
+	uint8_t is = LIGHTCLIENT_NO;
 
 	if (rd_u64be(q, &slot) != DSTACK_OK ||
-	    rd_copy(q, root, 32) != DSTACK_OK || rd_end(q) != DSTACK_OK)
+	    rd_copy(q, root, 32) != DSTACK_OK ||
+	    rd_copy(q, committee, 32) != DSTACK_OK || rd_end(q) != DSTACK_OK)
 		return why_set(why, DSTACK_E_REJECTED, "malformed CONTAINS");
-	/* it has no beacon blocks: a network's nodes have all the same netcfg */
-	wr_u8(out, slot == 0 && memcmp(root, zero, 32) == 0
-	    ? LIGHTCLIENT_YES : LIGHTCLIENT_NO);
-	return wr_status(out);
+	enum dstack_status st = DSTACK_OK;
+	if (v->store != NULL)
+		st = view_beacon_contains(v, slot, root, committee, &is, why);
+	/* by RPC no beacon block is: a network's nodes have all one netcfg */
+	else if (slot == 0 && memcmp(root, zero, 32) == 0 &&
+	    memcmp(committee, zero, 32) == 0)
+		is = LIGHTCLIENT_YES;
+	wr_u8(out, is);
+	return st == DSTACK_OK ? wr_status(out) : st;
 }
 
 /*
@@ -222,13 +279,12 @@ tie(struct view *v, struct rd *q, struct why *why)
 	k->tied = true;
 	k->tie_time = time;
 	k->tie_at = at;
-	save(v);
+	view_save(v);
 	return DSTACK_OK;
 }
 
-/* A trouble is told once, not at each request that meets it. */
-static void
-say(struct view *v, const char *text)
+void
+view_say(struct view *v, const char *text)
 {
 	if (strncmp(v->said, text, sizeof(v->said) - 1) == 0)
 		return;
@@ -247,13 +303,13 @@ view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	if (q->op == LIGHTCLIENT_HEAD)
 		st = head(v, &q->body, &out, &why);
 	else if (q->op == LIGHTCLIENT_CONTAINS)
-		st = contains(&q->body, &out, &why);
+		st = contains(v, &q->body, &out, &why);
 	else if (q->op == LIGHTCLIENT_TIE && from == ROLE_REPLICATOOR)
 		st = tie(v, &q->body, &why);
 	else
 		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
 	if (st == DSTACK_OK) {
-		if (q->op == LIGHTCLIENT_HEAD)
+		if (q->op == LIGHTCLIENT_HEAD && v->store == NULL)
 			v->said[0] = '\0';
 		if (ipc_answer(fd, &out) != DSTACK_OK)
 			log_line("%s is gone", role_name(from));
@@ -261,7 +317,8 @@ view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	}
 	/* whatever the host's answer was: it is none, and never a last word */
 	if (st != DSTACK_E_REJECTED) {
-		say(v, why.text);
+		if (q->op != LIGHTCLIENT_HEAD || v->store == NULL)
+			view_say(v, why.text);
 		st = DSTACK_E_MISSING;
 	}
 	ipc_answer_why(fd, st, &why);

@@ -59,6 +59,12 @@ bls_keys_free(struct bls_keys *k)
 	free(k);
 }
 
+const uint8_t *
+bls_keys_raw(const struct bls_keys *k)
+{
+	return k->raw;
+}
+
 bool
 bls_keys_are(const struct bls_keys *k, const uint8_t *keys,
     const uint8_t sum[static BLS_KEY_LEN])

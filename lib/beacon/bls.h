@@ -26,6 +26,9 @@ struct bls_keys *bls_keys_new(
     const uint8_t *keys, const uint8_t sum[static BLS_KEY_LEN], size_t n);
 void bls_keys_free(struct bls_keys *k); /* NULL is fine */
 
+/* The n keys and the sum, as they were given. */
+const uint8_t *bls_keys_raw(const struct bls_keys *k);
+
 /* Are these the n keys and the sum that k was made of? */
 bool bls_keys_are(const struct bls_keys *k, const uint8_t *keys,
     const uint8_t sum[static BLS_KEY_LEN]);

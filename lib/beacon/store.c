@@ -22,19 +22,7 @@
 #include "beacon/bls.h"
 #include "beacon/merkle.h"
 #include "beacon/ssz.h"
-
-/* A committee that was proven: its root, its keys. */
-struct members {
-	uint8_t root[32];
-	struct bls_keys *keys; /* NULL: not known */
-};
-
-struct beacon_store {
-	struct beacon_network net;
-	bool begun;
-	struct beacon_head finalized, attested;
-	struct members current, next;
-};
+#include "beacon/store.h"
 
 static const char *const words[BEACON_CODES] = {
 	[BEACON_OK] = "ok",

@@ -112,6 +112,11 @@ each_role_reaches_its_own_paths_only(void **state)
 		assert_false(hostlink_may((enum role)r, "/"));
 		assert_false(hostlink_may((enum role)r, "/file/"));
 	}
+	assert_true(hostlink_may(ROLE_LIGHTCLIENT, "/rpc"));
+	assert_true(hostlink_may(ROLE_LIGHTCLIENT, "/beacon/finality"));
+	assert_false(hostlink_may(ROLE_LIGHTCLIENT, "/beacon/"));
+	assert_false(hostlink_may(ROLE_LIGHTCLIENT, "/node"));
+	assert_false(hostlink_may(ROLE_VERIFIER, "/beacon/finality"));
 	assert_false(hostlink_may(ROLE_KEYD, "/rpc"));
 	assert_false(hostlink_may(ROLE_TEE, "/rpc"));
 }

@@ -21,6 +21,13 @@
 
 static struct netcfg cfg = { .view = NETCFG_VIEW_RPC };
 
+static void
+opened(struct view *v, int fd)
+{
+	struct why why = { "" };
+	assert_int_equal(view_open(v, -1, &cfg, fd, &why), DSTACK_OK);
+}
+
 static int
 memory(off_t bytes)
 {
@@ -86,7 +93,7 @@ a_head_never_goes_back(void **state)
 	(void)state;
 	struct view v;
 	struct why why = { "" };
-	view_open(&v, -1, &cfg, -1);
+	opened(&v, -1);
 	struct view_head h = block(7, 1000);
 	h.slot = 70;
 	assert_int_equal(view_advance(&v, &h, &why), DSTACK_OK);
@@ -179,7 +186,7 @@ a_tie_is_replicatoors_within_the_heads_of_this_boot_and_the_first(void **state)
 	(void)state;
 	struct view v;
 	struct why why = { "" };
-	view_open(&v, -1, &cfg, -1);
+	opened(&v, -1);
 	uint64_t now = (uint64_t)(view_ms() / 1000);
 	assert_int_equal(tied(&v, ROLE_REPLICATOOR, 0, now), IPC_REFUSED);
 	struct view_head h = block(1, 5000);
@@ -209,7 +216,7 @@ the_next_life_goes_on_where_this_one_was(void **state)
 	struct view v;
 	struct why why = { "" };
 	int fd = memory(KEEP_SIZE);
-	view_open(&v, -1, &cfg, fd);
+	opened(&v, fd);
 	assert_false(v.kept.any);
 	struct view_head h = block(9, 6000);
 	assert_int_equal(view_advance(&v, &h, &why), DSTACK_OK);
@@ -217,14 +224,14 @@ the_next_life_goes_on_where_this_one_was(void **state)
 	assert_int_equal(tied(&v, ROLE_REPLICATOOR, 6000, now), IPC_YES);
 	struct view_kept was = v.kept;
 	(void)munmap(v.memory, KEEP_SIZE);
-	view_open(&v, -1, &cfg, fd);
+	opened(&v, fd);
 	assert_memory_equal(&v.kept, &was, sizeof(was));
 	h = block(8, 6000);
 	assert_int_equal(view_advance(&v, &h, &why), DSTACK_E_MISSING);
 	/* what is whole and makes no sense is not taken up: cut, or beyond */
 	keep_save(v.memory, "\1abc", 4);
 	(void)munmap(v.memory, KEEP_SIZE);
-	view_open(&v, -1, &cfg, fd);
+	opened(&v, fd);
 	assert_false(v.kept.any);
 	(void)munmap(v.memory, KEEP_SIZE);
 	(void)close(fd);
@@ -235,14 +242,14 @@ a_view_without_beacon_has_zeros_alone_in_it(void **state)
 {
 	(void)state;
 	struct view v;
-	view_open(&v, -1, &cfg, -1);
+	opened(&v, -1);
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr a = wr_new(0);
-	wr_zero(&q, 40);
+	wr_zero(&q, 72);
 	assert_int_equal(
 	    asked(&v, ROLE_REPLICATOOR, LIGHTCLIENT_CONTAINS, &q, &a), IPC_YES);
 	assert_int_equal(a.buf[0], LIGHTCLIENT_YES);
-	for (size_t i = 0; i < 40; i++) {
+	for (size_t i = 0; i < 72; i++) {
 		AUTO_WR struct wr b = wr_new(0);
 		q.buf[i] = 1;
 		assert_int_equal(asked(&v, ROLE_REPLICATOOR,
