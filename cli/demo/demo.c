@@ -38,7 +38,7 @@ static const struct usage use = { "demo",
 	"dstack demo [--nodes N] [--no-vm] [--keep] [--json]\n"
 	"           [--spare N] [--memory MB] [--volume MB] [--dir DIR]\n"
 	"           [--image DIR] [--app FILE] [--timeout SECONDS]\n"
-	"           [--ct onchain|relay] [--egress]\n"
+	"           [--ct onchain|relay] [--view rpc|beacon] [--egress]\n"
 	"  --nodes N    1 to 16 (default 2)\n"
 	"  --no-vm      guests as processes instead of VMs\n"
 	"  --keep       stay up after ready, also without a terminal\n"
@@ -51,7 +51,9 @@ static const struct usage use = { "demo",
 	"               as much room as is written\n"
 	"  --egress     apps that ask for it may reach the Internet (EGRESS=yes)\n"
 	"  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
-	"               (onchain, the default) or over the relay",
+	"               (onchain, the default) or over the relay\n"
+	"  --view WHAT  how guests know what is final: by signatures of a\n"
+	"               simulated beacon chain, or on the RPC's word (default)",
 	NULL, NULL };
 
 static volatile sig_atomic_t ended;
@@ -168,6 +170,9 @@ look(struct demo *d, struct why *why)
 	if (proc_ended(&d->relay, &status))
 		return why_set(why, DSTACK_E_SYS,
 		    "the relay ended; see %s/relay.log", d->dir);
+	if (proc_ended(&d->beacon, &status))
+		return why_set(why, DSTACK_E_SYS,
+		    "the beacon node ended; see %s/beacon.log", d->dir);
 	for (unsigned i = 0; i < d->count + d->spare; i++) {
 		struct demo_node *n = &d->node[i];
 		struct node_status s;
@@ -299,9 +304,10 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 		{ "image", 1, NULL, 'i' }, { "app", 1, NULL, 'a' },
 		{ "timeout", 1, NULL, 't' }, { "spare", 1, NULL, 's' },
 		{ "memory", 1, NULL, 'm' }, { "ct", 1, NULL, 'c' },
-		{ "egress", 0, NULL, 'e' }, { "volume", 1, NULL, 'o' },
+		{ "view", 1, NULL, 'w' }, { "egress", 0, NULL, 'e' }, { "volume", 1, NULL, 'o' },
 		{ NULL, 0, NULL, 0 } };
 	static const char *const cts[] = { "onchain", "relay", NULL };
+	static const char *const views[] = { "rpc", "beacon", NULL };
 	int c;
 
 	while ((c = usage_next(&use, argc, argv, lopt)) != -1) {
@@ -329,6 +335,10 @@ options(int argc, char **argv, struct demo *d, unsigned *timeout_s)
 			d->volume = (unsigned)usage_number(
 			    &use, "--volume", optarg, HOST_DISK_LEAST_MB,
 			    HOST_DISK_MOST_MB);
+			break;
+		case 'w':
+			d->view_rpc =
+			    usage_choice(&use, "--view", optarg, views) == 0;
 			break;
 		case 'c':
 			d->ct_relay =
@@ -363,6 +373,7 @@ cmd_demo(int argc, char **argv)
 	d.count = 2;
 	d.memory = MEMORY_MB;
 	d.volume = VOLUME_MB;
+	d.view_rpc = true;
 	d.dir = DEMO_DIR;
 	d.image = "build/image";
 	d.app = "host_volume/app-example.tar";

@@ -14,6 +14,7 @@
 #include "host/chain/governance.h"
 #include "host/acme/local_ca.h"
 #include "host/node/node.h"
+#include "protocol/netcfg.h"
 
 #define DEMO_NODES_MAX 16u
 #define DEMO_CHAIN_ID 31337u
@@ -38,6 +39,7 @@ struct demo {
 	bool json;
 	bool ready;
 	bool egress;   /* EGRESS=yes in each host.env */
+	bool view_rpc; /* guests take the RPC's word for what is final */
 	bool ct_relay; /* ciphertexts travel by relay, not on chain */
 	const char *dir;
 	const char *image;
@@ -46,8 +48,10 @@ struct demo {
 
 	char rpc_url[64];
 	char relay_url[64];
+	char beacon_url[64]; /* "": none */
 	pid_t anvil;
 	pid_t relay;
+	pid_t beacon;
 	struct rpc *rpc;
 	struct secret32 owner;
 	struct gov gov;
@@ -66,6 +70,11 @@ struct demo {
 DSTACK_CHECKED enum dstack_status demo_setup(struct demo *d, struct why *why);
 DSTACK_CHECKED enum dstack_status demo_start_node(
     struct demo *d, unsigned i, struct why *why);
+/* The beacon node over d's chain, and what netcfg says of it, when it is up. */
+DSTACK_CHECKED enum dstack_status demo_beacon_start(
+    struct demo *d, uint16_t port, struct why *why);
+DSTACK_CHECKED enum dstack_status demo_beacon_netcfg(
+    struct demo *d, struct netcfg *n, struct why *why);
 /* A thread that answers the guests' certificate requests. */
 DSTACK_CHECKED enum dstack_status demo_certs(struct demo *d, struct why *why);
 /*

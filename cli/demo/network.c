@@ -18,10 +18,10 @@ enum dstack_status
 network_save(const struct demo *d, struct why *why)
 {
 	char path[160];
-	json_t *o = json_pack("{s:i,s:s,s:o,s:i,s:s,s:s,s:b}", "pid",
+	json_t *o = json_pack("{s:i,s:s,s:o,s:i,s:s,s:s,s:s,s:b}", "pid",
 	    (int)getpid(), "rpc", d->rpc_url, "contract",
 	    eth_json_hex(d->deployed.contract, 20), "nodes",
-	    (int)(d->count + d->spare), "relay", d->relay_url, "ca",
+	    (int)(d->count + d->spare), "relay", d->relay_url, "beacon", d->beacon_url, "ca",
 	    d->ca.root_file,
 	    "noVm", d->no_vm);
 

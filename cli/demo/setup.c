@@ -252,6 +252,8 @@ write_env(struct demo *d, struct demo_node *n, struct why *why)
 	wr_fmt(&w, "NODE_INDEX=%u\nVM_MEMORY_MB=%u\nVM_CPUS=%u\nEGRESS=%s\n",
 	    c->index, c->memory_mb, c->cpus, c->egress ? "yes" : "no");
 	wr_fmt(&w, "VOLUME_MB=%u\n", c->volume_mb);
+	if (d->beacon_url[0] != '\0')
+		wr_fmt(&w, "BEACON_URL=%s\n", d->beacon_url);
 	if (wr_status(&w) != DSTACK_OK)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	return write_file(n->env, 0600, w.buf, w.len, why);
@@ -318,6 +320,11 @@ make_netcfg(struct demo *d, struct wr *w, struct why *why)
 
 	memcpy(n.contract, d->deployed.contract, 20);
 	memcpy(n.code_hash, d->deployed.code_hash, 32);
+	if (!d->view_rpc) {
+		enum dstack_status st = demo_beacon_netcfg(d, &n, why);
+		if (st != DSTACK_OK)
+			return st;
+	}
 	return netcfg_write(&n, w, why);
 }
 
@@ -392,6 +399,11 @@ demo_setup(struct demo *d, struct why *why)
 		st = app_digest(d, why);
 	if (st == DSTACK_OK)
 		st = start_chain(d, why);
+	uint16_t port = 0;
+	if (st == DSTACK_OK && !d->view_rpc)
+		st = free_port(5052, &port, why);
+	if (st == DSTACK_OK && !d->view_rpc)
+		st = demo_beacon_start(d, port, why);
 	if (st == DSTACK_OK)
 		st = random_key(&d->owner, why);
 	if (st == DSTACK_OK)
@@ -538,6 +550,7 @@ demo_teardown(struct demo *d, const volatile sig_atomic_t *signals)
 		local_ca_stop(&d->ca);
 	d->ca_up = false;
 	proc_stop(&d->relay, STOP_MS);
+	proc_stop(&d->beacon, STOP_MS);
 	proc_stop(&d->anvil, STOP_MS);
 	rpc_free(d->rpc);
 	d->rpc = NULL;
