@@ -353,5 +353,11 @@ contract StatementsTest is Base {
         a.anchorHash = 0;
         vm.expectRevert(IKeyManager.BadAnchor.selector);
         km.anchorVolume(a, sig);
+        a.anchorHash = ANCHOR_HASH;
+        sig = sign(NET_KEY, digestOf(keccak256(abi.encode(T_VOLUME, a))));
+        vm.prank(OWNER);
+        km.closeEpoch(0);
+        vm.expectRevert(IKeyManager.BadEpoch.selector);
+        km.anchorVolume(a, sig);
     }
 }

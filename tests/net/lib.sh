@@ -179,3 +179,30 @@ page() {
 	curl -sS --max-time 10 --cacert "$ca" --connect-to "::127.0.0.1:$1" "https://$domain/"
 }
 serves() { page "$1" | grep -q 'Welcome to Dstack'; }
+
+# strict AGE: a contract of its own on base's chain, whose nodes may have a view
+# that is AGE seconds old, and its first node, $net/one, not started. Its app
+# runs and nobody is served: no certificate is of its key.
+strict() {
+	make_node one
+	(umask 077 && sed -n 's/^PRIVKEY=//p' "$d/host.env" >"$net/key")
+	local as_strict=(--rpc "$rpc" --key-file "$net/key")
+	strict=$("$bin" contract deploy --sim --notice 0 --json "${as_strict[@]}" | jq -r .contract)
+	as_strict+=(--contract "$strict")
+	set_env CONTRACT "$strict"
+	"$bin" contract netcfg --domain "$domain" --max-age "$1" --config "$d/host.env" >/dev/null
+	"$bin" contract open-epoch --bootstrapper "$address" --platforms open "${as_strict[@]}" >/dev/null
+	"$bin" contract allow-tuple "$("$bin" image measure --config "$d/host.env" --no-vm --json |
+		jq -r .tuple)" "${as_strict[@]}" >/dev/null
+	"$bin" contract propose --name app-example "${as_strict[@]}" \
+		--digest "$(./build_app.sh -o "$d/hv/app-example.tar")" >/dev/null
+	# shellcheck disable=SC2034 # start_node's
+	auditing=$net/auditing-strict
+}
+# another NAME: one more node of it, started
+another() {
+	make_node "$1"
+	set_env CONTRACT "$strict"
+	cp "$net/one/hv/netcfg" "$net/one/hv/app-example.tar" "$d/hv/"
+	start_node
+}

@@ -27,33 +27,14 @@ transactions() {
 		awk '{ n += $1 } END { print n + 0, NR }'
 }
 
-# a contract of its own, whose nodes may have a view that is $age seconds old
-make_node one
-(umask 077 && sed -n 's/^PRIVKEY=//p' "$d/host.env" >"$net/key")
-mine() { "$bin" contract "$@" --rpc "$rpc" --key-file "$net/key"; }
-new=$(mine deploy --sim --notice 0 --json | jq -r .contract)
-one=$d
-set_env CONTRACT "$new"
-"$bin" contract netcfg --domain "$domain" --max-age "$age" --config "$d/host.env" >/dev/null
-mine open-epoch --bootstrapper "$address" --platforms open --contract "$new" >/dev/null
-mine allow-tuple "$("$bin" image measure --config "$d/host.env" --no-vm --json | jq -r .tuple)" \
-	--contract "$new" >/dev/null
-mine propose --name app-example --contract "$new" \
-	--digest "$(./build_app.sh -o "$d/hv/app-example.tar")" >/dev/null
-auditing=$net/auditing-new
+strict "$age"
+one=$net/one
 start_node
 reaches onboarded
-another() {
-	make_node "$1"
-	set_env CONTRACT "$new"
-	cp "$one/hv/netcfg" "$one/hv/app-example.tar" "$d/hv/"
-	start_node
-	reaches onboarded
-}
 another two
+reaches onboarded
 echo "ok two nodes whose view may be $age s old"
 
-# no certificate is of this network's key, so the app runs and nobody is served
 says "$d/console.log" 'app: greeting: start 1' 60
 says "$one/console.log" 'app: greeting: start 1' 60
 sleep 4 # what joined them is in blocks: the demo's chain has one in two seconds
@@ -79,7 +60,10 @@ echo "ok and both hear the other's signs of life"
 
 from=$((to + 1))
 another three
+reaches onboarded
 to=$(number)
 read -r sum blocks < <(transactions "$from" "$to")
-[ "$sum" -eq 2 ] || fail "a node joined by $sum transactions, not 2" "$d/node.log"
+# a register, and an onboard of each that answered before it saw the other's
+[ "$sum" -ge 2 ] && [ "$sum" -le 3 ] ||
+	fail "a node joined by $sum transactions" "$d/node.log"
 echo "ok then another is onboarded, by a view that no transaction has kept fresh"
