@@ -8,6 +8,8 @@
  */
 #include "tests/unit/guest/lightclient/view_bed.h"
 
+#include <time.h>
+
 /* --- the tests --- */
 
 static void
@@ -171,6 +173,25 @@ static const struct {
 	{ "slots", slots_out_of_order, BEACON_SLOTS },
 	{ "future", of_the_future, BEACON_FUTURE },
 };
+
+/* A VM's clock loses seconds at its start; it is the host's word anyway. */
+static void
+before_a_tie_a_clock_that_is_some_seconds_behind_is_no_trouble(void **state)
+{
+	static struct mk m;
+	(void)state;
+	uint64_t head = 6 * MK_PERIOD + 8;
+	/* what is signed 17 slots of 6 s later begins 20 s from now */
+	cfg.beacon.genesis_time = (uint64_t)time(NULL) + 20 - 6 * (head + 17);
+	view_close(&v);
+	assert_int_equal(view_open(&v, edge, &cfg, -1, &why), DSTACK_OK);
+	at_head(20);
+	finalized(&m, head + 16, 21);
+	put_finality(&m);
+	assert_int_not_equal(steps(), DSTACK_OK);
+	assert_non_null(strstr(why.text, "is the clock right?"));
+	assert_int_equal(v.kept.head.slot, head);
+}
 
 static void
 each_lie_is_refused_and_told_moves_nothing_and_passes(void **state)
@@ -516,6 +537,7 @@ main(void)
 		T(what_the_checkpoint_names_is_no_head_before_finality_is_judged),
 		T(a_signature_of_an_unknown_period_asks_for_the_updates_between),
 		T(other_checkpoints_are_refused),
+		T(before_a_tie_a_clock_that_is_some_seconds_behind_is_no_trouble),
 		T(each_lie_is_refused_and_told_moves_nothing_and_passes),
 		T(what_is_no_answer_moves_nothing_and_passes),
 		T(an_older_finality_update_moves_nothing),
