@@ -2,45 +2,10 @@
 # The verifier as an installed library: what a program outside this tree sees.
 set -eu
 cd "$(dirname "$0")/../.."
-d=$(mktemp -d)
-trap 'rm -rf "$d"' EXIT
-fail() {
-	echo "$1"
-	exit 1
-}
-CC=${CC:-gcc}
-make -s "B=${B:-build}" "PREFIX=$d/usr" install-dcap
-make -s "B=${B:-build}" "DESTDIR=$d/stage" PREFIX=/opt/x install-dcap
-
-lib=$d/usr/lib
-find "$d/stage" ! -type d | grep -qv "^$d/stage/opt/x/" && fail "installed outside PREFIX"
-grep -q '^prefix=/opt/x$' "$d/stage/opt/x/lib/pkgconfig/dstack-dcap.pc" || fail "DESTDIR is in the .pc file"
-echo "ok install stages by DESTDIR"
-
-readelf -d "$lib/libdstack-dcap.so" | grep -q 'SONAME.*\[libdstack-dcap\.so\.[0-9]*\]' || fail "no soname"
-[ -e "$lib/$(readelf -d "$lib/libdstack-dcap.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" ] || fail "no file of the soname"
-nm -D --defined-only "$lib/libdstack-dcap.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort >"$d/shared"
-nm -g --defined-only "$lib/libdstack-dcap.a" | awk 'NF == 3 { print $3 }' | sort >"$d/static"
-grep -vq '^dcap_' "$d/shared" && fail "other names than dcap_*: $(grep -v '^dcap_' "$d/shared")"
-cmp "$d/shared" "$d/static" || fail "static and shared library differ"
-# every function of the header, and a page for each
-sed -n 's/.*[ *]\(dcap_[a-z0-9_]*\)(.*/\1/p; s/.* \(dcap_intel_root\)\[.*/\1/p' include/dstack/dcap.h | sort -u >"$d/header"
-cmp "$d/header" "$d/shared" || fail "header and library differ: $(diff "$d/header" "$d/shared")"
-grep -v intel_root "$d/header" | while read -r n; do
-	[ -e "$d/usr/share/man/man3/$n.3" ] || fail "no manual page of $n"
-done
-echo "ok the library shows what the header declares and nothing else"
-
-cd "$d" # nothing of the tree is in reach from here
-tree=$OLDPWD
-export PKG_CONFIG_PATH="$lib/pkgconfig"
-flags=$(pkg-config --cflags --libs dstack-dcap)
-for h in dcap status; do
-	echo "#include <dstack/$h.h>" >alone.c
-	# shellcheck disable=SC2086
-	$CC -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only alone.c $flags
-	g++ -std=c++11 -x c++ -Wall -Wextra -Werror -fsyntax-only alone.c -I"$d/usr/include"
-done
+. tests/net/library.sh
+library dcap
+alone dcap.h
+alone status.h
 echo "ok headers stand alone, in C and C++"
 
 cat >face.cpp <<'END'
@@ -195,12 +160,8 @@ LD_LIBRARY_PATH=$lib ./policy "$tree/fuzz/corpus/quote/tdx4" "$tree/fuzz/corpus/
 grep -q 'INTEL-SA-00001' out || fail "policy: $(cat out)"
 echo "ok every flag and a denied advisory are refused by name"
 
-sed -n '/^\.Bd -literal$/,/^\.Ed$/p' usr/share/man/man3/dcap.3 | sed '/^\./d; s/\\e/\\/g' >judge.c
-grep -q dcap_verify judge.c || fail "no example in dcap(3)"
-# shellcheck disable=SC2086
-$CC -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror judge.c $flags -o shared_judge
-# shellcheck disable=SC2046
-$CC -std=c11 -static judge.c $(pkg-config --static --cflags --libs dstack-dcap) -o static_judge 2>/dev/null
+example dcap_verify judge.c
+linked judge.c judge -D_DEFAULT_SOURCE
 head -c 64 /dev/zero >nothing
 seed=$tree/fuzz/corpus
 judge() { # PROGRAM REPORT_DATA QUOTE
@@ -220,6 +181,4 @@ for p in shared_judge static_judge; do
 	{ [ $rc -eq 1 ] && grep -q '(untrusted_' out; } || fail "$p under Intel's root: exit $rc: $(cat out)"
 	echo "ok the example of dcap(3), $p"
 done
-ldd shared_judge | grep -q 'libdstack-dcap' || fail "shared_judge does not use the shared library"
-if ldd static_judge >/dev/null 2>&1; then fail "static_judge is not static"; fi
-echo "ok both kinds of linking are what they say"
+both judge
