@@ -55,9 +55,10 @@ shown_app(struct chain *c, struct state_app *out, struct chain_head *head,
 	    : why_set(why, shown->st, "the chain says so");
 }
 
-#define EDGES 5
+/* All that it has: a descriptor of its own must not get an edge's number. */
+#define EDGES 6
 static const enum role roles[EDGES] = { ROLE_INIT, ROLE_HOSTLINK, ROLE_TEE,
-	ROLE_GUEST_SERVICE, ROLE_TLS };
+	ROLE_GUEST_SERVICE, ROLE_TLS, ROLE_LIGHTCLIENT };
 static int edge[EDGES];
 static bool can;
 static pid_t role_pid;
