@@ -52,8 +52,8 @@ static const struct usage use = { "demo",
 	"  --egress     apps that ask for it may reach the Internet (EGRESS=yes)\n"
 	"  --ct WHERE   ciphertexts of onboarding travel in events of the chain\n"
 	"               (onchain, the default) or over the relay\n"
-	"  --view WHAT  how guests know what is final: by signatures of a\n"
-	"               simulated beacon chain, or on the RPC's word (default)",
+	"  --view WHAT  how guests know what is final: by the signatures of a\n"
+	"               simulated beacon chain (the default), or on the RPC's word",
 	NULL, NULL };
 
 static volatile sig_atomic_t ended;
@@ -373,7 +373,6 @@ cmd_demo(int argc, char **argv)
 	d.count = 2;
 	d.memory = MEMORY_MB;
 	d.volume = VOLUME_MB;
-	d.view_rpc = true;
 	d.dir = DEMO_DIR;
 	d.image = "build/image";
 	d.app = "host_volume/app-example.tar";

@@ -67,7 +67,7 @@ fi
 grep -q 'dstack.proxy=v2 tells' "$d/err" || fail "$(cat "$d/err")"
 echo "ok X-Forwarded-For is refused, with the reason"
 
-"$bin" demo --no-vm --nodes 1 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/err" &
+"$bin" demo --no-vm --view rpc --nodes 1 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/err" &
 pid=$!
 n=0
 until grep -q '"ready"' "$d/out"; do

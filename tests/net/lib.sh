@@ -58,7 +58,7 @@ until_true() {
 base() {
 	net=build/$1
 	rm -f "$net.out"
-	"$bin" demo --no-vm --nodes 1 --json --keep --timeout 120 --dir "$net" \
+	"$bin" demo --no-vm --view rpc --nodes 1 --json --keep --timeout 120 --dir "$net" \
 		>"$net.out" 2>"$net.err" &
 	pids+=($!)
 	until_true 120 grep -q '"ready"' "$net.out" ||

@@ -21,7 +21,7 @@ cleanup() {
 trap cleanup EXIT
 new=$(./build_app.sh -o "$d/new.tar" --greeting "Second version of the greeting")
 
-"$bin" demo --no-vm --nodes 2 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/err" &
+"$bin" demo --no-vm --view rpc --nodes 2 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/err" &
 pid=$!
 n=0
 until grep -q '"ready"' "$d/out"; do

@@ -10,7 +10,7 @@ own_net "$0"
 
 net=build/net-relay
 rm -f "$net.out" "$net.gossip"
-"$bin" demo --no-vm --nodes 1 --spare 1 --ct relay --json --keep --timeout 120 \
+"$bin" demo --no-vm --view rpc --nodes 1 --spare 1 --ct relay --json --keep --timeout 120 \
 	--dir "$net" >"$net.out" 2>"$net.err" &
 pids+=($!)
 until_true 120 grep -q '"ready"' "$net.out" ||

@@ -38,7 +38,7 @@ rc=0
 [ $rc -eq 1 ] && grep -q 'nothing runs' "$d/err"
 echo "ok what is missing is one clear line"
 
-"$bin" demo --no-vm --nodes 1 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/demo.err" &
+"$bin" demo --no-vm --view rpc --nodes 1 --json --keep --timeout 240 --dir $dir >"$d/out" 2>"$d/demo.err" &
 pid=$!
 for _ in $(seq 2400); do
 	grep -q '"ready"' "$d/out" && break

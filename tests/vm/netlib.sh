@@ -67,7 +67,7 @@ start_network() {
 	net=$B/vm-$(basename "$0" .sh)
 	rm -rf "$net"
 	mkdir -p "$net"
-	"$bin" demo --keep --json --dir "$net" --timeout 400 "$@" \
+	"$bin" demo --view rpc --keep --json --dir "$net" --timeout 400 "$@" \
 		>"$net/events" 2>"$net/errors" &
 	demo=$!
 	wait_for 420 ready_or_over
