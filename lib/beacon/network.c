@@ -170,7 +170,8 @@ beacon_network_parse(const void *text, size_t len, struct beacon_network *out,
 	char buf[MAX_TEXT + 1];
 	if (len > MAX_TEXT)
 		return why_set(why, DSTACK_E_LIMIT, "over %u bytes", MAX_TEXT);
-	memcpy(buf, text, len);
+	if (len > 0) /* else text may be NULL, which memcpy must not see */
+		memcpy(buf, text, len);
 	buf[len] = '\0';
 	/* a NUL inside would hide what stands behind it */
 	if (strlen(buf) != len)
