@@ -35,6 +35,16 @@ DSTACK_CHECKED enum dstack_status boot_cmdline(struct why *why);
 DSTACK_CHECKED enum dstack_status boot_cpu(bool rdseed, struct why *why);
 
 /*
+ * Which clock CLOCK_BOOTTIME counts by, as the kernel names it in the file.
+ * DSTACK_E_REJECTED: not the TSC, and the TEE is no simulated one: the host
+ * could slow it, and an old view of the chain would look young (THREATS T20).
+ */
+#define BOOT_CLOCK \
+	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
+DSTACK_CHECKED enum dstack_status boot_clock(
+    const char *file, bool simulated, struct why *why);
+
+/*
  * DSTACK_E_REJECTED: netcfg has the RPC's word for which block is real, and
  * the TEE is no simulated one (THREATS T07). DSTACK_E_FORMAT, DSTACK_E_LIMIT:
  * it is no netcfg.

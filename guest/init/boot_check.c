@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What init refuses to run on: a strange command line, a poor CPU, a chain
- * that the host picks.
+ * What init refuses to run on: a strange command line, a poor CPU, a clock
+ * that the host steers, a chain that it picks.
  */
 #include "guest/init/boot.h"
 
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
 
 enum dstack_status
@@ -68,6 +69,28 @@ boot_cpu(bool rdseed, struct why *why)
 	    (b & bit_RDSEED) == 0))
 		return why_set(why, DSTACK_E_REJECTED,
 		    "the CPU has no RDSEED: no keys are made on it");
+	return DSTACK_OK;
+}
+
+enum dstack_status
+boot_clock(const char *file, bool simulated, struct why *why)
+{
+	char name[32] = "";
+	AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+
+	name[n > 0 ? n : 0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	/* tsc-early is the same counter, until its frequency is known better */
+	if (strcmp(name, "tsc") == 0 || strcmp(name, "tsc-early") == 0)
+		return DSTACK_OK;
+	if (!simulated)
+		return why_set(why, DSTACK_E_REJECTED,
+		    "the kernel's clock is '%s', which the host steers, and "
+		    "not the TSC; start the VM with an invariant TSC",
+		    name[0] != '\0' ? name : "unknown");
+	log_line("the kernel's clock is '%s'; a real TEE has to have the TSC",
+	    name[0] != '\0' ? name : "unknown");
 	return DSTACK_OK;
 }
 

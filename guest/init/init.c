@@ -124,6 +124,9 @@ vm_boot(struct plan *p, struct why *why)
 		st = boot_cmdline(why);
 	if (st == DSTACK_OK)
 		st = boot_cpu(!dstack_flavour.root->simulated, why);
+	if (st == DSTACK_OK)
+		st = boot_clock(
+		    BOOT_CLOCK, dstack_flavour.root->simulated, why);
 	if (st != DSTACK_OK)
 		return st;
 	watch_phase("kernel"); /* from here on it is ours */

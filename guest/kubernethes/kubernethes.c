@@ -135,6 +135,12 @@ look(struct kube *k, struct state_app *r, struct why *why)
 		    "no new block for four times netcfg's max-age");
 		return SAID_NONE;
 	}
+	if (kube_view_late(k->chain.head.age, k->chain.cfg.max_age)) {
+		(void)why_set(why, DSTACK_E_BUSY,
+		    "the newest block is older than four times netcfg's "
+		    "max-age");
+		return SAID_NONE;
+	}
 	if (st == DSTACK_E_BUSY)
 		return SAID_NONE;
 	return st == DSTACK_OK ? SAID_APP : SAID_NOTHING;

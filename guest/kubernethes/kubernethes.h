@@ -164,6 +164,11 @@ int64_t kube_boot_seconds(void);
 void kube_view_block(struct kube_view *v, uint64_t number, int64_t now);
 /* No new block for four times netcfg's max-age: nothing may be served. */
 bool kube_view_old(const struct kube_view *v, uint64_t max_age, int64_t now);
+/*
+ * The block itself is that old: a host that shows new ones, each late, makes
+ * no view young. Without a tie (age UINT64_MAX) only kube_view_old tells.
+ */
+bool kube_view_late(uint64_t age, uint64_t max_age);
 /* Tell init the proven time, if this VM's clock is behind it. */
 void kube_view_clock(struct kube_view *v, uint64_t seconds);
 /*

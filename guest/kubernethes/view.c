@@ -45,6 +45,12 @@ kube_view_old(const struct kube_view *v, uint64_t max_age, int64_t now)
 	    (uint64_t)(now - v->at) / AGES >= max_age;
 }
 
+bool
+kube_view_late(uint64_t age, uint64_t max_age)
+{
+	return age != UINT64_MAX && age / AGES >= max_age;
+}
+
 void
 kube_view_time(struct kube_view *v, uint64_t seconds, int64_t now)
 {

@@ -174,6 +174,36 @@ only_roles_that_may_talk_have_an_edge(void **state)
 		(void)close(p.edge[ROLE_INIT][r]);
 }
 
+/* A clock that the host slows makes an old view of the chain look young. */
+static void
+a_real_tee_counts_by_the_tsc_alone(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool good;
+	} clocks[] = { { "tsc\n", true }, { "tsc-early\n", true },
+		{ "kvm-clock\n", false }, { "hyperv_clocksource_tsc_page\n",
+		false }, { "tsc2\n", false }, { "ts\n", false },
+		{ "hpet\n", false }, { "", false } };
+	struct why why = { "" };
+	char path[] = "/tmp/test_init.clock.XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, clocks[i].text,
+				     strlen(clocks[i].text), 0),
+		    strlen(clocks[i].text));
+		assert_int_equal(boot_clock(path, true, &why), DSTACK_OK);
+		assert_int_equal(boot_clock(path, false, &why),
+		    clocks[i].good ? DSTACK_OK : DSTACK_E_REJECTED);
+	}
+	(void)close(fd);
+	(void)unlink(path);
+	assert_int_equal(boot_clock(path, false, &why), DSTACK_E_REJECTED);
+}
+
 static void
 the_host_learns_of_listed_phases_only(void **state)
 {
@@ -332,6 +362,7 @@ main(void)
 		cmocka_unit_test(only_roles_that_may_talk_have_an_edge),
 		cmocka_unit_test(
 		    the_clock_is_set_forward_and_by_more_than_blocks_are_apart),
+		cmocka_unit_test(a_real_tee_counts_by_the_tsc_alone),
 		cmocka_unit_test(the_host_learns_of_listed_phases_only),
 		cmocka_unit_test(an_address_to_listen_on_is_ip_and_port),
 		cmocka_unit_test(

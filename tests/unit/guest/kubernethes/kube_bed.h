@@ -24,6 +24,7 @@ static struct shown {
 	struct state_app app;
 	uint64_t memory; /* that is free; 0: plenty */
 	time_t ahead; /* seconds that the role's clock is before this one */
+	uint64_t age; /* of the head */
 } *shown; /* shared with the role */
 
 static int
@@ -49,6 +50,7 @@ shown_app(struct chain *c, struct state_app *out, struct chain_head *head,
 	(void)head;
 	c->head.number = 7;
 	c->head.timestamp = 1800000000;
+	c->head.age = shown->age;
 	*out = shown->app;
 	return shown->st == DSTACK_OK
 	    ? DSTACK_OK

@@ -500,6 +500,12 @@ a_view_without_new_blocks_grows_old_by_the_clock_of_the_vm(void **state)
 	kube_view_block(&v, 8, 1241);
 	assert_false(kube_view_old(&v, 60, 1241));
 	assert_false(kube_view_old(&v, UINT64_MAX, INT64_MAX));
+	/* each block is news, and all of them come late */
+	assert_false(kube_view_late(239, 60));
+	assert_true(kube_view_late(240, 60));
+	assert_true(kube_view_late(UINT64_MAX - 1, 60));
+	/* nothing ties this machine's clock to the chain's yet */
+	assert_false(kube_view_late(UINT64_MAX, 60));
 }
 
 static void
@@ -520,6 +526,14 @@ nothing_is_run_on_a_view_that_is_held_back(void **state)
 	assert_string_equal(k.said, "no new block for four times netcfg's max-age");
 	assert_int_equal(k.highest, 0);
 	assert_int_equal(k.refused.at, 0); /* it was not even tried */
+	/* blocks that are new, and too old */
+	k.view = (struct kube_view){ 0 };
+	shown->age = 240;
+	assert_true(tick(&k, &why));
+	shown->age = 0;
+	assert_string_equal(k.said,
+	    "the newest block is older than four times netcfg's max-age");
+	assert_int_equal(k.highest, 0);
 }
 
 static int
