@@ -297,8 +297,7 @@ view_beacon_idle(struct view *v)
 		    memcmp(b.root, v->asked_root, 32) != 0);
 		if (v->rests)
 			v->pause = 0;
-		v->step_at = view_ms() +
-		    (v->rests && !more ? (half < 1000 ? 1000 : half) : 0);
+		v->step_at = view_ms() + (v->rests && !more ? half : 0);
 		if (v->rests && v->kept.any && !more)
 			v->said[0] = '\0';
 	} else {

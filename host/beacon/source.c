@@ -252,7 +252,7 @@ run(void *arg)
 		if (st == DSTACK_OK) {
 			fails = 0;
 			if (!more)
-				wait_ms(s, s->net.seconds_per_slot * 1000ull);
+				wait_ms(s, s->net.seconds_per_slot * 500ull);
 			continue;
 		}
 		fetch_turn(&s->f.nodes);
