@@ -54,11 +54,13 @@ until_true() {
 	done
 }
 
-# base NAME: a kept network of one node; sets net, rpc, contract, owner, domain
+# base NAME [DEMO-OPTION...]: a kept network of one node; sets net, rpc,
+# contract, owner, domain
 base() {
 	net=build/$1
+	shift
 	rm -f "$net.out"
-	"$bin" demo --no-vm --view rpc --nodes 1 --json --keep --timeout 120 --dir "$net" \
+	"$bin" demo --no-vm --view rpc --nodes 1 --json --keep --timeout 120 --dir "$net" "$@" \
 		>"$net.out" 2>"$net.err" &
 	pids+=($!)
 	until_true 120 grep -q '"ready"' "$net.out" ||
