@@ -198,7 +198,8 @@ beacon_view(struct rd *r, struct netcfg *c, struct why *why)
 		st = own_network(r, &c->beacon, why);
 		if (st != DSTACK_OK)
 			return st;
-	} else if (known != NULL) {
+	} else if (known != NULL && is(&l, known->name)) {
+		/* is(): a NUL behind the name ended it for the table alone */
 		c->beacon = *known;
 	} else {
 		return bad(&l, "mainnet, sepolia, hoodi or own", why);

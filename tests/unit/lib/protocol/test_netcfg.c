@@ -198,6 +198,15 @@ a_beacon_chain_is_named_or_told_whole(void **state)
 	assert_string_equal(c.beacon.end_name, "heze");
 	in(by_name, "sepolia", "goerli", no);
 	in(by_name, "sepolia", "a-name-of-more-than-thirty-one-letters", no);
+	/* a NUL behind the name would be another text of the same meaning */
+	char nul[1024];
+	const char *end = strstr(by_name, "sepolia") + strlen("sepolia");
+	size_t before = (size_t)(end - by_name);
+	memcpy(nul, by_name, before);
+	nul[before] = '\0';
+	memcpy(nul + before + 1, end, strlen(end));
+	assert_int_equal(
+	    netcfg_parse(nul, strlen(by_name) + 1, &c, NULL), no);
 	/* a name with a table is two answers to one question */
 	in(by_table, "=own", "=sepolia", no);
 	in(by_name, "sepolia", "own", no);
