@@ -19,16 +19,20 @@ make_node one
 start_node
 reaches serving
 until_true 60 serves "$https" || fail "no page" "$d/console.log"
-for r in unstoppable-tls guest-service kubernethes verifier hostlink tee; do
+for r in unstoppable-tls guest-service kubernethes verifier hostlink lightclient tee; do
 	role $r
 	old=$role
 	kill -9 "$old"
-	until_true 60 serves_again $r ||
+	until_true 120 serves_again $r ||
 		fail "$r was killed, and the node does not serve" "$d/node.log" "$d/console.log"
 	kill -0 "$node_pid" || fail "the node ended with $r" "$d/node.log"
 	once "$d/console.log" "init: $r was killed by signal 9; the node goes on"
 	echo "ok $r is killed, the node goes on and serves again"
 done
+# its heads never go back: each life has what the one before it had proven
+[ "$(grep -c 'lightclient: goes on from block' "$d/console.log")" -ge 7 ] ||
+	fail "lightclient began anew" "$d/console.log"
+echo "ok the view of the chain goes on where it was, whatever is killed"
 # one container, not one for each time that it was started
 [ "$(pgrep -cf '^/app' || true)" -le 2 ] || fail "apps are left" "$d/console.log"
 
