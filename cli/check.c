@@ -7,8 +7,8 @@
  * is the answer of the current epoch and signed by its key; does the
  * certificate name what was asked for. Where there is no session, the contract
  * may know why (a stopped app). Who signed the certificate is told, not
- * judged. What is told of the chain is the RPC endpoint's word; use one you
- * trust.
+ * judged. What is told of the chain is the RPC endpoint's word, unless
+ * --beacon has it proven; and which of the two it was is said.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +30,7 @@
 #include "base/hex.h"
 #include "base/own.h"
 #include "base/rd.h"
+#include "cli/beacon/view.h"
 #include "cli/cmd.h"
 #include "cli/usage.h"
 #include "cli/demo/network.h"
@@ -43,9 +44,12 @@
 
 static const struct usage use = { "check",
 	"dstack check https://NAME[:PORT] [--contract ADDR --rpc URL]\n"
+	"           [--beacon URL,... [--netcfg FILE]]\n"
 	"           [--connect ADDR[:PORT]] [--ca FILE] [--json]\n"
 	"  --contract, --rpc  may be left out while a network of dstack demo\n"
 	"             runs in " DEMO_DIR ": it is meant then\n"
+	"  --beacon   beacon nodes: what the contract says is proven, from the\n"
+	"             checkpoint of the network's netcfg on (--netcfg; a demo's own)\n"
 	"  --connect  where to go instead of where NAME leads; IPv6 as [ADDR]:PORT\n"
 	"  --ca FILE  PEM of the authority to judge the certificate by, too\n"
 	"             (default: the system's)",
@@ -53,6 +57,8 @@ static const struct usage use = { "check",
 
 struct check {
 	const char *rpc;
+	struct cli_view view;
+	char netcfg[192]; /* a running demo's */
 	const char *ca;
 	char name[256];
 	char host[256]; /* where to connect to */
@@ -328,9 +334,11 @@ tell(const struct check *c, const struct gov_view *v)
 {
 	char xpub[43];
 	char key[65];
+	char view[128];
 
 	eip55(v->epoch.xpub, xpub);
 	hex_encode(c->bind.spki_hash, 32, key);
+	cli_view_text(&c->view, view, sizeof(view));
 	if (c->json) {
 		json_t *o = json_pack(
 		    "{s:b,s:s,s:I,s:s,s:s,s:b,s:s,s:b,s:{s:s,s:o,s:I,s:s}}", "ok",
@@ -340,6 +348,7 @@ tell(const struct check *c, const struct gov_view *v)
 		    "simulated", v->sim, "app", "name", v->app.name, "digest",
 		    eth_json_hex(v->app.digest, 32), "version",
 		    (json_int_t)v->app.version, "egress", egress(c));
+		(void)json_object_set_new(o, "view", cli_view_json(&c->view));
 		(void)json_dumpf(o, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		json_decref(o);
@@ -349,10 +358,11 @@ tell(const struct check *c, const struct gov_view *v)
 	       "epoch        %llu, key %s\n"
 	       "certificate  %s\n"
 	       "app          %s version %llu\n"
-	       "egress       %s\n",
+	       "egress       %s\n"
+	       "view         %s\n",
 	    c->name, (unsigned long long)c->bind.epoch, xpub,
 	    c->pki[0] == '\0' ? "valid for the name" : c->pki, v->app.name,
-	    (unsigned long long)v->app.version, egress(c));
+	    (unsigned long long)v->app.version, egress(c), view);
 	if (v->sim)
 		printf("SIMULATED    this network accepts the simulated TEE: "
 		       "it protects nothing\n");
@@ -360,7 +370,7 @@ tell(const struct check *c, const struct gov_view *v)
 
 /* What the contract says now, and the domain that statements are of. */
 static enum dstack_status
-read_contract(const struct check *c, struct gov_view *v,
+read_contract(struct check *c, struct gov_view *v,
     struct eip712_domain *d, struct why *why)
 {
 	AUTO_RPC struct rpc *rpc = rpc_new(c->rpc);
@@ -372,6 +382,8 @@ read_contract(const struct check *c, struct gov_view *v,
 	memcpy(d->contract, c->contract, 20);
 	enum dstack_status st = rpc_chain_id(rpc, &d->chain_id, why);
 	g.chain_id = d->chain_id;
+	if (st == DSTACK_OK)
+		st = cli_view_of(&c->view, &g, why);
 	return st != DSTACK_OK ? st : gov_read(&g, v, why);
 }
 
@@ -434,6 +446,10 @@ of_demo(struct check *c)
 	c->rpc = net.rpc;
 	memcpy(c->contract, net.contract, sizeof(c->contract));
 	c->has_contract = true;
+	(void)snprintf(c->netcfg, sizeof(c->netcfg),
+	    "%s/node0/host_volume/netcfg", net.dir);
+	if (c->view.netcfg == NULL)
+		c->view.netcfg = c->netcfg;
 	if (c->ca == NULL)
 		c->ca = net.ca_file;
 }
@@ -444,6 +460,7 @@ options(int argc, char **argv, struct check *c)
 	static const struct option lopt[] = { { "contract", 1, NULL, 'c' },
 		{ "rpc", 1, NULL, 'r' }, { "connect", 1, NULL, 't' },
 		{ "ca", 1, NULL, 'a' }, { "json", 0, NULL, 'j' },
+		{ "beacon", 1, NULL, 'b' }, { "netcfg", 1, NULL, 'n' },
 		{ NULL, 0, NULL, 0 } };
 	static const char scheme[] = "https://";
 	const char *connect_to = NULL;
@@ -459,6 +476,10 @@ options(int argc, char **argv, struct check *c)
 			connect_to = optarg;
 		else if (o == 'a')
 			c->ca = optarg;
+		else if (o == 'b')
+			c->view.beacon = optarg;
+		else if (o == 'n')
+			c->view.netcfg = optarg;
 		else
 			c->json = true;
 	}

@@ -27,14 +27,18 @@
 #include "crypto/secp.h"
 #include "eth/rpc.h"
 #include "host/chain/governance.h"
+#include "cli/beacon/view.h"
 #include "host/http/client.h"
 #include "protocol/netcfg.h"
 
 static const struct usage use = { "status",
 	"dstack status [--json] [--dir DIR | --config FILE]\n"
+	"              [--beacon URL,... [--netcfg FILE]]\n"
 	"  --dir DIR      of dstack demo (default " DEMO_DIR ")\n"
 	"  --config FILE  one node, by its host.env; the default where no\n"
-	"                 network runs in " DEMO_DIR " and there is a host.env",
+	"                 network runs in " DEMO_DIR " and there is a host.env\n"
+	"  --beacon       beacon nodes: what the contract says is proven, from\n"
+	"                 the checkpoint of netcfg on (default the host volume's)",
 	NULL, NULL };
 
 /* What the node's HTTPS port shows, or null. */
@@ -203,7 +207,8 @@ node_json(const char *state, const char *host_volume, const char *config,
 /* The contract's part. What the machine itself knows is told without it. */
 static enum dstack_status
 contract_json(struct rpc *rpc, const char *url, const uint8_t at[static 20],
-    json_t *o, struct chain_part *part_out, struct why *why)
+    struct cli_view *seen, json_t *o, struct chain_part *part_out,
+    struct why *why)
 {
 	struct gov gov = { .rpc = rpc };
 	struct gov_view v;
@@ -217,7 +222,20 @@ contract_json(struct rpc *rpc, const char *url, const uint8_t at[static 20],
 	eip55(at, contract);
 	(void)json_object_set_new(o, "contract", json_string(contract));
 	(void)json_object_set_new(o, "rpc", json_string(url));
-	enum dstack_status st = gov_read(&gov, &v, why);
+	enum dstack_status st = DSTACK_OK;
+	/*
+	 * netcfg is held against the chain's number, so it is asked first; a
+	 * view that was asked for and is not to be had is told as a contract
+	 * that is not read: the RPC's word is no stand-in for it
+	 */
+	if (seen->beacon != NULL)
+		st = rpc_chain_id(rpc, &gov.chain_id, why);
+	if (st == DSTACK_OK)
+		st = cli_view_of(seen, &gov, why);
+	if (st == DSTACK_OK)
+		st = gov_read(&gov, &v, why);
+	if (st == DSTACK_OK)
+		(void)json_object_set_new(o, "view", cli_view_json(seen));
 	if (st != DSTACK_OK) {
 		(void)json_object_set_new(o, "chain", json_string(why->text));
 		return st;
@@ -253,12 +271,18 @@ patient(const char *url)
 }
 
 static enum dstack_status
-of_network(const struct network_info *net, json_t *o, struct why *why)
+of_network(const struct network_info *net, struct cli_view *seen, json_t *o,
+    struct why *why)
 {
+	char netcfg[192];
 	AUTO_RPC struct rpc *rpc = patient(net->rpc);
 	struct chain_part part = { .rpc = NULL };
+	(void)snprintf(netcfg, sizeof(netcfg),
+	    "%s/node0/host_volume/netcfg", net->dir);
+	if (seen->netcfg == NULL)
+		seen->netcfg = netcfg;
 	enum dstack_status st =
-	    contract_json(rpc, net->rpc, net->contract, o, &part, why);
+	    contract_json(rpc, net->rpc, net->contract, seen, o, &part, why);
 	json_t *nodes = json_array();
 
 	(void)json_object_set_new(o, "pid", json_integer(net->pid));
@@ -277,8 +301,10 @@ of_network(const struct network_info *net, json_t *o, struct why *why)
 }
 
 static enum dstack_status
-of_config(const char *path, json_t *o, struct why *why)
+of_config(const char *path, struct cli_view *seen, json_t *o,
+    struct why *why)
 {
+	char netcfg[CONFIG_TEXT + 32];
 	AUTO_CONFIG struct host_config c = { .chain_id = 0 };
 	enum dstack_status st = config_load(path, &c, why);
 
@@ -286,7 +312,10 @@ of_config(const char *path, json_t *o, struct why *why)
 		return st;
 	AUTO_RPC struct rpc *rpc = patient(c.rpc_url);
 	struct chain_part part = { .rpc = NULL };
-	st = contract_json(rpc, c.rpc_url, c.contract, o, &part, why);
+	(void)snprintf(netcfg, sizeof(netcfg), "%s/netcfg", c.host_volume);
+	if (seen->netcfg == NULL)
+		seen->netcfg = netcfg;
+	st = contract_json(rpc, c.rpc_url, c.contract, seen, o, &part, why);
 	/* the provider's key may be in its URL */
 	(void)json_object_del(o, "rpc");
 	(void)json_object_set_new(o, "nodes",
@@ -401,6 +430,15 @@ print_people(const json_t *o)
 			print_node(json_array_get(nodes, i));
 		return;
 	}
+	const json_t *view = json_object_get(o, "view");
+	const bool proven = strcmp(str(view, "kind"), "beacon") == 0;
+	if (proven)
+		printf("view      beacon: finalized slot %" JSON_INTEGER_FORMAT
+		       ", block %" JSON_INTEGER_FORMAT ", proven\n",
+		    json_integer_value(json_object_get(view, "slot")),
+		    json_integer_value(json_object_get(view, "block")));
+	else
+		printf("view      the RPC's word (--beacon proves it)\n");
 	/* zeros are how the contract says that there is none */
 	if (strspn(str(o, "xPub"), "0x") == strlen(str(o, "xPub")))
 		printf("epoch     none has a key yet\n");
@@ -424,7 +462,9 @@ cmd_status(int argc, char **argv)
 {
 	static const struct option lopt[] = { { "json", 0, NULL, 'j' },
 		{ "dir", 1, NULL, 'd' }, { "config", 1, NULL, 'c' },
+		{ "beacon", 1, NULL, 'b' }, { "netcfg", 1, NULL, 'n' },
 		{ NULL, 0, NULL, 0 } };
+	struct cli_view seen = { .beacon = NULL };
 	const char *dir = NULL;
 	const char *config = NULL;
 	bool json = false;
@@ -437,6 +477,10 @@ cmd_status(int argc, char **argv)
 			json = true;
 		else if (c == 'd')
 			dir = optarg;
+		else if (c == 'b')
+			seen.beacon = optarg;
+		else if (c == 'n')
+			seen.netcfg = optarg;
 		else
 			config = optarg;
 	}
@@ -453,9 +497,9 @@ cmd_status(int argc, char **argv)
 		config = "host.env";
 	json_t *o = json_object();
 	if (config != NULL)
-		st = of_config(config, o, &why);
+		st = of_config(config, &seen, o, &why);
 	else if (st == DSTACK_OK)
-		st = of_network(&net, o, &why);
+		st = of_network(&net, &seen, o, &why);
 	/* what is known is shown, and the exit says that it is not all */
 	if (st != DSTACK_OK && json_object_size(o) == 0) {
 		json_decref(o);

@@ -44,6 +44,8 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 		if (!a->has_contract)
 			memcpy(a->contract, net.contract, 20);
 		a->has_contract = true;
+		(void)snprintf(a->netcfg, sizeof(a->netcfg),
+		    "%s/node0/host_volume/netcfg", net.dir);
 		network_owner_key(net.dir, owner);
 		if (key_file == NULL)
 			key_file = owner;
@@ -63,6 +65,9 @@ connect_to(struct contract_args *a, bool creates, struct secret32 *key,
 	if (a->config != NULL)
 		/* where netcfg is written */
 		memcpy(a->host_volume, c.host_volume, sizeof(c.host_volume));
+	if (a->config != NULL)
+		(void)snprintf(a->netcfg, sizeof(a->netcfg), "%s/netcfg",
+		    c.host_volume);
 	if (url == NULL)
 		url = c.rpc_url;
 	if (a->has_contract)

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "cli/beacon/view.h"
 #include "host/base/config.h"
 #include "host/chain/governance.h"
 
@@ -17,7 +18,7 @@ enum contract_option {
 	O_NOTICE, O_SIM, O_CT, O_CODE, O_BOOTSTRAPPER, O_EPOCH, O_TCB, O_EVAL,
 	O_ROOT, O_PCK, O_EXPIRY, O_CAP, O_PLATFORMS, O_NAME, O_DIGEST, O_APP,
 	O_VERSION, O_BEFORE, O_DOMAIN, O_OUT, O_CONFIRMATIONS, O_VIEW,
-	O_BEACON, O_CHECKPOINT, O_FINALITY, O_MAX_AGE, O_LOG_APP, O_CALLDATA, O_MAX_FEE, O_REPLACE, O_TUPLES,
+	O_BEACON, O_CHECKPOINT, O_FINALITY, O_MAX_AGE, O_NETCFG, O_LOG_APP, O_CALLDATA, O_MAX_FEE, O_REPLACE, O_TUPLES,
 };
 /* Was the option there? */
 #define GIVEN(a, o) (((a)->given >> ((o) - O_CONFIG) & 1) != 0)
@@ -49,7 +50,9 @@ struct contract_args {
 	uint64_t confirmations;
 	uint64_t max_age;
 	const char *view; /* NULL: not given */
-	const char *beacon;
+	const char *beacon; /* of netcfg: a name; of show: URLs */
+	struct cli_view seen; /* of show */
+	char netcfg[CONFIG_TEXT + 32];
 	const char *finality;
 	uint8_t checkpoint[32];
 	struct gov_deploy deploy;

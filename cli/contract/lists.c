@@ -175,7 +175,7 @@ contract_tuples(const struct gov *g, json_t **out, struct why *why)
 		 * an event says what was done, and only the slot what holds now
 		 */
 		state_tuple_slot(e, tuple, slot);
-		st = rpc_storage(g->rpc, g->contract, slot, word, why);
+		st = gov_slot(g, slot, word, why);
 		(void)snprintf(hex, sizeof(hex), "0x");
 		hex_encode(tuple, 32, hex + 2);
 		/* listed and denied are two events of one tuple */

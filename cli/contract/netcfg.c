@@ -115,7 +115,7 @@ contract_netcfg_ok(
 	AUTO_WR struct wr w = wr_new(NETCFG_MAX + 9);
 	struct why none;
 	struct netcfg n;
-	struct gov_view v;
+	struct gov_view v = { .sim = false };
 
 	/* the owner may well open an epoch from another machine */
 	if (files_open(a->host_volume, &dir, &none) != DSTACK_OK)

@@ -98,7 +98,16 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 {
 	struct gov_view v;
 	json_t *tuples = NULL;
-	enum dstack_status st = gov_read(g, &v, why);
+	/*
+	 * The option that names netcfg's beacon chain names beacon nodes here;
+	 * netcfg is the one that --netcfg says, else the host volume's.
+	 */
+	a->seen.beacon = a->beacon;
+	if (a->seen.netcfg == NULL && a->netcfg[0] != '\0')
+		a->seen.netcfg = a->netcfg;
+	enum dstack_status st = cli_view_of(&a->seen, g, why);
+	if (st == DSTACK_OK)
+		st = gov_read(g, &v, why);
 	/*
 	 * its own requests: events back to the first block may take a server
 	 * long
@@ -127,6 +136,8 @@ verb_show(struct gov *g, struct contract_args *a, struct why *why)
 	             : json_null(),
 	        "previousApp", app_json(&v.previous), "app",
 	        app_json(&v.app));
+	if (o != NULL)
+		(void)json_object_set_new(o, "view", cli_view_json(&a->seen));
 	if (o != NULL && tuples != NULL)
 		(void)json_object_set_new(o, "tuples", tuples);
 	return contract_print(o, a);

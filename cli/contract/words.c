@@ -34,8 +34,8 @@ static const char more[] =
  * verb reads no field that nothing has set.
  */
 static const struct contract_verb verbs[] = {
-	{ "show", verb_show, W_NONE, false, false, "tuples", NULL, NULL,
-	    "[--tuples]" },
+	{ "show", verb_show, W_NONE, false, false, "tuples beacon netcfg",
+	    NULL, NULL, "[--tuples] [--beacon URL,... [--netcfg FILE]]" },
 	{ "deploy", verb_deploy, W_NONE, true, true,
 	    "owner pauser notice sim ct code", NULL, NULL,
 	    "[--owner A] [--pauser A] [--notice SECONDS] [--sim]\n"
@@ -139,6 +139,7 @@ static const struct option lopt[] = {
 	{ "checkpoint", required_argument, NULL, O_CHECKPOINT },
 	{ "finality", required_argument, NULL, O_FINALITY },
 	{ "max-age", required_argument, NULL, O_MAX_AGE },
+	{ "netcfg", required_argument, NULL, O_NETCFG },
 	{ "log-app", required_argument, NULL, O_LOG_APP },
 	{ "calldata", no_argument, NULL, O_CALLDATA },
 	{ "max-fee", required_argument, NULL, O_MAX_FEE },
@@ -288,6 +289,7 @@ option(const struct usage *u, struct contract_args *a, int c)
 		a->view = optarg;
 		break;
 	case O_BEACON: a->beacon = optarg; break;
+	case O_NETCFG: a->seen.netcfg = optarg; break;
 	case O_CHECKPOINT:
 		usage_hex(u, "--checkpoint", optarg, a->checkpoint, 32);
 		break;

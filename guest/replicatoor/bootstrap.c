@@ -204,7 +204,7 @@ repl_bootstrap(struct repl *r, uint64_t epoch, uint64_t before,
 	AUTO_WR struct wr body = wr_new(LINK_MAX_BODY);
 	/* a secret of a role before this one was made some time in this boot */
 	const time_t made = before != 0 ? 0 : boot_seconds();
-	struct chain_head head;
+	struct chain_head head = { .number = 0 };
 	ipc_phase("bootstrap");
 	m.s.epoch = epoch;
 	enum dstack_status st = make_secret(epoch, &m.s, why);

@@ -74,6 +74,7 @@ fetch_turn(struct fetch *f)
 	f->at = best;
 }
 
+/* No more than scheme, host and port: a path may hold somebody's key. */
 void
 fetch_whom(const struct fetch *f, char *out, size_t cap)
 {

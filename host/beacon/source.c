@@ -218,6 +218,10 @@ wait_ms(struct source *s, uint64_t ms)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+/*
+ * The thread. A step that fails turns to the next node after a pause that
+ * grows; one that works goes on at once while more is due, else twice a slot.
+ */
 static void *
 run(void *arg)
 {

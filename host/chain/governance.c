@@ -273,11 +273,55 @@ gov_propose_app(const struct gov *g, const uint8_t app_id[static 32],
 	return gov_send(g, &e, NULL, why);
 }
 
+#define PROOF_SLOTS 16u /* of one eth_getProof: endpoints have bounds */
+
+static void
+own_json(json_t **j)
+{
+	json_decref(*j);
+}
+
+/* Words of the contract at g's proven header. */
+static enum dstack_status
+prove(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
+    size_t n, struct why *why)
+{
+	for (size_t i = 0; i < n; i += PROOF_SLOTS) {
+		const size_t k = n - i < PROOF_SLOTS ? n - i : PROOF_SLOTS;
+		OWN_CLEANUP(own_json) json_t *proof = NULL;
+		struct eth_account account;
+		json_t *list = json_array();
+		for (size_t j = 0; j < k; j++)
+			(void)json_array_append_new(
+			    list, eth_json_hex(slot[i + j], 32));
+		enum dstack_status st = rpc_call(g->rpc, "eth_getProof",
+		    json_pack("[o,o,o]", eth_json_hex(g->contract, 20), list,
+			eth_json_quantity(g->proven->number)),
+		    &proof, why);
+		if (st != DSTACK_OK)
+			return st;
+		memset(&account, 0, sizeof(account));
+		st = eth_check_proof(proof, g->proven->state_root,
+		    g->contract, slot + i, k, &account, word + i, why);
+		if (st != DSTACK_OK)
+			return why_wrap(why, st, "proof at block %llu",
+			    (unsigned long long)g->proven->number);
+		if (!account.exists ||
+		    memcmp(account.code_hash, g->pinned, 32) != 0)
+			return why_set(why, DSTACK_E_REJECTED,
+			    "block %llu has no such contract as netcfg pins",
+			    (unsigned long long)g->proven->number);
+	}
+	return DSTACK_OK;
+}
+
 /* Words of the contract's storage, in one request. */
 static enum dstack_status
 slots(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
     size_t n, struct why *why)
 {
+	if (g->proven != NULL)
+		return prove(g, slot, word, n, why);
 	/* as many as the largest caller needs */
 	struct eth_rpc_ask ask[STATE_APP_SLOTS + 2 * KM_EPOCH_SLOTS];
 	enum dstack_status st = DSTACK_OK;
@@ -293,6 +337,21 @@ slots(const struct gov *g, const uint8_t (*slot)[32], uint8_t (*word)[32],
 		/* also of those behind one that was wrong */
 		json_decref(ask[i].result);
 	}
+	return st;
+}
+
+/* By the same way as the records: proven where there is a proven header. */
+enum dstack_status
+gov_slot(const struct gov *g, const uint8_t slot[static 32],
+    uint8_t word[static 32], struct why *why)
+{
+	uint8_t s[1][32], w[1][32];
+
+	memcpy(s[0], slot, 32);
+	enum dstack_status st =
+	    slots(g, (const uint8_t(*)[32])s, w, 1, why);
+	if (st == DSTACK_OK)
+		memcpy(word, w[0], 32);
 	return st;
 }
 
@@ -408,6 +467,12 @@ read_head(const struct gov *g, struct gov_view *v, uint8_t (*word)[32],
 		st = rpc_word(ask[ASKED + i].result, head[i], why);
 	for (size_t i = 0; i < ASKED + 3; i++)
 		json_decref(ask[i].result);
+	if (st == DSTACK_OK && g->proven != NULL &&
+	    memcmp(v->code_hash, g->pinned, 32) != 0)
+		st = why_set(why, DSTACK_E_REJECTED,
+		    "the contract's code is not the one netcfg names");
+	if (st == DSTACK_OK && g->proven != NULL)
+		st = prove(g, (const uint8_t(*)[32])slot, head, 2, why);
 	if (st != DSTACK_OK)
 		return st;
 	state_head_decode(head[0], &v->head);

@@ -4,7 +4,8 @@
  * propose apps, stop things; and read its records to show them. Each call
  * sends one transaction and returns when it is in a block.
  *
- * What is read here is the RPC endpoint's word. Guests prove what they use.
+ * What is read here is the RPC endpoint's word, unless there is a proven
+ * header to hold it against (struct gov). Guests prove what they use.
  */
 #ifndef HOST_GOVERNANCE_H
 #define HOST_GOVERNANCE_H
@@ -24,6 +25,14 @@ struct gov {
 	uint64_t chain_id;
 	uint8_t contract[20];
 	struct wr *instead; /* not NULL: what would be sent goes here */
+	/*
+	 * Not NULL: the contract's records are proven under this header, and
+	 * its code is pinned. Borrowed. Owner and pending owner stay the
+	 * RPC's word; what the code fixes (simulated TEEs, notice, ct) is
+	 * told by that code.
+	 */
+	const struct eth_header *proven;
+	uint8_t pinned[32]; /* keccak256 of the code */
 };
 
 struct gov_deploy {
@@ -87,6 +96,10 @@ DSTACK_CHECKED enum dstack_status gov_read(
 
 DSTACK_CHECKED enum dstack_status gov_read_epoch(const struct gov *g,
     uint64_t epoch, struct state_epoch *out, struct why *why);
+
+/* One word of the contract's storage. */
+DSTACK_CHECKED enum dstack_status gov_slot(const struct gov *g,
+    const uint8_t slot[static 32], uint8_t word[static 32], struct why *why);
 
 /* What is anchored of a volume; generation 0: nothing. */
 DSTACK_CHECKED enum dstack_status gov_read_volume(const struct gov *g,
