@@ -15,7 +15,7 @@
 #include "crypto/secp.h"
 #include "protocol/statements.h"
 
-#define CT_MAX 4096 /* bytes; the one suite there is has KEYD_PT_LEN + 48 */
+#define CT_MAX 4096 /* bytes; the one suite there is has HANDON_PT_LEN + 48 */
 
 enum dstack_status
 keyd_netcfg(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
@@ -207,12 +207,13 @@ offer_check(const struct keyd *k, const struct offer *o, struct why *why)
 
 static enum dstack_status
 open_seed(const struct keyd *k, const struct offer *o, struct secret32 *seed,
-    struct why *why)
+    struct handon_view *view, struct why *why)
 {
 	uint8_t info[STMT_HPKE_INFO_LEN];
-	AUTO_WIPE64 struct secret64 pt = { { 0 } };
-	_Static_assert(sizeof(pt.b) >= KEYD_PT_LEN, "fits");
-	if (o->ct_len != KEYD_PT_LEN + HPKE_OVERHEAD)
+	AUTO_WIPE128 struct secret128 pt = { { 0 } };
+	_Static_assert(sizeof(pt.b) >= HANDON_PT_LEN, "fits");
+	uint64_t epoch;
+	if (o->ct_len != HANDON_PT_LEN + HPKE_OVERHEAD)
 		return keyd_no(why, "the ciphertext has another length");
 	/*
 	 * Request and record are part of the key: a ciphertext for another
@@ -222,13 +223,9 @@ open_seed(const struct keyd *k, const struct offer *o, struct secret32 *seed,
 	if (hpke_open(&k->hpke_key, info, sizeof(info), k->request_id,
 		sizeof(k->request_id), o->ct, o->ct_len, pt.b) != DSTACK_OK)
 		return keyd_no(why, "the ciphertext does not open");
-	struct rd r = rd_over(pt.b, KEYD_PT_LEN);
-	uint8_t version;
-	uint64_t epoch;
-	if (rd_u8(&r, &version) != DSTACK_OK || version != 1 ||
-	    rd_u64be(&r, &epoch) != DSTACK_OK || epoch != o->epoch ||
-	    rd_copy(&r, seed->b, sizeof(seed->b)) != DSTACK_OK ||
-	    rd_end(&r) != DSTACK_OK)
+	if (handon_pt_get(pt.b, HANDON_PT_LEN, &epoch, seed, view) !=
+		DSTACK_OK ||
+	    epoch != o->epoch)
 		return keyd_no(why, "what the ciphertext holds is no secret "
 				    "of this epoch");
 	return DSTACK_OK;
@@ -239,7 +236,7 @@ keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
 	struct offer o;
 	AUTO_WIPE32 struct secret32 seed = { { 0 } };
-	(void)out;
+	struct handon_view view;
 	if (!offer_get(body, &o))
 		return keyd_no(why, "an OPEN is the chain's record, Onboard, "
 				    "its signature and the ciphertext");
@@ -251,7 +248,7 @@ keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		return keyd_no(why, "there was a secret already; reboot");
 	enum dstack_status st = offer_check(k, &o, why);
 	if (st == DSTACK_OK)
-		st = open_seed(k, &o, &seed, why);
+		st = open_seed(k, &o, &seed, &view, why);
 	if (st == DSTACK_OK)
 		st = take_seed(k, o.epoch, &seed);
 	if (st != DSTACK_OK)
@@ -269,6 +266,12 @@ keyd_open(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	secret32_wipe(&k->hpke_key);
 	k->hpke = false;
 	k->phase = KEYD_HELD;
+	/*
+	 * On whose chain that is, is not known yet: replicatoor asks, and says
+	 * with ACTIVATE what it asked for (THREATS T43).
+	 */
+	k->view = view;
+	handon_view_put(out, &view);
 	return DSTACK_OK;
 }
 
@@ -283,6 +286,8 @@ keyd_pending(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	wr_put(out, k->xpub, sizeof(k->xpub));
 	wr_put(out, k->seed_commit, sizeof(k->seed_commit));
 	wr_u64be(out, k->anchor);
+	wr_u8(out, k->generated ? 0 : 1);
+	handon_view_put(out, &k->view);
 	return DSTACK_OK;
 }
 
@@ -350,11 +355,14 @@ keyd_activate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 {
 	uint8_t xpub[20];
 	uint8_t commit[32];
+	struct handon_view view;
 	(void)out;
 	if (rd_copy(body, xpub, sizeof(xpub)) != DSTACK_OK ||
 	    rd_copy(body, commit, sizeof(commit)) != DSTACK_OK ||
+	    handon_view_get(body, &view) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
-		return keyd_no(why, "an ACTIVATE is xPub and seedCommit");
+		return keyd_no(why, "an ACTIVATE is xPub, seedCommit and the "
+				    "view that was handed on");
 	if (k->phase == KEYD_EMPTY)
 		return keyd_no(why, "there is no secret to activate");
 	/*
@@ -367,6 +375,13 @@ keyd_activate(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		return keyd_no(why, "the chain has the record of another "
 				    "secret; this one is wiped");
 	}
+	/*
+	 * Who says this has asked for another block, or for none: that tells
+	 * nothing of the secret, which waits on.
+	 */
+	if (!handon_view_equal(&view, &k->view))
+		return keyd_no(why, "ACTIVATE names another view than the one "
+				    "that was handed on");
 	secret32_wipe(&k->hpke_key);
 	k->hpke = false;
 	k->phase = KEYD_ACTIVE;
@@ -379,6 +394,14 @@ keyd_wipe(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	(void)out;
 	if (rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a WIPE is empty");
+	const bool received = k->phase == KEYD_HELD && !k->generated;
 	keyd_forget(k);
-	return DSTACK_OK;
+	/*
+	 * It was of another chain, and the key that opened it is gone. The
+	 * next request is under a new one, which opens nothing of before.
+	 */
+	if (!received)
+		return DSTACK_OK;
+	k->requested = false;
+	return keyd_new_hpke(k, why);
 }

@@ -78,16 +78,28 @@ keyd_forget(struct keyd *k)
 	k->epoch = 0;
 	k->anchor = 0;
 	k->generated = false;
+	memset(&k->view, 0, sizeof(k->view));
 	k->phase = KEYD_EMPTY;
+}
+
+enum dstack_status
+keyd_new_hpke(struct keyd *k, struct why *why)
+{
+	enum dstack_status st = keyd_random(&k->hpke_key, why);
+
+	if (st == DSTACK_OK)
+		st = x25519_public(&k->hpke_key, k->enc_pub);
+	k->hpke = st == DSTACK_OK;
+	if (st != DSTACK_OK)
+		secret32_wipe(&k->hpke_key);
+	return st;
 }
 
 enum dstack_status
 keyd_begin(struct keyd *k, struct why *why)
 {
 	explicit_bzero(k, sizeof(*k));
-	enum dstack_status st = keyd_random(&k->hpke_key, why);
-	if (st == DSTACK_OK)
-		st = x25519_public(&k->hpke_key, k->enc_pub);
+	enum dstack_status st = keyd_new_hpke(k, why);
 	/*
 	 * A scalar is refused once in 2^128 draws; every other failure ends the
 	 * loop.
@@ -102,7 +114,6 @@ keyd_begin(struct keyd *k, struct why *why)
 		explicit_bzero(k, sizeof(*k));
 		return why_set(why, st, "keyd: the node's keys were not made");
 	}
-	k->hpke = true;
 	return DSTACK_OK;
 }
 

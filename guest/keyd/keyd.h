@@ -14,6 +14,7 @@
 #include "base/wr.h"
 #include "eth/eip712.h"
 #include "guest/base/role.h"
+#include "protocol/handon.h"
 #include "protocol/keytree.h"
 #include "protocol/netcfg.h"
 
@@ -58,8 +59,6 @@ enum keyd_phase {
 	KEYD_ACTIVE = 2 /* the chain has the record that belongs to S_e */
 };
 
-#define KEYD_PT_LEN (1 + 8 + 32) /* what HPKE carries: 1 || epoch || S_e */
-
 /* All of it lives in one locked page that no dump and no fork gets. */
 struct keyd {
 	/* secret */
@@ -86,6 +85,7 @@ struct keyd {
 	uint64_t epoch;
 	uint8_t xpub[20];
 	uint8_t seed_commit[32];
+	struct handon_view view; /* that S_e was received with; else zero */
 };
 
 /* Zero state; makes the node's two keys from the system's randomness. */
@@ -101,6 +101,9 @@ DSTACK_CHECKED enum dstack_status keyd_handle(struct keyd *k, enum role from,
 
 /* Forget S_e and everything derived from it. */
 void keyd_forget(struct keyd *k);
+/* A fresh HPKE key; on failure there is none. */
+DSTACK_CHECKED enum dstack_status keyd_new_hpke(
+    struct keyd *k, struct why *why);
 
 /* Within the role. */
 typedef enum dstack_status keyd_fn(

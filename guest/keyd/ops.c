@@ -20,18 +20,16 @@
 
 #define TAG_TLS "unstoppable_tls"
 
-/* 1 || epoch || S_e, sealed for pub under a key that is used once. */
+/* Secret and view, sealed for pub under a key that is used once. */
 static enum dstack_status
 seal(const struct keyd *k, const uint8_t request_id[static 32],
-    const uint8_t pub[static 32],
-    uint8_t ct[static KEYD_PT_LEN + HPKE_OVERHEAD], struct why *why)
+    const uint8_t pub[static 32], const struct handon_view *view,
+    uint8_t ct[static HANDON_PT_LEN + HPKE_OVERHEAD], struct why *why)
 {
 	uint8_t info[STMT_HPKE_INFO_LEN];
 	AUTO_WIPE32 struct secret32 ephemeral = { { 0 } };
 	AUTO_WR struct wr pt = wr_new(0);
-	wr_u8(&pt, 1);
-	wr_u64be(&pt, k->epoch);
-	wr_put(&pt, k->seed.b, sizeof(k->seed.b));
+	handon_pt_put(&pt, k->epoch, &k->seed, view);
 	enum dstack_status st = wr_status(&pt);
 	if (st == DSTACK_OK)
 		st = keyd_random(&ephemeral, why);
@@ -51,7 +49,8 @@ keyd_onboard(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	struct stmt_onboard s = { 0 };
 	uint8_t pub[32];
 	uint8_t suite;
-	uint8_t ct[KEYD_PT_LEN + HPKE_OVERHEAD];
+	struct handon_view view;
+	uint8_t ct[HANDON_PT_LEN + HPKE_OVERHEAD];
 	uint8_t digest[32];
 	if (rd_copy(body, s.request_id, 32) != DSTACK_OK ||
 	    rd_u64be(body, &s.epoch) != DSTACK_OK ||
@@ -60,8 +59,9 @@ keyd_onboard(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 	    rd_copy(body, s.platform_hash, 32) != DSTACK_OK ||
 	    rd_u8(body, &s.tcb_status) != DSTACK_OK ||
 	    rd_copy(body, s.payee, 20) != DSTACK_OK ||
+	    handon_view_get(body, &view) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
-		return keyd_no(why, "an ONBOARD request is 126 bytes");
+		return keyd_no(why, "an ONBOARD request is 198 bytes");
 	/*
 	 * The verifier judged by the record of one epoch; another epoch's
 	 * secret is not here anyway.
@@ -72,7 +72,7 @@ keyd_onboard(struct keyd *k, struct rd *body, struct wr *out, struct why *why)
 		return keyd_no(why, "the request has an unknown HPKE suite");
 	if (s.tcb_status >= KM_TCB_COUNT)
 		return keyd_no(why, "the request has an unknown TCB status");
-	enum dstack_status st = seal(k, s.request_id, pub, ct, why);
+	enum dstack_status st = seal(k, s.request_id, pub, &view, ct, why);
 	if (st != DSTACK_OK)
 		return st;
 	/*

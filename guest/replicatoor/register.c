@@ -6,7 +6,8 @@
  * the chain by our own view, which says whether the request is known, still
  * good, and answered. An answer is opened only once the chain has it too, the
  * epoch's record is read anew, and the quote that the epoch was born with
- * satisfies the same policy as ours.
+ * satisfies the same policy as ours. What it holds is used when our view is
+ * known to be that of who sent it (handed.c).
  *
  * A host that does not say that it posted the request may have posted it all
  * the same, and its account has paid: the same request is waited for, and
@@ -124,48 +125,6 @@ build(struct repl *r, const struct state_epoch *record, uint64_t epoch,
 	return st;
 }
 
-/*
- * The quote that this network was born with: its bytes are the host's, its
- * hash and the statement in it are the chain's. It has to satisfy the same
- * policy as any joiner's, or the secret was not made where it should.
- */
-static enum dstack_status
-judge_birth(struct repl *r, uint64_t epoch, const struct state_epoch *record,
-    const struct chain_head *head, struct why *why)
-{
-	struct msg_bootstrap m = { 0 };
-	struct policy_evidence e;
-	AUTO_WR struct wr a = wr_new(LINK_MAX_BODY);
-	char path[48];
-	uint8_t h[32], report_data[64];
-	(void)snprintf(path, sizeof(path), "/bootstrap-quote/%llu",
-	    (unsigned long long)epoch);
-	enum dstack_status st =
-	    link_fetch(FD_EDGE + ROLE_HOSTLINK, path, NULL, 0, &a, why);
-	if (st == DSTACK_OK)
-		st = msg_bootstrap_parse(a.buf, a.len, &m, why);
-	if (st != DSTACK_OK)
-		return why_wrap(why, st == DSTACK_E_MISSING ? st
-							    : DSTACK_E_FORMAT,
-		    "bootstrap quote of epoch %llu", (unsigned long long)epoch);
-	keccak256(m.ev.quote.buf, m.ev.quote.len, h);
-	if (m.s.epoch != epoch || !ct_equal(h, record->quote_hash, 32) ||
-	    !ct_equal(m.s.xpub, record->xpub, 20) ||
-	    !ct_equal(m.s.seed_commit, record->seed_commit, 32)) {
-		st = why_set(why, DSTACK_E_FORMAT,
-		    "the host's bootstrap quote is not the one on the chain");
-	} else {
-		stmt_bootstrap_digest(&m.s, &r->domain, h);
-		stmt_report_bootstrap(h, report_data);
-		st = judge_quote(&r->chain, epoch, record, head, &m.ev,
-		    report_data, r->netcfg_sha384, &e, why);
-		if (st != DSTACK_OK)
-			st = why_wrap(why, st, "bootstrap quote");
-	}
-	msg_bootstrap_free(&m);
-	return st;
-}
-
 /* The answer, if it is there: 204 is DSTACK_E_BUSY. */
 static enum dstack_status
 fetch_answer(
@@ -191,12 +150,12 @@ fetch_answer(
 }
 
 static enum dstack_status
-open_answer(const struct repl *r, uint64_t epoch,
+open_answer(struct repl *r, uint64_t epoch,
     const struct state_epoch *record, const uint8_t id[static 32],
     const struct msg_onboard *o, struct why *why)
 {
 	AUTO_WR struct wr q = wr_new(IPC_MAX);
-	(void)r;
+	AUTO_WR struct wr a = wr_new(0);
 	wr_put(&q, id, 32);
 	wr_u64be(&q, epoch);
 	wr_put(&q, record->xpub, 20);
@@ -204,7 +163,14 @@ open_answer(const struct repl *r, uint64_t epoch,
 	stmt_onboard_put(&q, &o->s);
 	wr_put(&q, o->sig, SECP_SIG_LEN);
 	wr_blob(&q, o->ct.buf, o->ct.len);
-	return repl_keyd(KEYD_OPEN, &q, NULL, why);
+	enum dstack_status st = repl_keyd(KEYD_OPEN, &q, &a, why);
+	if (st != DSTACK_OK)
+		return st;
+	struct rd in = rd_over(a.buf, a.len);
+	if (handon_view_get(&in, &r->view) != DSTACK_OK ||
+	    rd_end(&in) != DSTACK_OK)
+		return why_set(why, DSTACK_E_SYS, "keyd: bad answer");
+	return DSTACK_OK;
 }
 
 static int64_t
@@ -372,7 +338,7 @@ await_answer(struct repl *r, uint64_t epoch, struct state_epoch *record,
 			 * Before opening: a secret made outside of a TEE is
 			 * worse than none.
 			 */
-			st = judge_birth(r, epoch, record, &head, why);
+			st = repl_birth(r, epoch, record, &head, why);
 		if (st == DSTACK_OK)
 			st = open_answer(
 			    r, epoch, record, m->request_id, &o, why);
@@ -405,6 +371,10 @@ repl_register(struct repl *r, uint64_t epoch, struct state_epoch *record,
 	if (st == DSTACK_OK)
 		st = await_answer(
 		    r, epoch, record, &m, &body, posted, made, done, why);
+	if (st == DSTACK_OK && *done) {
+		st = repl_handed_on(r, epoch, record, why);
+		*done = st == DSTACK_OK;
+	}
 	msg_register_free(&m);
 	return st;
 }

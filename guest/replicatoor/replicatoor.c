@@ -33,6 +33,7 @@ activate(struct repl *r, uint64_t epoch, const struct state_epoch *record,
 	AUTO_WR struct wr data = wr_new(0);
 	wr_put(&q, record->xpub, 20);
 	wr_put(&q, record->seed_commit, 32);
+	handon_view_put(&q, &r->view);
 	/* RTMR3 first: a guest that holds the secret never looks as if not */
 	wr_u64be(&data, epoch);
 	wr_put(&data, record->xpub, 20);
@@ -144,6 +145,8 @@ struct pending {
 	uint8_t xpub[20];
 	uint8_t seed_commit[32];
 	uint64_t anchor; /* of its newest Bootstrap; 0: none was signed */
+	uint8_t received; /* from an onboarder, not made here */
+	struct handon_view view;
 };
 
 static enum dstack_status
@@ -159,6 +162,8 @@ ask_pending(struct pending *p, bool *is, struct why *why)
 	    rd_copy(&in, p->xpub, 20) != DSTACK_OK ||
 	    rd_copy(&in, p->seed_commit, 32) != DSTACK_OK ||
 	    rd_u64be(&in, &p->anchor) != DSTACK_OK ||
+	    rd_u8(&in, &p->received) != DSTACK_OK ||
+	    handon_view_get(&in, &p->view) != DSTACK_OK ||
 	    rd_end(&in) != DSTACK_OK))
 		return why_set(why, DSTACK_E_SYS, "keyd: bad answer");
 	return DSTACK_OK;
@@ -196,7 +201,10 @@ go_on(struct repl *r, bool *done, struct why *why)
 		/* one that was received says nothing of when its record came */
 		if (p.anchor != 0)
 			repl_tie(r, head.timestamp, 0);
-		*done = true;
+		r->view = p.view;
+		if (p.received != 0)
+			st = repl_handed_on(r, p.epoch, &record, why);
+		*done = st == DSTACK_OK;
 	} else {
 		st = repl_keyd(KEYD_WIPE, NULL, NULL, why);
 	}

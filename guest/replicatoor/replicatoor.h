@@ -16,6 +16,7 @@
 #include "guest/verifier/judge.h"
 #include "guest/base/link.h"
 #include "guest/base/role.h"
+#include "protocol/handon.h"
 #include "protocol/messages.h"
 
 /* docs/internals.md section 1.3 */
@@ -40,6 +41,7 @@ struct repl {
 	uint8_t netcfg_sha384[48];
 	uint8_t submitter[20]; /* who pays for this node's transactions */
 	struct why said;       /* the last trouble that was said */
+	struct handon_view view; /* that the secret came with; zero: made here */
 };
 
 /* Wait a little before the same thing is tried again. */
@@ -56,6 +58,20 @@ bool repl_later(struct repl *r, enum dstack_status st, const struct why *why);
  * onboards nobody.
  */
 void repl_tie(struct repl *r, uint64_t block_time, uint64_t boottime);
+/*
+ * The quote that the epoch was born with: its bytes are the host's, its hash
+ * and the statement in it are the chain's. Does it satisfy the same policy as
+ * any joiner's? If not, the secret was not made where it should.
+ */
+DSTACK_CHECKED enum dstack_status repl_birth(struct repl *r, uint64_t epoch,
+    const struct state_epoch *record, const struct chain_head *head,
+    struct why *why);
+/*
+ * keyd holds a secret that came with r->view. DSTACK_OK: it is one to use, and
+ * record is our view's of now. Else it is wiped; DSTACK_E_BUSY: ask anew.
+ */
+DSTACK_CHECKED enum dstack_status repl_handed_on(struct repl *r,
+    uint64_t epoch, struct state_epoch *record, struct why *why);
 
 DSTACK_CHECKED enum dstack_status repl_keyd(
     uint8_t op, const struct wr *q, struct wr *a, struct why *why);

@@ -102,10 +102,14 @@ ask_child(struct verifier *v, const void *body, size_t len,
 }
 
 static enum dstack_status
-seal(const struct verifier_verdict *d, struct wr *json, struct why *why)
+seal(const struct verifier_verdict *d, const struct chain_head *head,
+    struct wr *json, struct why *why)
 {
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr a = wr_new(IPC_MAX);
+	struct handon_view view = { .slot = head->slot };
+	memcpy(view.root, head->root, 32);
+	memcpy(view.committee, head->committee, 32);
 	wr_put(&q, d->request_id, 32);
 	wr_u64be(&q, d->epoch);
 	wr_put(&q, d->enc_pub, 32);
@@ -113,6 +117,8 @@ seal(const struct verifier_verdict *d, struct wr *json, struct why *why)
 	wr_put(&q, d->platform_hash, 32);
 	wr_u8(&q, d->tcb_status);
 	wr_put(&q, d->payee, 20);
+	/* on which chain it was judged: by this process, not by the child */
+	handon_view_put(&q, &view);
 	enum dstack_status st = ipc_call(
 	    FD_EDGE + ROLE_KEYD, KEYD_OP_ONBOARD, &q, NULL, 0, &a, why);
 	if (st != DSTACK_OK)
@@ -171,7 +177,7 @@ onboard(struct verifier *v, struct rd *q, struct wr *out, struct why *why)
 		    d.why.text[0] != '\0' ? d.why.text : "refused");
 	}
 	AUTO_WR struct wr json = wr_new(IPC_MAX);
-	st = seal(&d, &json, why);
+	st = seal(&d, &v->chain.head, &json, why);
 	if (st == DSTACK_OK)
 		wr_blob(out, json.buf, json.len);
 	return st;

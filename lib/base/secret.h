@@ -20,9 +20,18 @@ struct secret32 {
 struct secret64 {
 	uint8_t b[64];
 };
+struct secret128 {
+	uint8_t b[128];
+};
 
 static inline void
 secret32_wipe(struct secret32 *s)
+{
+	explicit_bzero(s, sizeof(*s));
+}
+
+static inline void
+secret128_wipe(struct secret128 *s)
 {
 	explicit_bzero(s, sizeof(*s));
 }
@@ -35,6 +44,7 @@ secret64_wipe(struct secret64 *s)
 
 #define AUTO_WIPE32 OWN_CLEANUP(secret32_wipe)
 #define AUTO_WIPE64 OWN_CLEANUP(secret64_wipe)
+#define AUTO_WIPE128 OWN_CLEANUP(secret128_wipe)
 
 /* Same n bytes? Time depends on n alone. */
 bool ct_equal(const void *a, const void *b, size_t n);

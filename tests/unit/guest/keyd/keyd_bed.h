@@ -197,13 +197,23 @@ bed_generate(struct bed *b, struct record *r)
 }
 
 static inline void
-bed_activate(struct bed *b, const struct record *r)
+bed_activate_at(
+    struct bed *b, const struct record *r, const struct handon_view *v)
 {
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr a = wr_new(0);
 	wr_put(&q, r->xpub, 20);
 	wr_put(&q, r->commit, 32);
+	handon_view_put(&q, v);
 	granted(b, ROLE_REPLICATOOR, KEYD_OP_ACTIVATE, &q, 0, &a);
+}
+
+static const struct handon_view no_view = { 0 };
+
+static inline void
+bed_activate(struct bed *b, const struct record *r)
+{
+	bed_activate_at(b, r, &no_view);
 }
 
 /* A keyd that bootstrapped and serves. */

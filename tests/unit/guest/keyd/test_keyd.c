@@ -64,6 +64,7 @@ request(struct wr *q, unsigned op, const struct node *n)
 		wr_zero(q, 32);
 		wr_u8(q, 1);
 		wr_zero(q, 20);
+		wr_zero(q, HANDON_VIEW_LEN);
 		break;
 	case KEYD_OP_GETKEY:
 		wr_put(q, app_a, 32);
@@ -152,7 +153,7 @@ nobody_is_served_before_the_chain_has_the_record(void **state)
 	bed_netcfg(&b);
 	bed_node(&b, &n);
 	all_later(&b, &n);
-	wr_zero(&q, 52);
+	wr_zero(&q, 52 + HANDON_VIEW_LEN);
 	refused(&b, ROLE_REPLICATOOR, KEYD_OP_ACTIVATE, &q); /* nothing there */
 	bed_generate(&b, &rec);
 	all_later(&b, &n);
@@ -167,10 +168,12 @@ nobody_is_served_before_the_chain_has_the_record(void **state)
 		wr_free(&q);
 		wr_put(&q, other.xpub, 20);
 		wr_put(&q, other.commit, 32);
+		wr_zero(&q, HANDON_VIEW_LEN);
 		refused(&b, ROLE_REPLICATOOR, KEYD_OP_ACTIVATE, &q);
 		wr_free(&q);
 		wr_put(&q, rec.xpub, 20);
 		wr_put(&q, rec.commit, 32);
+		wr_zero(&q, HANDON_VIEW_LEN);
 		refused(&b, ROLE_REPLICATOOR, KEYD_OP_ACTIVATE, &q);
 		all_later(&b, &n);
 		other = rec;
@@ -356,7 +359,7 @@ statements_of_another_node_or_epoch_are_not_signed(void **state)
 	refused(&b, ROLE_VOLUME, KEYD_OP_SIGN_ANCHOR, &q);
 
 	request(&q, KEYD_OP_ONBOARD, &n);
-	granted(&b, ROLE_VERIFIER, KEYD_OP_ONBOARD, &q, 157 + 65 + 4 + 89, &a);
+	granted(&b, ROLE_VERIFIER, KEYD_OP_ONBOARD, &q, 157 + 65 + 4 + 161, &a);
 	static const size_t at[] = { 39, 72, 105 }; /* epoch, suite, status */
 	static const uint8_t to[] = { EPOCH + 1, 2, 6 };
 	for (size_t i = 0; i < 3; i++) {

@@ -35,6 +35,13 @@ net_of(struct net *n, uint8_t first, uint64_t epoch)
 	    keytree_net_sign(&t, &n->sign, n->rec.xpub), DSTACK_OK);
 }
 
+/* What the onboarder's view had as final. */
+static const struct handon_view view = { 0x0102030405060708,
+	{ 0xa1, 0xa2 }, { 0xc1, 0xc2 } };
+static const uint8_t view_bytes[HANDON_VIEW_LEN] = { 1, 2, 3, 4, 5, 6, 7, 8,
+	0xa1, 0xa2, [40] = 0xc1, 0xc2 };
+#define AT_VIEW (1 + 8 + 32)
+
 /* All that goes into an OPEN, so that a test can bend one thing. */
 struct offer {
 	uint8_t request_id[32];
@@ -49,7 +56,7 @@ struct offer {
 	uint8_t info_commit[32];
 	uint8_t aad[32];
 	uint8_t enc_pub[32];
-	uint8_t pt[64];
+	uint8_t pt[128];
 	size_t pt_len;
 	bool foreign_ct; /* a well made one, but not the one that was signed */
 	uint8_t sig_xor; /* of its last byte */
@@ -62,7 +69,7 @@ honest(const struct net *net, const struct node *n, const uint8_t id[32])
 {
 	struct offer o = { .epoch = EPOCH, .onboard_epoch = EPOCH,
 		.domain = domain, .signer = net->sign, .chain = net->rec,
-		.pt_len = KEYD_PT_LEN };
+		.pt_len = HANDON_PT_LEN };
 	memcpy(o.request_id, id, 32);
 	memcpy(o.onboard_id, id, 32);
 	memcpy(o.info_id, id, 32);
@@ -70,9 +77,10 @@ honest(const struct net *net, const struct node *n, const uint8_t id[32])
 	memcpy(o.onboard_commit, net->rec.commit, 32);
 	memcpy(o.info_commit, net->rec.commit, 32);
 	memcpy(o.enc_pub, n->enc_pub, 32);
-	o.pt[0] = 1;
+	o.pt[0] = 2;
 	o.pt[8] = EPOCH;
 	memcpy(o.pt + 9, net->seed.b, 32);
+	memcpy(o.pt + AT_VIEW, view_bytes, sizeof(view_bytes));
 	return o;
 }
 
@@ -92,7 +100,7 @@ offer_put(struct wr *q, const struct offer *o)
 {
 	struct stmt_onboard s = { .epoch = o->onboard_epoch,
 		.tcb_status = 1, .payee = { 3 } };
-	uint8_t ct[64 + HPKE_OVERHEAD];
+	uint8_t ct[128 + HPKE_OVERHEAD];
 	uint8_t digest[32];
 	uint8_t sig[SECP_SIG_LEN];
 	sealed(o, 8, ct);
@@ -142,6 +150,7 @@ not_taken(struct joiner *j, const struct offer *o)
 	wr_free(&q);
 	wr_put(&q, o->chain.xpub, 20);
 	wr_put(&q, o->chain.commit, 32);
+	wr_put(&q, view_bytes, sizeof(view_bytes));
 	refused(&j->b, ROLE_REPLICATOOR, KEYD_OP_ACTIVATE, &q);
 	wr_free(&q);
 	assert_int_equal(ask(&j->b, ROLE_TLS, KEYD_OP_TLS_KEY, &q, NULL),
@@ -155,9 +164,11 @@ taken(struct joiner *j, const struct offer *o)
 	AUTO_WR struct wr q = wr_new(0);
 	AUTO_WR struct wr a = wr_new(0);
 	offer_put(&q, o);
-	granted(&j->b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, 0, &a);
+	granted(&j->b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, HANDON_VIEW_LEN,
+	    &a);
+	assert_memory_equal(a.buf, view_bytes, sizeof(view_bytes));
 	refused(&j->b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q); /* key is gone */
-	bed_activate(&j->b, &o->chain);
+	bed_activate_at(&j->b, &o->chain, &view);
 }
 
 static void
@@ -206,6 +217,77 @@ a_received_secret_signs_no_bootstrap(void **state)
 	wr_free(&q);
 	stmt_bootstrap_put(&q, &s);
 	refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_SIGN_BOOTSTRAP, &q);
+	bed_stop(&j.b);
+}
+
+/* THREATS T43: nobody uses it before somebody has asked whose chain it is of. */
+static void
+a_received_secret_serves_only_with_the_view_that_was_handed_on(void **state)
+{
+	(void)state;
+	struct joiner j;
+	AUTO_WR struct wr q = wr_new(0);
+	AUTO_WR struct wr a = wr_new(0);
+	joiner_start(&j);
+	struct offer o = honest(&j.net, &j.n, j.id);
+	offer_put(&q, &o);
+	assert_int_equal(
+	    ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, &a), DSTACK_OK);
+	/* nothing, or one bit of slot, root or committee is another */
+	static const size_t bend[] = { 7, 8, 39, 40, 71 };
+	for (size_t i = 0; i <= sizeof(bend) / sizeof(bend[0]); i++) {
+		uint8_t v[HANDON_VIEW_LEN] = { 0 };
+		if (i > 0) {
+			memcpy(v, view_bytes, sizeof(v));
+			v[bend[i - 1]] ^= 1;
+		}
+		wr_free(&q);
+		wr_put(&q, j.net.rec.xpub, 20);
+		wr_put(&q, j.net.rec.commit, 32);
+		wr_put(&q, v, sizeof(v));
+		refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_ACTIVATE, &q);
+		wr_free(&q);
+		assert_int_equal(
+		    ask(&j.b, ROLE_TLS, KEYD_OP_TLS_KEY, &q, NULL),
+		    DSTACK_E_BUSY);
+	}
+	/* who starts anew in between learns what to ask for */
+	wr_free(&q);
+	assert_int_equal(
+	    ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_PENDING, &q, &a), DSTACK_OK);
+	assert_int_equal(a.len, 8 + 20 + 32 + 8 + 1 + HANDON_VIEW_LEN);
+	assert_int_equal(a.buf[68], 1); /* received */
+	assert_memory_equal(a.buf + 69, view_bytes, sizeof(view_bytes));
+	bed_activate_at(&j.b, &j.net.rec, &view);
+	bed_stop(&j.b);
+}
+
+/* An onboarder of another chain: the next one is asked, by another request. */
+static void
+a_received_secret_that_is_wiped_leaves_a_new_hpke_key(void **state)
+{
+	(void)state;
+	struct joiner j;
+	struct node again;
+	AUTO_WR struct wr q = wr_new(0);
+	joiner_start(&j);
+	struct offer o = honest(&j.net, &j.n, j.id);
+	offer_put(&q, &o);
+	assert_int_equal(
+	    ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, NULL), DSTACK_OK);
+	assert_int_equal(ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_WIPE, NULL, NULL),
+	    DSTACK_OK);
+	not_taken(&j, &o); /* the same again, and nothing was asked */
+	bed_node(&j.b, &again);
+	assert_memory_equal(again.addr, j.n.addr, 20);
+	assert_memory_not_equal(again.enc_pub, j.n.enc_pub, 32);
+	struct stmt_register old = bed_register_fields(&j.n, 2);
+	wr_free(&q);
+	stmt_register_put(&q, &old);
+	refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_SIGN_REGISTER, &q);
+	bed_register(&j.b, &again, 3, j.id);
+	o = honest(&j.net, &again, j.id);
+	taken(&j, &o);
 	bed_stop(&j.b);
 }
 
@@ -277,7 +359,10 @@ a_ciphertext_that_was_swapped_or_made_for_another_is_refused(void **state)
 	o.pt_len++;
 	not_taken(&j, &o);
 	o = good;
-	o.pt[0] = 2; /* a version from the future */
+	o.pt[0] = 3; /* a version from the future */
+	not_taken(&j, &o);
+	o = good;
+	o.pt[0] = 1; /* and of the past, which had no view */
 	not_taken(&j, &o);
 	o = good;
 	o.pt[8]--; /* another epoch inside */
@@ -452,8 +537,13 @@ secrets_are_zero_bytes_once_they_are_wiped_or_used_up(void **state)
 	offer_put(&q, &o);
 	assert_int_equal(local(&k, KEYD_OP_OPEN, &q), DSTACK_OK);
 	holds(&k, true, false);
+	uint8_t enc[32];
+	memcpy(enc, k.enc_pub, 32);
 	assert_int_equal(local(&k, KEYD_OP_WIPE, &none), DSTACK_OK);
-	holds(&k, false, false);
+	/* a new HPKE key: what was sealed for the old one opens no more */
+	holds(&k, false, true);
+	assert_memory_not_equal(enc, k.enc_pub, 32);
+	assert_int_equal(local(&k, KEYD_OP_OPEN, &q), DSTACK_E_REJECTED);
 
 	local_begin(&k, &n);
 	wr_free(&q);
@@ -462,6 +552,7 @@ secrets_are_zero_bytes_once_they_are_wiped_or_used_up(void **state)
 	holds(&k, true, true);
 	wr_put(&record, net.rec.xpub, 20);
 	wr_put(&record, net.rec.commit, 32);
+	handon_view_put(&record, &no_view);
 	assert_int_equal(
 	    local(&k, KEYD_OP_ACTIVATE, &record), DSTACK_E_REJECTED);
 	holds(&k, false, true);
@@ -469,6 +560,7 @@ secrets_are_zero_bytes_once_they_are_wiped_or_used_up(void **state)
 	wr_free(&record);
 	wr_put(&record, k.xpub, 20);
 	wr_put(&record, k.seed_commit, 32);
+	handon_view_put(&record, &no_view);
 	assert_int_equal(local(&k, KEYD_OP_ACTIVATE, &record), DSTACK_OK);
 	holds(&k, true, false);
 	struct stmt_register s = bed_register_fields(&n, 2);
@@ -527,7 +619,8 @@ one_keyd_onboards_another_and_both_derive_the_same_keys(void **state)
 	wr_u8(&q, 4);
 	wr_zero(&q, 19);
 	wr_u8(&q, 0xcc); /* payee */
-	granted(&first, ROLE_VERIFIER, KEYD_OP_ONBOARD, &q, 157 + 65 + 4 + 89,
+	handon_view_put(&q, &view);
+	granted(&first, ROLE_VERIFIER, KEYD_OP_ONBOARD, &q, 157 + 65 + 4 + 161,
 	    &a);
 	struct stmt_onboard s;
 	struct rd r = rd_over(a.buf, a.len);
@@ -545,8 +638,13 @@ one_keyd_onboards_another_and_both_derive_the_same_keys(void **state)
 	wr_put(&q, rec.xpub, 20);
 	wr_put(&q, rec.commit, 32);
 	wr_put(&q, a.buf, a.len);
-	granted(&second, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, 0, &a2);
-	bed_activate(&second, &rec);
+	granted(&second, ROLE_REPLICATOOR, KEYD_OP_OPEN, &q, HANDON_VIEW_LEN,
+	    &a2);
+	struct handon_view got;
+	struct rd handed = rd_over(a2.buf, a2.len);
+	assert_int_equal(handon_view_get(&handed, &got), DSTACK_OK);
+	assert_true(handon_view_equal(&got, &view));
+	bed_activate_at(&second, &rec, &got);
 
 	wr_free(&q);
 	assert_int_equal(ask(&first, ROLE_TLS, KEYD_OP_TLS_KEY, &q, &a),
@@ -572,6 +670,10 @@ main(void)
 		cmocka_unit_test(
 		    an_honest_offer_is_taken_once_and_serves_after_activation),
 		cmocka_unit_test(a_received_secret_signs_no_bootstrap),
+		cmocka_unit_test(
+		    a_received_secret_serves_only_with_the_view_that_was_handed_on),
+		cmocka_unit_test(
+		    a_received_secret_that_is_wiped_leaves_a_new_hpke_key),
 		cmocka_unit_test(
 		    a_secret_that_is_not_the_recorded_one_is_wiped),
 		cmocka_unit_test(

@@ -28,6 +28,8 @@ pending_is(struct bed *b, const struct record *rec, uint64_t anchor)
 	wr_put(&want, rec->xpub, 20);
 	wr_put(&want, rec->commit, 32);
 	wr_u64be(&want, anchor);
+	wr_u8(&want, 0); /* made here */
+	handon_view_put(&want, &no_view);
 	granted(b, ROLE_REPLICATOOR, KEYD_OP_PENDING, &q, want.len, &a);
 	assert_memory_equal(a.buf, want.buf, want.len);
 }
