@@ -1,12 +1,12 @@
 #!/bin/sh
 # The least memory that a VM is said to need is enough: the greeting app
 # starts, writes to the encrypted volume, and is replaced by a new version
-# (both are in memory then).
+# (both are in memory then). Its view is the light client's, which has its share.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/netlib.sh
 own_network "$PWD/tests/vm/memory.sh"
-start_network --nodes 1 --memory 256 || exit 1
+start_network --nodes 1 --memory 256 --view beacon || exit 1
 check "a VM of 256 MB serves the greeting" \
 	"$(yes_if has 0 / 'Welcome to Dstack')"
 yes 'some text' | head -c 1048576 >"$net/x"
