@@ -278,6 +278,10 @@ a_received_secret_that_is_wiped_leaves_a_new_hpke_key(void **state)
 	assert_int_equal(ask(&j.b, ROLE_REPLICATOOR, KEYD_OP_WIPE, NULL, NULL),
 	    DSTACK_OK);
 	not_taken(&j, &o); /* the same again, and nothing was asked */
+	wr_free(&q); /* the old request is void: its key is gone */
+	wr_put(&q, j.id, 32);
+	wr_zero(&q, 32);
+	refused(&j.b, ROLE_REPLICATOOR, KEYD_OP_SIGN_REGISTER_TX, &q);
 	bed_node(&j.b, &again);
 	assert_memory_equal(again.addr, j.n.addr, 20);
 	assert_memory_not_equal(again.enc_pub, j.n.enc_pub, 32);
