@@ -103,7 +103,7 @@ cp -r "$main" "$d/second"
 tree=$d/tree
 mkdir -p "$tree"/{lib,guest}
 : >"$tree/Makefile"
-cp -r image "$tree/"
+cp -r --parents image Makefile.beacon tools/fetch-blst tools/blst "$tree/"
 printf 'debian %s\ndebian-security %s\n' "$key" "$key" >"$tree/image/keys"
 sed -i "s,^keyring=.*,keyring=$d/ring.gpg," "$tree/image/lib.sh"
 printf '%s\n' 'source linux-source trixie-backports' 'build base-files' \

@@ -47,6 +47,10 @@ ends() {
 
 spare one
 get "$https" /keep/hello1 >/dev/null
+# both nodes' first signs of life have come over the relay
+signs=http://$(sed -n 's/^HOST_SERVICE=//p' "$d/host.env")/signs
+until_true 60 sh -c "[ \"\$(curl -s $signs | wc -l)\" -ge 2 ]" ||
+	fail "signs of life do not come" "$d/node.log"
 kill "$node_pid"
 ends 60
 [ "$rc" -eq 0 ] || fail "a stopped node ends with status $rc" "$d/node.log"
