@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/own.h"
 #include "cli/quote/input.h"
@@ -36,6 +37,18 @@ cli_view_of(struct cli_view *a, struct gov *g, struct why *why)
 		return why_set(why, DSTACK_E_REJECTED,
 		    "%.150s is of another chain or contract", a->netcfg);
 	st = view_find(&n, a->beacon, g->rpc, &a->at, why);
+	/*
+	 * A head that was true once proves nothing of today, and no signature
+	 * tells its age; this machine's clock does, which is its owner's.
+	 */
+	const uint64_t now = (uint64_t)time(NULL);
+	if (st == DSTACK_OK && now > a->at.time &&
+	    now - a->at.time > n.max_age)
+		st = why_set(why, DSTACK_E_MISSING,
+		    "--beacon: the newest finalized block is %llu s old, and "
+		    "netcfg's max-age is %llu: is the view held back?",
+		    (unsigned long long)(now - a->at.time),
+		    (unsigned long long)n.max_age);
 	if (st == DSTACK_OK) {
 		memcpy(g->pinned, n.code_hash, 32);
 		g->proven = &a->at.header;

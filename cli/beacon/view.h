@@ -17,7 +17,7 @@ struct cli_view {
 /*
  * Make g read under a proven header, if a is to: netcfg is read and must be
  * of g's chain and contract, whose code it pins. a must live as long as g.
- * DSTACK_E_MISSING: nothing is proven now. DSTACK_E_REJECTED, DSTACK_E_FORMAT.
+ * DSTACK_E_MISSING: nothing is proven now, or nothing younger than max-age. DSTACK_E_REJECTED, DSTACK_E_FORMAT.
  */
 DSTACK_CHECKED enum dstack_status cli_view_of(
     struct cli_view *a, struct gov *g, struct why *why);

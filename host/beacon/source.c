@@ -48,6 +48,7 @@ struct kept {
 struct source {
 	struct beacon_network net;
 	uint8_t root[32];
+	bool attested;	/* the guest goes by the newest signed head */
 	uint64_t first; /* period of the checkpoint, once it is known */
 	char *urls[2];	/* one copy each for the two fetchers; owned */
 	int dir;	/* -1: no cache */
@@ -219,8 +220,23 @@ wait_ms(struct source *s, uint64_t ms)
 }
 
 /*
+ * A finalized head is new once an epoch, so an eighth of one is often enough;
+ * an attested one is new each slot. Chains of short slots are for tests, where
+ * somebody waits.
+ */
+static uint64_t
+step_ms(const struct source *s)
+{
+	uint64_t slots = s->net.slots_per_epoch / 8;
+	if (s->attested || slots == 0)
+		slots = 1;
+	const uint64_t ms = slots * s->net.seconds_per_slot * 1000;
+	return s->net.seconds_per_slot < 4 ? ms / 2 : ms;
+}
+
+/*
  * The thread. A step that fails turns to the next node after a pause that
- * grows; one that works goes on at once while more is due, else twice a slot.
+ * grows; one that works goes on at once while more is due, else after a while.
  */
 static void *
 run(void *arg)
@@ -256,7 +272,7 @@ run(void *arg)
 		if (st == DSTACK_OK) {
 			fails = 0;
 			if (!more)
-				wait_ms(s, s->net.seconds_per_slot * 500ull);
+				wait_ms(s, step_ms(s));
 			continue;
 		}
 		fetch_turn(&s->f.nodes);
@@ -274,6 +290,7 @@ source_new(const struct netcfg *cfg, const char *urls, const char *cache_dir,
 	if (s == NULL)
 		return why_set(why, DSTACK_E_NOMEM, "no memory");
 	s->net = cfg->beacon;
+	s->attested = cfg->finality == NETCFG_ATTESTED;
 	s->dir = -1;
 	memcpy(s->root, cfg->checkpoint, 32);
 	(void)pthread_mutex_init(&s->asking, NULL);

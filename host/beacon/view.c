@@ -104,8 +104,13 @@ view_find(const struct netcfg *cfg, const char *urls, struct rpc *rpc,
 	memcpy(f.root, cfg->checkpoint, 32);
 	while (!there) {
 		st = try(&f, rpc, out, &there, why);
-		if (st == DSTACK_OK)
+		if (there)
+			break;
+		if (st == DSTACK_OK && seconds() < end)
 			continue;
+		if (st == DSTACK_OK)
+			st = why_set(why, DSTACK_E_MISSING,
+			    "the beacon nodes are too slow");
 		if (st == DSTACK_E_NOMEM || seconds() >= end)
 			return why_wrap(why, DSTACK_E_MISSING, "--beacon");
 		const struct timespec t = { .tv_nsec = 300000000 };

@@ -69,4 +69,14 @@ show "$rpc" --beacon "$beacon" --netcfg "$net/other" >"$net/out" 2>"$net/err" ||
 rc=0
 show "$rpc" --beacon "$beacon" >"$net/out" 2>"$net/err" || rc=$?
 [ $rc -ne 0 ] && grep -q -- '--netcfg FILE' "$net/err" || fail "no netcfg" "$net/err"
+# a view that is held back grows old by this machine's clock
+sed 's/^max-age=.*/max-age=8/' "$netcfg" >"$net/strict"
+show "$rpc" --beacon "$beacon" --netcfg "$net/strict" >"$net/out" 2>"$net/err" || fail "a young view" "$net/err"
+curl -sS -d "{\"on\":false}" "$beacon/sim/finality" >/dev/null
+sleep 12
+rc=0
+show "$rpc" --beacon "$beacon" --netcfg "$net/strict" >"$net/out" 2>"$net/err" || rc=$?
+[ $rc -eq 3 ] && grep -q 'is the view held back' "$net/err" && [ ! -s "$net/out" ] ||
+	fail "a frozen beacon node is believed" "$net/out" "$net/err"
+echo "ok a frozen view is refused once it is older than max-age"
 echo "ok another contract's netcfg, or none, is refused with a line"
