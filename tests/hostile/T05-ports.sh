@@ -119,6 +119,7 @@ cat >"$d/golden" <<-'GOLDEN'
 	keyd apart
 	kubernethes tcp 10.88.0.1%app0:80
 	kubernethes u_str /run/dstack/app/0/run/dstack.sock
+	lightclient apart
 	tee apart
 	unstoppable-tls tcp 10.88.0.1%app0:80
 	unstoppable-tls u_str /run/dstack/app/0/run/dstack.sock
