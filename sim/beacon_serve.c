@@ -208,6 +208,9 @@ updates(struct beacon_node *n, const char *query, bool ssz,
 	count = count < UPDATES_MOST ? count : UPDATES_MOST;
 	for (; count > 0 && chain_period(shown(n), at, &m); at++, count--) {
 		uint8_t digest[32];
+		/* or a client that begins anew would see past the freeze */
+		if (lies(n, LIE_FREEZE) && m.signature_slot > n->frozen)
+			break;
 		sign(n, &m);
 		a->version = fork_name(m.fork);
 		if (!ssz) {

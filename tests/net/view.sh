@@ -72,7 +72,7 @@ show "$rpc" --beacon "$beacon" >"$net/out" 2>"$net/err" || rc=$?
 # a view that is held back grows old by this machine's clock
 sed 's/^max-age=.*/max-age=8/' "$netcfg" >"$net/strict"
 show "$rpc" --beacon "$beacon" --netcfg "$net/strict" >"$net/out" 2>"$net/err" || fail "a young view" "$net/err"
-curl -sS -d "{\"on\":false}" "$beacon/sim/finality" >/dev/null
+curl -sSf -d '{"name":"freeze","on":true}' "$beacon/sim/lie" >/dev/null
 sleep 12
 rc=0
 show "$rpc" --beacon "$beacon" --netcfg "$net/strict" >"$net/out" 2>"$net/err" || rc=$?
