@@ -42,7 +42,7 @@ suite() {
 	secs=$(($(date +%s) - start))
 	if [ "$f" -ne 0 ]; then
 		echo "FAIL $name: $p passed, $f failed, exit $rc, ${secs}s; its end:"
-		grep -E '^(FAIL|not ok)' "$logs/$name.log" | head -20 | sed 's/^/    /'
+		grep -E '^(FAIL| *not ok)' "$logs/$name.log" | head -40 | sed 's/^/    /'
 		tail -40 "$logs/$name.log" | sed 's/^/    /'
 	else
 		echo "ok   $name: $p in ${secs}s"

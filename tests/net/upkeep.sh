@@ -58,12 +58,22 @@ heard() { "$bin" status --config "$one/host.env" --json | jq -e '.nodes[0].hears
 until_true 20 heard || fail "signs of life are not heard" "$one/node.log" "$one/console.log"
 echo "ok and both hear the other's signs of life"
 
+# sent FROM TO: a line for each transaction: block, sender, selector
+sent() {
+	seq "$1" "$2" | while read -r q; do
+		"$cast" block "$q" --full --json --rpc-url "$rpc" |
+			jq -r '.number as $n | .transactions[] | "\($n) \(.from) \(.input[0:10])"'
+	done
+}
+
 from=$((to + 1))
 another three
 reaches onboarded
 to=$(number)
 read -r sum blocks < <(transactions "$from" "$to")
 # a register, and an onboard of each that answered before it saw the other's
-[ "$sum" -ge 2 ] && [ "$sum" -le 3 ] ||
-	fail "a node joined by $sum transactions" "$d/node.log"
+if [ "$sum" -lt 2 ] || [ "$sum" -gt 3 ]; then
+	sent "$from" "$to"
+	fail "a node joined by $sum transactions" "$d/node.log" "$net/node0/node.log" "$net/one/node.log"
+fi
 echo "ok then another is onboarded, by a view that no transaction has kept fresh"

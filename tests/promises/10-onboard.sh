@@ -18,7 +18,7 @@ same "hash of the encryption key" \
 curl -sS "$(of_node 1 service)/onboarded/${id#0x}" >"$d/answer"
 [ -s "$d/answer" ] || curl -sS "$(of_node 1 service)/onboarded/$id" >"$d/answer"
 ct=$(jq -r .ct "$d/answer")
-same "length of the sealed secret" $(((${#ct} - 2) / 2)) 89
+same "length of the sealed secret" $(((${#ct} - 2) / 2)) 161
 mapfile -t o < <(jq -r '.onboard | .requestId, .epoch, .seedCommit, .ctHash,
 	.platformHash, .tcbStatus, .payee' "$d/answer")
 same "ctHash" "$(keccak "$ct")" "${o[3]}"
@@ -26,7 +26,7 @@ dig=$(typed_digest 'Onboard(bytes32 requestId,uint64 epoch,bytes32 seedCommit,by
 	bytes32,uint64,bytes32,bytes32,bytes32,uint8,address "${o[@]}")
 xpub=$(call 'xPub()(address)')
 same "signer of Onboard" "$(signer "$dig" "$(jq -r .sig "$d/answer")")" "${xpub,,}"
-saw "ct: 89 bytes = 32 (HPKE key) + 1 + 8 (epoch) + 32 (secret) + 16 (tag)"
+saw "ct: 161 bytes = 32 (HPKE key) + 1 + 8 (epoch) + 32 (secret) + 72 (the onboarder's view: slot, root, committee) + 16 (tag)"
 # asked again, and with one thing changed: no second answer
 url=$(of_node 0 control)/onboard
 refused() { # NAME FILE
