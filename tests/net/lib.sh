@@ -149,13 +149,13 @@ role() {
 
 # reaches PHASE [SECONDS]
 reaches() {
-	until_true "${2:-60}" grep -q "dstack: phase $1" "$d/console.log" ||
+	until_true "${2:-120}" grep -q "dstack: phase $1" "$d/console.log" ||
 		fail "$d does not reach $1" "$d/node.log" "$d/console.log"
 }
 
 # says FILE TEXT [SECONDS]: the line comes
 says() {
-	until_true "${3:-30}" grep -qF -- "$2" "$1" || fail "$1 lacks '$2'" "$1"
+	until_true "${3:-90}" grep -qF -- "$2" "$1" || fail "$1 lacks '$2'" "$1"
 }
 
 # once FILE TEXT: it is there in exactly one line
