@@ -63,6 +63,7 @@ struct source {
 	struct kept bootstrap, finality;
 	struct kept update[UPDATES_MAX]; /* by period - first */
 	uint64_t finalized, period;
+	uint64_t sees; /* source_sees */
 	bool has_head;
 	struct why said; /* what stands in the way; "": nothing */
 	char whom[128];
@@ -193,6 +194,10 @@ note(struct source *s, const char *trouble)
 		s->has_head = true;
 		s->finalized = h.slot;
 		s->period = beacon_period(s->f.store);
+		if (s->attested)
+			(void)beacon_attested(s->f.store, &h);
+		s->sees = s->net.genesis_time +
+		    h.slot * s->net.seconds_per_slot;
 	}
 	(void)snprintf(s->said.text, sizeof(s->said.text), "%s", trouble);
 }
@@ -543,4 +548,13 @@ source_status(struct source *s)
 	    (json_int_t)s->bytes);
 	(void)pthread_mutex_unlock(&s->lock);
 	return o;
+}
+
+uint64_t
+source_sees(struct source *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	const uint64_t t = s->sees;
+	(void)pthread_mutex_unlock(&s->lock);
+	return t;
 }

@@ -54,6 +54,13 @@ DSTACK_CHECKED enum dstack_status source_headers(struct source *s,
     const uint8_t root[static 32], unsigned count, struct wr *out,
     struct why *why);
 
+/*
+ * When the slot began whose head the guest goes by (finalized, or attested
+ * where netcfg says so), Unix seconds: it can know what was in a block then.
+ * 0: there is none yet.
+ */
+uint64_t source_sees(struct source *s);
+
 /* {"finalizedSlot":N|null,"period":N,"asks":ORIGIN,"trouble":TEXT|null,
  * "requests":N,"bytes":N}; NULL: no memory. */
 json_t *source_status(struct source *s);

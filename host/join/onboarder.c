@@ -7,8 +7,13 @@
  * question for one (birth.c), an answer of another node (handed on, a guest of
  * ours may wait for it), or a request; what is none of these is counted. A
  * request is checked as far as a host can (onboarder_filter.c), and put into
- * the list with a pause that differs from node to node, so that mostly one node
- * answers.
+ * the list.
+ *
+ * One node answers, the others are there for when it does not: which is whose
+ * turn is decided alike by all who hear the same signs of life, anew for each
+ * request (opt.rank). The first begins at once; the next only when two blocks
+ * and some seconds have passed in which the guests could know of the request,
+ * and so on. Who is wrong about his turn costs himself gas, nobody the secret.
  *
  * The worker thread takes the entry that is due: still requested on the chain?
  * Then the guest judges it, which takes a quote verification, and gives a
@@ -37,10 +42,12 @@
 #include "host/http/client.h"
 #include "host/chain/kmcall.h"
 #include "host/relay/pubsub.h"
+#include "host/join/turn.h"
 #include "protocol/layout.h"
 
 #define RETRY_MS 250u
-#define GIVE_UP_MS 600000u /* a request lives for some hundred blocks */
+#define BLIND_MS 500u	    /* the same, while the guest cannot know of it */
+#define GIVE_UP_MS 3600000u /* some hundred blocks; finality takes 75 of them */
 #define SILENT_S 90u       /* the relay's keep-alive comes every 30 s */
 #define DONE_MAX 256u
 #define HEARD_MS 1000u     /* a relay that hangs up at once is not back */
@@ -55,6 +62,7 @@ struct entry {
 	uint64_t since_ms;
 	char *body;
 	size_t len;
+	struct turn turn;
 	char last[64]; /* last reason that was logged */
 	char *answer;  /* what the relay took of us; NULL: nothing */
 	bool over;     /* the chain has an answer */
@@ -86,7 +94,8 @@ struct onboarder {
 	struct entry pending[ONBOARDER_PENDING];
 	struct done done[DONE_MAX];
 	unsigned ndone;
-	bool ct_known; /* the worker's alone, as the next */
+	struct turns turns; /* the worker's alone, as the next two */
+	bool ct_known;
 	bool ct_onchain;
 	unsigned bad; /* malformed lines, for one log line per power of two */
 };
@@ -173,7 +182,8 @@ on_line(void *arg, const char *line, size_t len)
 		memcpy(e->id, id, 32);
 		e->body = (char *)wr_steal(&body, &e->len);
 		e->since_ms = now_ms();
-		e->next_ms = e->since_ms + onboarder_delay(o->cfg, id);
+		e->next_ms = e->since_ms;
+		e->turn.heard = (uint64_t)time(NULL);
 		for (size_t i = 0; i < DONE_MAX; i++)
 			if (memcmp(o->done[i].id, id, 32) == 0)
 				memcpy(e->last, o->done[i].last,
@@ -408,7 +418,7 @@ work_on(struct onboarder *o, struct entry *e)
 	(void)snprintf(e->last, sizeof(e->last), "%s", why.text);
 	(void)pthread_mutex_lock(&o->lock);
 	if (later && now_ms() - e->since_ms < GIVE_UP_MS)
-		e->next_ms = now_ms() + RETRY_MS;
+		e->next_ms = now_ms() + (turn_seen(&o->turns, &e->turn) ? RETRY_MS : BLIND_MS);
 	else
 		finish(o, e);
 	(void)pthread_mutex_unlock(&o->lock);
@@ -435,6 +445,14 @@ answer_again(struct onboarder *o)
 		(void)!gossip_push(o->cfg->pubsub_url, text, &why);
 	(void)pthread_mutex_lock(&o->lock);
 	return true;
+}
+
+static bool
+newest(void *chain, uint64_t *block)
+{
+	struct why why = { "" };
+
+	return rpc_block_number(chain, block, &why) == DSTACK_OK;
 }
 
 /* Entries are only taken away by this thread, so e stays valid unlocked. */
@@ -465,8 +483,16 @@ worker(void *arg)
 			(void)pthread_cond_timedwait(&o->some, &o->lock, &t);
 		} else {
 			(void)pthread_mutex_unlock(&o->lock);
-			work_on(o, e);
+			const bool turn = e->call != NULL ||
+			    turn_is_ours(
+				&o->turns, e->id, &e->turn, now);
+			if (turn)
+				work_on(o, e);
 			(void)pthread_mutex_lock(&o->lock);
+			if (!turn && now_ms() - e->since_ms >= GIVE_UP_MS)
+				finish(o, e);
+			else if (!turn)
+				e->next_ms = now_ms() + TURN_LOOK_MS;
 		}
 	}
 	(void)pthread_mutex_unlock(&o->lock);
@@ -517,6 +543,11 @@ onboarder_new(const struct host_config *cfg, struct rpc *rpc,
 	o->rpc = rpc;
 	if (opt != NULL)
 		o->opt = *opt;
+	o->turns.newest = newest;
+	o->turns.chain = rpc;
+	o->turns.rank = o->opt.rank;
+	o->turns.sees = o->opt.sees;
+	o->turns.arg = o->opt.arg;
 	if (o->opt.relook_ms == 0)
 		o->opt.relook_ms = RELOOK_MS;
 	(void)pthread_mutex_init(&o->lock, NULL);

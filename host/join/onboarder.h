@@ -5,8 +5,8 @@
  * and sends the guest's answer to the chain. It decides nothing: the guest
  * checks all of it again, and more.
  *
- * Not every node answers every request (hole D16): each waits for a slot by
- * hash(requestId, node), asks the chain again, and leaves it if another was
+ * One node answers a request (hole D16): whose turn it is they agree on by
+ * opt.rank, and the next one asks the chain again and leaves it if another was
  * first. Nothing that comes over the relay ends or stalls it.
  *
  * On a network whose ciphertexts travel by relay the answer goes there, and
@@ -27,9 +27,7 @@
 #include "host/chain/rpc_client.h"
 #include "protocol/messages.h"
 
-#define ONBOARDER_SLOTS 4u
-#define ONBOARDER_SLOT_MS 250u
-#define ONBOARDER_PENDING 64u
+#define ONBOARDER_PENDING 256u
 
 /*
  * The checks that cost nothing but hashing, on one line of the relay: size,
@@ -48,11 +46,7 @@ DSTACK_CHECKED enum dstack_status onboarder_filter(
 DSTACK_CHECKED enum dstack_status onboarder_answer(
     const char *line, size_t len, struct msg_onboard *out, struct why *why);
 
-/* Milliseconds that this node waits before it answers request id. */
-unsigned onboarder_delay(
-    const struct host_config *cfg, const uint8_t id[static 32]);
-
-/* The functions are called from one of its threads; each may be NULL. */
+/* The functions are called from its threads; each may be NULL. */
 struct onboarder_options {
 	/* Did this node make the request? Then others are to answer it. */
 	bool (*own)(void *arg, const uint8_t id[static 32]);
@@ -60,6 +54,13 @@ struct onboarder_options {
 	void (*answer)(void *arg, const struct msg_onboard *m);
 	/* Any line, first of all. True: it was about something else. */
 	bool (*other)(void *arg, const char *line, size_t len);
+	/*
+	 * How many nodes are to answer request id before this one; -1: this one
+	 * cannot. NULL: it is always this one's turn.
+	 */
+	int (*rank)(void *arg, const uint8_t id[static 32]);
+	/* Can a guest know of what was in a block at that time, Unix seconds? */
+	bool (*sees)(void *arg, uint64_t time);
 	void *arg;
 	/* What was refused and is asked again is looked at again; 0: 20 s. */
 	unsigned relook_ms;

@@ -95,21 +95,3 @@ onboarder_filter(const struct host_config *cfg, const char *line, size_t len,
 	msg_register_free(&m);
 	return st;
 }
-
-/*
- * From the request, the account and the node's index: each request has another
- * order of nodes, and all agree on it without talking.
- */
-unsigned
-onboarder_delay(const struct host_config *cfg, const uint8_t id[static 32])
-{
-	uint8_t h[32];
-	uint8_t index[4] = { (uint8_t)(cfg->index >> 24),
-		(uint8_t)(cfg->index >> 16), (uint8_t)(cfg->index >> 8),
-		(uint8_t)cfg->index };
-	const struct piece v[] = { { id, 32 }, { cfg->submitter, 20 },
-		{ index, sizeof(index) } };
-
-	keccak256v(v, 3, h);
-	return (h[0] % ONBOARDER_SLOTS) * ONBOARDER_SLOT_MS;
-}

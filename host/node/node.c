@@ -438,24 +438,6 @@ fill_status(struct node *n)
 	    n->o->no_vm ? "no-vm" : vm_accel_name(n->vm.accel));
 }
 
-static bool
-own_request(void *arg, const uint8_t id[static 32])
-{
-	return router_registered(arg, id);
-}
-
-static void
-answer_heard(void *arg, const struct msg_onboard *m)
-{
-	router_answer(arg, m);
-}
-
-static bool
-line_heard(void *arg, const char *line, size_t len)
-{
-	return router_heard(arg, line, len);
-}
-
 /* Two nodes in one folder would take each other's sockets and status. */
 static enum dstack_status
 lock_state(struct node *n, struct why *why)
@@ -509,10 +491,8 @@ start(struct node *n, struct why *why)
 	if (st == DSTACK_OK)
 		st = n->o->no_vm ? start_no_vm(n, why) : start_vm(n, why);
 	if (st == DSTACK_OK) {
-		const struct onboarder_options opt = { .own = own_request,
-			.answer = answer_heard,
-			.other = line_heard,
-			.arg = n->router };
+		struct onboarder_options opt;
+		router_onboarder(n->router, &opt);
 		st = onboarder_new(c, n->rpc, &opt, &n->onboarder, why);
 	}
 	return st;

@@ -50,6 +50,15 @@ void router_answer(struct router *r, const struct msg_onboard *m);
 /* A line of the relay. True: a bootstrap quote or a sign of life. */
 bool router_heard(struct router *r, const char *line, size_t len);
 
+struct onboarder_options;
+/*
+ * What the onboarder asks a router, all of it: which requests are of its own
+ * guest; answers and other lines of the relay, which it keeps; how many live
+ * nodes are to answer a request first (signs_rank); whether the guest can know
+ * of a block of some time, by view=beacon only once a head of then is final.
+ */
+void router_onboarder(struct router *r, struct onboarder_options *out);
+
 /* Other nodes heard in the last SIGNS_LIVE_S (signs.h); -1: not known. */
 int router_others(struct router *r);
 

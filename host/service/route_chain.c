@@ -14,6 +14,7 @@
 #include "dstack/dcap.h"
 #include "eth/rpc.h"
 #include "host/base/files.h"
+#include "host/join/onboarder.h"
 #include "protocol/layout.h"
 #include "protocol/link.h"
 
@@ -188,4 +189,51 @@ int
 router_others(struct router *r)
 {
 	return signs_others(r->signs);
+}
+
+/* ---- What the onboarder asks ------------------------------------------ */
+
+static bool
+own(void *arg, const uint8_t id[static 32])
+{
+	return router_registered(arg, id);
+}
+
+static void
+answer(void *arg, const struct msg_onboard *m)
+{
+	router_answer(arg, m);
+}
+
+static bool
+other(void *arg, const char *line, size_t len)
+{
+	return router_heard(arg, line, len);
+}
+
+static int
+rank(void *arg, const uint8_t id[static 32])
+{
+	struct router *r = arg;
+
+	return signs_rank(r->signs, id);
+}
+
+static bool
+sees(void *arg, uint64_t time)
+{
+	struct router *r = arg;
+
+	return r->source == NULL || source_sees(r->source) >= time;
+}
+
+void
+router_onboarder(struct router *r, struct onboarder_options *out)
+{
+	*out = (struct onboarder_options){ .own = own,
+		.answer = answer,
+		.other = other,
+		.rank = rank,
+		.sees = sees,
+		.arg = r };
 }

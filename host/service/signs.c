@@ -21,6 +21,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto/hash.h"
 #include "eth/abi.h"
 #include "host/relay/gossip.h"
 #include "protocol/layout.h"
@@ -195,6 +196,11 @@ signs_own(struct signs *s, const struct msg_heartbeat *m, struct why *why)
 		st = gossip_push(
 		    s->cfg->pubsub_url, (const char *)text.buf, why);
 	(void)pthread_mutex_lock(&s->lock);
+	/* a guest has a new key at each start: its former self is no other */
+	for (size_t i = 0; i < s->n; i++)
+		if (memcmp(m->s.node, s->self, 20) != 0 &&
+		    memcmp(s->node[i].m.s.node, s->self, 20) == 0)
+			s->node[i] = s->node[--s->n];
 	memcpy(s->self, m->s.node, 20);
 	keep(s, m);
 	s->told = st == DSTACK_OK;
@@ -222,6 +228,37 @@ signs_list(struct signs *s, struct wr *out)
 		wr_str(out, "\n");
 	}
 	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+place(const uint8_t id[static 32], const uint8_t node[static 20],
+    uint8_t out[static 32])
+{
+	const struct piece v[] = { { id, 32 }, { node, 20 } };
+
+	keccak256v(v, 2, out);
+}
+
+int
+signs_rank(struct signs *s, const uint8_t id[static 32])
+{
+	const time_t now = now_s();
+	uint8_t own[32], other[32];
+	int before = 0;
+	bool alive = false;
+
+	(void)pthread_mutex_lock(&s->lock);
+	place(id, s->self, own);
+	for (size_t i = 0; s->known && i < s->n; i++) {
+		if (now - s->node[i].at > (time_t)SIGNS_TURN_S)
+			continue;
+		place(id, s->node[i].m.s.node, other);
+		const int c = memcmp(other, own, sizeof(own));
+		before += c < 0;
+		alive = alive || c == 0;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return alive ? before : -1;
 }
 
 int

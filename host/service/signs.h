@@ -45,4 +45,13 @@ void signs_list(struct signs *s, struct wr *out);
  */
 int signs_others(struct signs *s);
 
+/*
+ * Whose turn is it to do what only one has to do, id? How many nodes that were
+ * heard in the last SIGNS_TURN_S come before this one, by
+ * keccak256(id || node): each id has another order, and all who have heard the
+ * same agree on it without talking. -1: this node's guest has given no sign.
+ */
+#define SIGNS_TURN_S 100u /* two of a guest's signs */
+int signs_rank(struct signs *s, const uint8_t id[static 32]);
+
 #endif

@@ -196,26 +196,6 @@ each_cut_of_a_good_line_is_refused(void **state)
 	msg_register_free(&m);
 }
 
-static void
-nodes_take_different_slots(void **state)
-{
-	unsigned count[ONBOARDER_SLOTS] = { 0 };
-	uint8_t id[32] = { 0 };
-
-	(void)state;
-	for (unsigned i = 0; i < 200; i++) {
-		cfg.index = i;
-		unsigned d = onboarder_delay(&cfg, id);
-		assert_true(d % ONBOARDER_SLOT_MS == 0 &&
-		    d / ONBOARDER_SLOT_MS < ONBOARDER_SLOTS);
-		assert_int_equal(d, onboarder_delay(&cfg, id));
-		count[d / ONBOARDER_SLOT_MS]++;
-	}
-	for (unsigned i = 0; i < ONBOARDER_SLOTS; i++)
-		assert_true(count[i] > 20);
-	cfg.index = 0;
-}
-
 int
 main(void)
 {
@@ -225,7 +205,6 @@ main(void)
 		cmocka_unit_test(another_networks_request_is_refused),
 		cmocka_unit_test(lines_that_are_no_requests_end_nothing),
 		cmocka_unit_test(each_cut_of_a_good_line_is_refused),
-		cmocka_unit_test(nodes_take_different_slots),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

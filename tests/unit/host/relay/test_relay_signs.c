@@ -57,6 +57,41 @@ listed(struct msg_heartbeat *out)
 	return signs_take(w.buf, w.len - 1, &of, NULL, out, 8);
 }
 
+/* Of the nodes 2, 4 and self, how many come before self for id. */
+static int
+expected(uint8_t self, const uint8_t id[static 32])
+{
+	const uint8_t node[3] = { 2, 4, self };
+	uint8_t h[3][32];
+	int before = 0;
+	for (size_t i = 0; i < 3; i++) {
+		uint8_t b[52];
+		memcpy(b, id, 32);
+		memset(b + 32, node[i], 20);
+		keccak256(b, sizeof(b), h[i]);
+	}
+	for (size_t i = 0; i < 2; i++)
+		before += memcmp(h[i], h[2], 32) < 0;
+	return before;
+}
+
+/* Each id has an order of its own, in which all of them come first at times. */
+static void
+turns_are(uint8_t self)
+{
+	struct onboarder_options o;
+	unsigned count[3] = { 0 };
+	router_onboarder(router, &o);
+	for (unsigned i = 0; i < 60; i++) {
+		uint8_t id[32] = { (uint8_t)i };
+		const int rank = o.rank(o.arg, id);
+		assert_int_equal(rank, expected(self, id));
+		count[rank]++;
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_true(count[i] > 5);
+}
+
 static void
 signs_are_kept_if_the_networks_key_signed_them(void **state)
 {
@@ -83,6 +118,10 @@ signs_are_kept_if_the_networks_key_signed_them(void **state)
 	say(3, 10, &node_key);
 	assert_int_equal(listed(m), 0);
 	assert_int_equal(router_others(router), -1);
+	struct onboarder_options turn;
+	router_onboarder(router, &turn);
+	assert_int_equal(turn.rank(turn.arg, (uint8_t[32]){ 1 }), -1);
+	assert_true(turn.sees(turn.arg, UINT64_MAX)); /* no view=beacon here */
 
 	/* a host whose guest says nonsense tells the relay nothing */
 	sign_text(&own, 1, 10, &node_key);
@@ -110,6 +149,15 @@ signs_are_kept_if_the_networks_key_signed_them(void **state)
 	/* nothing unsigned is even listed */
 	assert_int_equal(ask("/signs", NULL, &raw), 200);
 	assert_null(strstr((const char *)raw.buf, "0505050505"));
+
+	turns_are(1);
+
+	/* its guest starts anew and has another key: no node more than before */
+	own.len = 0;
+	sign_text(&own, 9, 10, &net_key);
+	assert_int_equal(ask("/sign", &own, NULL), 200);
+	assert_int_equal(listed(m), 3);
+	turns_are(9);
 
 	/* the relay is gone: who is left is not known */
 	proc_stop(&relay, 0);
