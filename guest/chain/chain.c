@@ -111,6 +111,68 @@ chain_final(struct chain *c, struct chain_head *out, struct why *why)
 	return chain_state(c, &ignored, out, why);
 }
 
+static size_t
+find(const struct chain_known *k, const uint8_t slot[static 32])
+{
+	size_t i = 0;
+	while (i < k->n && memcmp(k->slot[i], slot, 32) != 0)
+		i++;
+	return i;
+}
+
+/*
+ * All slots known in h's block. The next look will want what the last one
+ * wanted, in several reads: in a new block all of that is asked for at once,
+ * so that a look costs one question. Words that nobody read since the block
+ * before are forgotten; where there is no room they all are.
+ */
+static enum dstack_status
+learn(struct chain *c, const struct chain_head *h, const uint8_t (*slots)[32],
+    size_t n, struct why *why)
+{
+	struct chain_known k = c->known;
+	uint8_t want[CHAIN_MAX_SLOTS][32];
+	uint8_t got[CHAIN_MAX_SLOTS][32];
+	size_t m = 0;
+	if (memcmp(k.hash, h->hash, 32) != 0) {
+		for (size_t i = 0; i < k.n; i++)
+			if (k.used[i])
+				memcpy(want[m++], k.slot[i], 32);
+		k.n = 0;
+		memcpy(k.hash, h->hash, 32);
+	}
+	size_t missing = 0;
+	for (size_t i = 0; i < n; i++)
+		missing += find(&k, slots[i]) == k.n;
+	if (missing == 0)
+		return DSTACK_OK;
+	if (m + missing > CHAIN_MAX_SLOTS || k.n + m + missing > CHAIN_MAX_SLOTS)
+		k.n = m = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool there = find(&k, slots[i]) < k.n;
+		for (size_t j = 0; j < m && !there; j++)
+			there = memcmp(want[j], slots[i], 32) == 0;
+		if (!there)
+			memcpy(want[m++], slots[i], 32);
+	}
+	for (size_t i = 0; i < m; i += RPC_PROOF_SLOTS) {
+		size_t part = m - i < RPC_PROOF_SLOTS ? m - i : RPC_PROOF_SLOTS;
+		enum dstack_status st = rpc_prove(c->edge, &c->cfg, h->number,
+		    h->state_root, (const uint8_t(*)[32])want + i, part,
+		    got + i, why);
+		if (st != DSTACK_OK)
+			return st;
+	}
+	for (size_t i = 0; i < m; i++, k.n++) {
+		memcpy(k.slot[k.n], want[i], 32);
+		memcpy(k.value[k.n], got[i], 32);
+		k.used[k.n] = false;
+	}
+	/* only now: what was known stays where a proof does not hold */
+	c->known = k;
+	return DSTACK_OK;
+}
+
 enum dstack_status
 chain_read(struct chain *c, const uint8_t (*slots)[32], size_t n,
     uint8_t (*values)[32], struct chain_head *head, struct why *why)
@@ -123,21 +185,17 @@ chain_read(struct chain *c, const uint8_t (*slots)[32], size_t n,
 		st = ask_head(c, &h, why);
 	if (st != DSTACK_OK)
 		return st;
-	uint8_t got[CHAIN_MAX_SLOTS][32];
-	/*
-	 * all under one header: words of two blocks would be a state that never
-	 * was
-	 */
-	for (size_t i = 0; i < n; i += RPC_PROOF_SLOTS) {
-		size_t k = n - i < RPC_PROOF_SLOTS ? n - i : RPC_PROOF_SLOTS;
-		st = rpc_prove(c->edge, &c->cfg, h.number, h.state_root,
-		    slots + i, k, got + i, why);
-		if (st != DSTACK_OK)
-			return st;
-	}
+	st = learn(c, &h, slots, n, why);
+	if (st != DSTACK_OK)
+		return st;
 	c->head = h;
-	/* the caller's words change only when all are proven */
-	memcpy(values, got, n * 32);
+	/* all under one header: words of two blocks would be a state that
+	 * never was */
+	for (size_t i = 0; i < n; i++) {
+		const size_t k = find(&c->known, slots[i]);
+		c->known.used[k] = true;
+		memcpy(values[i], c->known.value[k], 32);
+	}
 	if (head != NULL)
 		*head = c->head;
 	return DSTACK_OK;

@@ -31,12 +31,24 @@ struct chain_head {
 	uint64_t age; /* seconds at most; UINT64_MAX: cannot be told yet */
 };
 
+/*
+ * Words of the contract that were proven in one block, so that nobody is asked
+ * for them twice. used: read since that block is the head.
+ */
+struct chain_known {
+	uint8_t hash[32]; /* of the block */
+	size_t n;
+	uint8_t slot[CHAIN_MAX_SLOTS][32], value[CHAIN_MAX_SLOTS][32];
+	bool used[CHAIN_MAX_SLOTS];
+};
+
 struct chain {
 	int edge;      /* to hostlink, borrowed */
 	int view_edge; /* to lightclient, borrowed */
 	struct netcfg cfg;
 	struct chain_head head; /* newest seen; number 0: none yet */
 	bool pinned;		/* reads are at head, and nobody is asked */
+	struct chain_known known;
 };
 
 void chain_open(struct chain *c, int hostlink_edge, int lightclient_edge,
@@ -81,7 +93,8 @@ DSTACK_CHECKED enum dstack_status chain_final(
  * Proven values of n (1..CHAIN_MAX_SLOTS) slots of the contract at the final
  * header, which goes to head (may be NULL). The account must exist and have
  * netcfg's code hash. Status as chain_final; values and head are written on
- * DSTACK_OK alone.
+ * DSTACK_OK alone. The RPC is asked only for what was not proven in that block
+ * yet, and then for what was read at the last one, too.
  */
 DSTACK_CHECKED enum dstack_status chain_read(struct chain *c,
     const uint8_t (*slots)[32], size_t n, uint8_t (*values)[32],

@@ -62,6 +62,7 @@ rpc_new(const char *url)
 	/* two locks: who waits for a block must not stop who asks a question */
 	(void)pthread_mutex_init(&r->send, NULL);
 	(void)pthread_mutex_init(&r->wait, NULL);
+	pulse_init(&r->pulse);
 	return r;
 }
 
@@ -88,6 +89,7 @@ rpc_free(struct rpc *r)
 		free(r->open[i].data);
 	(void)pthread_mutex_destroy(&r->send);
 	(void)pthread_mutex_destroy(&r->wait);
+	pulse_free(&r->pulse);
 	free(r->url);
 	free(r);
 }
@@ -213,9 +215,11 @@ rpc_pass(struct rpc *r, const void *text, size_t len, struct wr *out,
 	}
 }
 
-enum dstack_status
-rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result,
-    struct why *why)
+static enum dstack_status
+call(struct rpc *r,
+    enum dstack_status (*pass)(
+	struct rpc *, const void *, size_t, struct wr *, struct why *),
+    const char *method, json_t *params, json_t **result, struct why *why)
 {
 	AUTO_WR struct wr ask = wr_new(0);
 	enum dstack_status st = eth_rpc_request(&ask, method, params);
@@ -230,7 +234,7 @@ rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result,
 	 */
 	for (int i = 0; i < 2; i++) {
 		AUTO_WR struct wr answer = wr_new(ETH_RPC_MAX);
-		st = rpc_pass(r, ask.buf, ask.len, &answer, why);
+		st = pass(r, ask.buf, ask.len, &answer, why);
 		if (st != DSTACK_OK)
 			return st;
 		st = eth_rpc_result(answer.buf, answer.len, result, why);
@@ -238,6 +242,20 @@ rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result,
 			break;
 	}
 	return st == DSTACK_OK ? st : why_wrap(why, st, "%s", method);
+}
+
+enum dstack_status
+rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result,
+    struct why *why)
+{
+	return call(r, rpc_pass, method, params, result, why);
+}
+
+enum dstack_status
+rpc_call_kept(struct rpc *r, const char *method, json_t *params,
+    json_t **result, struct why *why)
+{
+	return call(r, rpc_pass_kept, method, params, result, why);
 }
 
 struct eth_rpc_ask

@@ -82,6 +82,23 @@ DSTACK_CHECKED enum dstack_status rpc_chain_id(
 DSTACK_CHECKED enum dstack_status rpc_block_number(
     struct rpc *r, uint64_t *number, struct why *why);
 /* eth_call at latest; answer bytes appended to out (at most 64 KiB). */
+/*
+ * The newest block, for who asks again and again: answered from memory until
+ * another one is due, by the pace of those before it. All who use one struct
+ * rpc share it. hash may be NULL. Status as rpc_call.
+ */
+DSTACK_CHECKED enum dstack_status rpc_newest(struct rpc *r, uint64_t *number,
+    uint8_t *hash, struct why *why);
+/*
+ * As rpc_pass, for questions whose answer does not change before the next
+ * block: the same bytes are asked once a block. Not for what an endpoint may
+ * have only a moment later (a receipt, a block by hash). Without a newest block
+ * it is rpc_pass.
+ */
+DSTACK_CHECKED enum dstack_status rpc_pass_kept(struct rpc *r,
+    const void *text, size_t len, struct wr *out, struct why *why);
+DSTACK_CHECKED enum dstack_status rpc_call_kept(struct rpc *r,
+    const char *method, json_t *params, json_t **result, struct why *why);
 DSTACK_CHECKED enum dstack_status rpc_eth_call(struct rpc *r,
     const uint8_t to[static 20], const void *data, size_t len, struct wr *out,
     struct why *why);

@@ -151,6 +151,7 @@ emit(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	st = rpc_call(r, "eth_sendRawTransaction",
 	    json_pack("[o]", eth_json_hex(raw.buf, raw.len)), &sent, why);
 	json_decref(sent);
+	pulse_hasten(&r->pulse);
 	if (st == DSTACK_E_REJECTED) /* it has it: that is what we want */
 		return strcasestr(why->text, "already known") != NULL ||
 		        strcasestr(why->text, "already imported") != NULL
@@ -391,6 +392,25 @@ begin(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 	return maybe ? DSTACK_OK : st;
 }
 
+/*
+ * Has a block come since the receipt was asked for? Not, as far as is known,
+ * while the endpoint is away.
+ */
+static bool
+another_block(struct rpc *r, struct rpc_open *o)
+{
+	struct why why = { "" };
+	uint8_t hash[32];
+	uint64_t number;
+
+	if (rpc_newest(r, &number, hash, &why) != DSTACK_OK)
+		return false;
+	if (memcmp(hash, o->looked, 32) == 0)
+		return false;
+	memcpy(o->looked, hash, 32);
+	return true;
+}
+
 static enum dstack_status
 await(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
     const uint8_t from[static 20], const uint8_t *to, const void *data,
@@ -415,7 +435,10 @@ await(struct rpc *r, const struct secret32 *key, uint64_t chain_id,
 		/* another thread that waits for the same saw it in a block */
 		if (o != NULL) {
 			memcpy(receipt->tx_hash, o->hash[o->tries - 1], 32);
-			st = look(r, o, receipt, why);
+			/* a receipt comes with a block, or when one is looked
+			 * for that came before it was known here */
+			if (another_block(r, o))
+				st = look(r, o, receipt, why);
 			/* its nonce went to another: it will be in none */
 			if (st == DSTACK_E_BUSY && o->over)
 				st = why_set(why, DSTACK_E_MISSING,

@@ -452,7 +452,7 @@ newest(void *chain, uint64_t *block)
 {
 	struct why why = { "" };
 
-	return rpc_block_number(chain, block, &why) == DSTACK_OK;
+	return rpc_newest(chain, block, NULL, &why) == DSTACK_OK;
 }
 
 /* Entries are only taken away by this thread, so e stays valid unlocked. */

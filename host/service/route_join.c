@@ -270,7 +270,8 @@ onboarded_log(struct router *r, const uint8_t id[static 32], uint64_t from,
 	AUTO_WR struct wr data = wr_new(CALL_MAX);
 
 	keccak256(KM_EV_ONBOARDED, strlen(KM_EV_ONBOARDED), topic);
-	enum dstack_status st = rpc_call(r->rpc, "eth_getLogs",
+	/* asked for ten times a second, and new once a block */
+	enum dstack_status st = rpc_call_kept(r->rpc, "eth_getLogs",
 	    json_pack("[{s:o,s:o,s:s,s:[o,o]}]", "address",
 	        eth_json_hex(r->cfg->contract, 20), "fromBlock",
 	        eth_json_quantity(from), "toBlock", "latest", "topics",
@@ -393,7 +394,7 @@ route_onboarded(struct router *r, const char *id_text, struct route_answer *a)
 	 */
 	uint64_t from = refresh(r, id);
 	if (from == UINT64_MAX) { /* asked before, by an earlier host */
-		st = rpc_block_number(r->rpc, &head, &why);
+		st = rpc_newest(r->rpc, &head, NULL, &why);
 		from = head > LOOK_BACK ? head - LOOK_BACK : 0;
 	}
 	if (st == DSTACK_OK)

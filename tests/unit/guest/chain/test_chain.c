@@ -5,10 +5,12 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,12 +26,17 @@
 #include "guest/lightclient/view.h"
 
 static json_t *world; /* as recorded */
+static atomic_uint *proofs; /* that the hosts were asked for, with slots */
 static struct netcfg cfg;
 
 static int
 load(void **state)
 {
 	(void)state;
+	proofs = mmap(NULL, sizeof(*proofs), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (proofs == MAP_FAILED)
+		return -1;
 	world = json_load_file("tests/vectors/chain_view.json", 0, NULL);
 	if (world == NULL)
 		return -1;
@@ -71,6 +78,8 @@ answer_to(const json_t *w, const json_t *q)
 		if (json_array_size(json_array_get(params, 1)) == 0)
 			(void)json_object_set_new(
 			    r, "storageProof", json_array());
+		else
+			atomic_fetch_add(proofs, 1);
 	}
 	json_t *o = r != NULL ?
 	    json_pack("{s:s,s:i,s:o}", "jsonrpc", "2.0", "id", 1, "result", r) :
@@ -347,6 +356,51 @@ a_head_that_goes_back_or_changes_is_not_taken(void **state)
 	assert_int_equal(view(world, &before, &e, &why), DSTACK_E_MISSING);
 }
 
+/* What was read at the last block is asked for with the first read of the next. */
+static void
+a_look_is_one_question_and_the_same_block_none(void **state)
+{
+	(void)state;
+	int link, view_edge, theirs;
+	struct chain c;
+	struct chain_head head;
+	struct state_head s;
+	struct state_epoch e;
+	struct why why = { "" };
+	pid_t served = beside(&link, &theirs);
+	if (served == 0)
+		host(theirs, world);
+	pid_t seen = beside(&view_edge, &theirs);
+	if (seen == 0) {
+		(void)close(link);
+		lightclient(theirs, world, NULL);
+	}
+	chain_open(&c, link, view_edge, &cfg);
+	atomic_store(proofs, 0);
+	assert_int_equal(chain_epoch(&c, 0, NULL, &e, &head, &why), DSTACK_OK);
+	assert_int_equal(atomic_load(proofs), 1);
+	assert_int_equal(chain_epoch(&c, 0, &s, &e, &head, &why), DSTACK_OK);
+	assert_int_equal(chain_state(&c, &s, &head, &why), DSTACK_OK);
+	assert_int_equal(e.state, KM_EPOCH_OPEN);
+	assert_int_equal(atomic_load(proofs), 1);
+	/* as if another block had come */
+	c.known.hash[0] ^= 1;
+	assert_int_equal(chain_state(&c, &s, &head, &why), DSTACK_OK);
+	assert_int_equal(atomic_load(proofs), 2);
+	assert_int_equal(chain_epoch(&c, 0, NULL, &e, &head, &why), DSTACK_OK);
+	assert_int_equal(atomic_load(proofs), 2);
+	assert_int_equal(e.policy.platform_mode, KM_PLATFORM_OPEN);
+	/* what nobody read in this block is not asked for in the next */
+	c.known.hash[0] ^= 1;
+	memset(c.known.used, 0, sizeof(c.known.used));
+	assert_int_not_equal(chain_state(&c, &s, &head, &why), DSTACK_OK);
+	assert_int_equal(atomic_load(proofs), 3); /* for one slot, not nine */
+	(void)close(link);
+	(void)close(view_edge);
+	assert_int_equal(waitpid(served, NULL, 0), served);
+	assert_int_equal(waitpid(seen, NULL, 0), seen);
+}
+
 int
 main(void)
 {
@@ -361,6 +415,8 @@ main(void)
 		cmocka_unit_test(
 		    a_proof_with_any_node_bent_missing_or_moved_proves_nothing),
 		cmocka_unit_test(a_head_that_goes_back_or_changes_is_not_taken),
+		cmocka_unit_test(
+		    a_look_is_one_question_and_the_same_block_none),
 	};
 	return cmocka_run_group_tests(tests, load, unload);
 }
