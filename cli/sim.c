@@ -243,11 +243,15 @@ sim_quote_service(const struct usage *u, int argc, char **argv)
 			       : cmd_fail("sim quote-service", st, &why);
 }
 
-/* What the beacon chain wraps. */
+/* What the beacon chain wraps, or a forged one. */
 static enum dstack_status
-newest_block(void *ctx, json_t **block, struct why *why)
+newest_block(void *ctx, const char *url, json_t **block, struct why *why)
 {
-	return rpc_call(ctx, "eth_getBlockByNumber",
+	AUTO_RPC struct rpc *other = url != NULL ? rpc_new(url) : NULL;
+	struct rpc *rpc = url != NULL ? other : ctx;
+	if (rpc == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "no memory");
+	return rpc_call(rpc, "eth_getBlockByNumber",
 	    json_pack("[s,b]", "latest", 0), block, why);
 }
 

@@ -35,6 +35,7 @@ struct sim {
 	struct event_base *base;
 	struct event *tick;
 	bool down; /* the RPC did not answer, and that was told */
+	char *forged; /* RPC of a forged chain; NULL: its blocks are empty */
 };
 
 static void
@@ -52,15 +53,20 @@ now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static enum dstack_status
+newest(struct sim *s, const char *url, struct chain_exec *e, struct why *why)
+{
+	OWN_CLEANUP(own_json) json_t *block = NULL;
+	enum dstack_status st = s->o->newest(s->o->ctx, url, &block, why);
+	return st == DSTACK_OK ? exec_from_json(block, e, why) : st;
+}
+
 /* The newest execution block into the chain, as the blocks from..slot. */
 static enum dstack_status
 add(struct sim *s, uint64_t from, uint64_t slot, struct why *why)
 {
-	OWN_CLEANUP(own_json) json_t *block = NULL;
 	struct chain_exec e;
-	enum dstack_status st = s->o->newest(s->o->ctx, &block, why);
-	if (st == DSTACK_OK)
-		st = exec_from_json(block, &e, why);
+	enum dstack_status st = newest(s, NULL, &e, why);
 	/* what lies behind is final, whatever is switched now */
 	for (; st == DSTACK_OK && from < slot; from++)
 		st = chain_add(s->node.chain, from, &e, true);
@@ -69,8 +75,11 @@ add(struct sim *s, uint64_t from, uint64_t slot, struct why *why)
 		st = why_set(why, DSTACK_E_NOMEM, "no memory");
 	/* a forged chain goes on beside the true one */
 	if (st == DSTACK_OK && s->node.forged != NULL &&
-	    chain_newest(s->node.forged)->h.slot < slot)
-		st = chain_add(s->node.forged, slot, NULL, true);
+	    chain_newest(s->node.forged)->h.slot < slot) {
+		const bool own = s->forged != NULL &&
+		    newest(s, s->forged, &e, why) == DSTACK_OK;
+		st = chain_add(s->node.forged, slot, own ? &e : NULL, true);
+	}
 	return st;
 }
 
@@ -154,14 +163,30 @@ reply(struct sim *s, struct evhttp_request *req, const struct beacon_answer *a)
 		    h, "Eth-Consensus-Version", a->version);
 	l->req = req;
 	l->code = a->code;
-	if ((s->node.lies >> LIE_SLOW & 1u) != 0)
+	if (a->slow)
 		l->timer = evtimer_new(s->base, on_later, l);
 	struct timeval t = { .tv_sec = SLOW_S };
 	if (l->timer == NULL || event_add(l->timer, &t) != 0)
 		send_now(l);
 }
 
-/* {"name":...,"on":...} at /sim/lie, {"on":...} at /sim/finality. */
+/* The execution chain that a forged chain is of from now on. */
+static bool
+forge_of(struct sim *s, const char *url)
+{
+	char *copy = url != NULL ? strdup(url) : NULL;
+	if (copy == NULL)
+		return false;
+	free(s->forged);
+	s->forged = copy;
+	log_line("a forged chain is of %s", url);
+	return true;
+}
+
+/*
+ * {"name":...,"on":...} at /sim/lie, {"on":...} at /sim/finality,
+ * {"rpc":URL} at /sim/forged.
+ */
 static int
 control(struct sim *s, const char *path, struct evbuffer *in)
 {
@@ -173,6 +198,10 @@ control(struct sim *s, const char *path, struct evbuffer *in)
 	const json_t *on = json_object_get(j, "on");
 	const char *name = json_string_value(json_object_get(j, "name"));
 	bool finality = strcmp(path, "/sim/finality") == 0;
+	if (strcmp(path, "/sim/forged") == 0)
+		return forge_of(s, json_string_value(json_object_get(j, "rpc")))
+		    ? HTTP_OK
+		    : HTTP_BADREQUEST;
 	if (!finality && strcmp(path, "/sim/lie") != 0)
 		return HTTP_NOTFOUND;
 	if (!json_is_boolean(on) ||
@@ -368,5 +397,6 @@ sim_beacon_run(const struct sim_beacon_options *o, struct why *why)
 		event_base_free(s.base);
 	chain_free(s.node.chain);
 	chain_free(s.node.forged);
+	free(s.forged);
 	return st;
 }

@@ -32,10 +32,10 @@ enum beacon_lie {
 extern const char *const sim_beacon_lies[LIES + 1]; /* NULL ends them */
 
 struct sim_beacon_options {
-	/* The newest execution block, as eth_getBlockByNumber has it; *block
-	 * is a new reference. */
+	/* The newest execution block of url (NULL: the chain's own), as
+	 * eth_getBlockByNumber has it; *block is a new reference. */
 	enum dstack_status (*newest)(
-	    void *ctx, json_t **block, struct why *why);
+	    void *ctx, const char *url, json_t **block, struct why *why);
 	void *ctx;
 	const char *listen;  /* 127.0.0.1:PORT; port 0: any, told in the log */
 	const char *network; /* file to write, and FILE.root; NULL: none */

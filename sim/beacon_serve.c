@@ -27,13 +27,13 @@ lies(const struct beacon_node *n, enum beacon_lie l)
 static const struct chain *
 shown(const struct beacon_node *n)
 {
-	return n->forged != NULL ? n->forged : n->chain;
+	return lies(n, LIE_OLD_COMMITTEE) ? n->forged : n->chain;
 }
 
 /*
  * Two lies have a state of their own: a frozen head is the one that was the
- * newest when it began, and the forged chain lives as long as the lie does,
- * so that a client that believed it sees it grow.
+ * newest when it began, and the forged chain, once there is one, lives on, so
+ * that a client that believed it sees it grow.
  */
 enum dstack_status
 node_lie(struct beacon_node *n, const char *name, bool on)
@@ -50,10 +50,6 @@ node_lie(struct beacon_node *n, const char *name, bool on)
 		n->forged = chain_forge(n->chain, b->h.slot);
 		if (n->forged == NULL)
 			return DSTACK_E_NOMEM;
-	}
-	if (l == LIE_OLD_COMMITTEE && !on) {
-		chain_free(n->forged);
-		n->forged = NULL;
 	}
 	n->lies = on ? n->lies | 1u << l : n->lies & ~(1u << l);
 	return DSTACK_OK;
@@ -248,7 +244,7 @@ bootstrap(struct beacon_node *n, const char *hex, bool ssz,
 		b = chain_by_root(n->chain, root);
 	/* what a forged chain begins with is a true block */
 	const struct chain *c = n->chain;
-	if (b == NULL && n->forged != NULL) {
+	if (b == NULL && lies(n, LIE_OLD_COMMITTEE)) {
 		c = n->forged;
 		b = chain_by_root(c, root);
 	}
@@ -356,12 +352,11 @@ after(const char *path, const char *prefix)
 	return strncmp(path, prefix, n) == 0 ? path + n : NULL;
 }
 
-void
-node_get(struct beacon_node *n, const char *path, const char *query, bool ssz,
+static void
+get(struct beacon_node *n, const char *path, const char *query, bool ssz,
     struct beacon_answer *out)
 {
 	const char *p = after(path, PREFIX), *rest;
-	*out = (struct beacon_answer){ .body = wr_new(BEACON_MAX_DOC) };
 	/* lies about everything first, then one path after the other */
 	if (lies(n, LIE_GARBAGE)) {
 		wr_put(&out->body, "<html>\0no", 9);
@@ -387,6 +382,38 @@ node_get(struct beacon_node *n, const char *path, const char *query, bool ssz,
 	}
 }
 
+/* The lie that path begins with, which is cut off; LIES: none. */
+static unsigned
+lie_before(const char **path)
+{
+	for (unsigned l = 0; l < LIES; l++) {
+		const char *p = after(*path, "/");
+		p = p != NULL ? after(p, sim_beacon_lies[l]) : NULL;
+		if (p != NULL && *p == '/') {
+			*path = p;
+			return l;
+		}
+	}
+	return LIES;
+}
+
+void
+node_get(struct beacon_node *n, const char *path, const char *query, bool ssz,
+    struct beacon_answer *out)
+{
+	*out = (struct beacon_answer){ .body = wr_new(BEACON_MAX_DOC) };
+	const uint32_t all = n->lies;
+	const unsigned own = lie_before(&path);
+	/* frozen since the first of them asked */
+	if (own == LIE_FREEZE && n->frozen != 0)
+		n->lies |= 1u << LIE_FREEZE;
+	else if (own != LIES &&
+	    node_lie(n, sim_beacon_lies[own], true) != DSTACK_OK)
+		n->lies |= 1u << LIE_404; /* no memory for it */
+	get(n, path, query, ssz, out);
+	out->slow = lies(n, LIE_SLOW);
+	n->lies = all;
+}
 /* Into the payload header's place: big-endian quantities turn around. */
 static bool
 put_u64(const json_t *block, const char *name, bool may_miss, uint8_t *at)

@@ -9,7 +9,7 @@
 
 struct beacon_node {
 	struct chain *chain;
-	struct chain *forged; /* while LIE_OLD_COMMITTEE is on */
+	struct chain *forged; /* from when LIE_OLD_COMMITTEE was first wanted */
 	uint32_t lies;
 	bool finality;	 /* new blocks finalize their parents */
 	uint64_t frozen; /* slot of LIE_FREEZE's head */
@@ -18,6 +18,7 @@ struct beacon_node {
 struct beacon_answer {
 	int code; /* of HTTP */
 	bool ssz;
+	bool slow; /* to be sent late */
 	const char *version; /* Eth-Consensus-Version; NULL: none */
 	struct wr body;
 };
@@ -25,7 +26,10 @@ struct beacon_answer {
 /* DSTACK_E_FORMAT: no such lie. */
 DSTACK_CHECKED enum dstack_status node_lie(
     struct beacon_node *n, const char *name, bool on);
-/* GET path?query. query may be NULL. */
+/*
+ * GET path?query. query may be NULL. /LIE before the path: with that lie, too,
+ * for who asks so; all others see what they saw.
+ */
 void node_get(struct beacon_node *n, const char *path, const char *query,
     bool ssz, struct beacon_answer *out);
 /* An eth_getBlockByNumber result as the chain takes it. */

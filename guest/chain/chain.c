@@ -105,6 +105,15 @@ chain_tie(const struct chain *c, uint64_t block_time, uint64_t boottime,
 }
 
 enum dstack_status
+chain_anew(struct chain *c, struct why *why)
+{
+	memset(&c->head, 0, sizeof(c->head));
+	memset(&c->known, 0, sizeof(c->known));
+	return ipc_call(
+	    c->view_edge, LIGHTCLIENT_ANEW, NULL, NULL, 0, NULL, why);
+}
+
+enum dstack_status
 chain_final(struct chain *c, struct chain_head *out, struct why *why)
 {
 	struct state_head ignored;

@@ -76,6 +76,12 @@ DSTACK_CHECKED enum dstack_status chain_tie(const struct chain *c,
     uint64_t block_time, uint64_t boottime, struct why *why);
 
 /*
+ * replicatoor alone, while no secret is in use: the view begins anew at the
+ * checkpoint, as if nothing had been shown to it.
+ */
+DSTACK_CHECKED enum dstack_status chain_anew(struct chain *c, struct why *why);
+
+/*
  * The block that counts as final, with the contract proven in it.
  * DSTACK_E_MISSING  the host or its RPC does not answer, goes back behind a
  *                   block already seen, or serves another chain, another

@@ -16,6 +16,12 @@
  * A head is first believed when a finality update was judged: what the
  * checkpoint itself names may be years old.
  *
+ * What a host shows at first may be a chain that an old committee made up, on
+ * which the truth is never signed right. Where nothing of this boot was seen in
+ * a block yet, no secret is here and nothing was decided, so after some
+ * documents that others signed the view begins anew at the checkpoint. Later it
+ * does so only when replicatoor says that no secret came of it.
+ *
  * The clock that says whether a signature is of the future is the host's until
  * a TIE; from then on the latest that it can truly be (view.c).
  */
@@ -42,6 +48,7 @@
  * in anything new.
  */
 #define CLOCK_SLACK_S 60
+#define STRANGERS_MOST 2u
 #define WALK_AT_ONCE 256u
 #define WALK_MOST 8192u
 
@@ -137,6 +144,7 @@ refuse(struct view *v, enum beacon_code code, const char *path,
     struct why *why)
 {
 	v->refused = code;
+	v->strangers += code == BEACON_SIGNATURE;
 	(void)snprintf(
 	    v->refused_path, sizeof(v->refused_path), "%s", path);
 	return why_wrap(why, DSTACK_E_FORMAT, "%s", path);
@@ -209,6 +217,8 @@ finality(struct view *v, struct why *why)
 	if (code != BEACON_OK && code != BEACON_OLD)
 		return refuse(v, code, path, why);
 	v->caught_up = true;
+	if (code == BEACON_OK)
+		v->strangers = 0;
 	if (!beacon_next_known(v->store) &&
 	    view_ms() - v->committee_at >= COMMITTEE_AGAIN_MS)
 		v->wants_update = true;
@@ -259,6 +269,12 @@ enum dstack_status
 view_beacon_step(struct view *v, struct why *why)
 {
 	struct beacon_head b;
+	if (v->strangers > STRANGERS_MOST && !v->kept.tied) {
+		view_say(v, "all that the host shows now is signed by others "
+			    "than what it showed first; begins anew at the "
+			    "checkpoint");
+		return view_anew(v, why);
+	}
 	if (!beacon_finalized(v->store, &b))
 		return begin(v, why);
 	if (v->wants_update)

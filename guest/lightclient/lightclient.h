@@ -31,6 +31,12 @@
  * one of a boot is kept.
  */
 #define LIGHTCLIENT_TIE 3
+/*
+ * From replicatoor alone, which has no secret in use: what was shown here is
+ * another chain than an onboarder's. Back to where this boot began, with no
+ * head and no tie.
+ */
+#define LIGHTCLIENT_ANEW 4
 
 enum { LIGHTCLIENT_NOT_YET = 0, LIGHTCLIENT_YES = 1, LIGHTCLIENT_NO = 2 };
 

@@ -283,6 +283,27 @@ tie(struct view *v, struct rd *q, struct why *why)
 	return DSTACK_OK;
 }
 
+enum dstack_status
+view_anew(struct view *v, struct why *why)
+{
+	struct beacon_store *s = NULL;
+
+	if (v->store != NULL && (s = beacon_store_new(&v->cfg.beacon)) == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "out of memory");
+	beacon_store_free(v->store);
+	v->store = s;
+	v->kept = (struct view_kept){ .any = false };
+	v->walk = (struct view_walk){ .under_way = false };
+	v->looked = v->committee_at = v->step_at = v->pause = 0;
+	memset(v->asked_root, 0, sizeof(v->asked_root));
+	v->behind = v->caught_up = false;
+	v->wants_update = s != NULL;
+	v->strangers = 0;
+	/* the old heads must not come back with the next life */
+	view_save(v);
+	return DSTACK_OK;
+}
+
 void
 view_say(struct view *v, const char *text)
 {
@@ -306,6 +327,10 @@ view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 		st = contains(v, &q->body, &out, &why);
 	else if (q->op == LIGHTCLIENT_TIE && from == ROLE_REPLICATOOR)
 		st = tie(v, &q->body, &why);
+	else if (q->op == LIGHTCLIENT_ANEW && from == ROLE_REPLICATOOR)
+		st = rd_end(&q->body) == DSTACK_OK
+		    ? view_anew(v, &why)
+		    : why_set(&why, DSTACK_E_REJECTED, "malformed ANEW");
 	else
 		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
 	if (st == DSTACK_OK) {

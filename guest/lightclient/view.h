@@ -63,6 +63,7 @@ struct view {
 	bool behind;		  /* by periods, as the last finality has it */
 	bool caught_up;		  /* a finality update was judged */
 	bool rests;		  /* nothing is to be done at once */
+	unsigned strangers; /* documents since the newest head, signed by others */
 	int64_t committee_at;	  /* ms: an update was asked for last */
 	int64_t step_at, pause;	  /* ms */
 	uint8_t asked_root[32];	  /* whose execution block was asked for */
@@ -100,6 +101,8 @@ DSTACK_CHECKED enum dstack_status view_beacon_step(
     struct view *v, struct why *why);
 /* Does the step that is due; milliseconds until the next one is. */
 int view_beacon_idle(struct view *v);
+/* As LIGHTCLIENT_ANEW. DSTACK_E_NOMEM: all stays. */
+DSTACK_CHECKED enum dstack_status view_anew(struct view *v, struct why *why);
 /* As LIGHTCLIENT_CONTAINS. */
 DSTACK_CHECKED enum dstack_status view_beacon_contains(struct view *v,
     uint64_t slot, const uint8_t root[static 32],

@@ -106,8 +106,18 @@ repl_handed_on(struct repl *r, uint64_t epoch, struct state_epoch *record,
     struct why *why)
 {
 	enum dstack_status st = await_view(r, &r->view, why);
-	if (st != DSTACK_OK) /* the next onboarder may be on our chain */
-		return wipe(r, DSTACK_E_BUSY, why);
+	/*
+	 * One of the two chains is made up, and it need not be the onboarder's:
+	 * with no secret here our own view may as well begin anew.
+	 */
+	if (st != DSTACK_OK) {
+		struct why no = { "" };
+		st = wipe(r, DSTACK_E_BUSY, why);
+		if (st == DSTACK_E_BUSY &&
+		    chain_anew(&r->chain, &no) != DSTACK_OK)
+			repl_say(r, &no);
+		return st;
+	}
 	/* the RPC's word before is the RPC's word now */
 	if (handon_view_none(&r->view))
 		return DSTACK_OK;

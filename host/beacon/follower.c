@@ -143,8 +143,9 @@ get_doc(struct follower *f, enum beacon_kind kind, const char *path,
 }
 
 static enum dstack_status
-refused(enum beacon_code c)
+refused(struct follower *f, enum beacon_code c)
 {
+	f->strangers += c == BEACON_SIGNATURE;
 	return c == BEACON_NO_MEMORY ? DSTACK_E_NOMEM : DSTACK_E_REJECTED;
 }
 
@@ -168,7 +169,7 @@ begin(struct follower *f, struct why *why)
 	f->begun = c == BEACON_OK;
 	if (f->begun && f->took != NULL)
 		f->took(f->arg, BEACON_KIND_BOOTSTRAP, 0, it.ssz, it.len);
-	return f->begun ? DSTACK_OK : refused(c);
+	return f->begun ? DSTACK_OK : refused(f, c);
 }
 
 /* Of an update that the store took, by its attested header. */
@@ -202,7 +203,7 @@ catch_up(struct follower *f, uint64_t start, struct why *why)
 		    (uint64_t)time(NULL), why);
 		/* the best update of a period may be older than our head */
 		if (c != BEACON_OK && c != BEACON_OLD)
-			st = refused(c);
+			st = refused(f, c);
 		else if (c == BEACON_OK && f->took != NULL)
 			f->took(f->arg, BEACON_KIND_UPDATE,
 			    update_period(f->net, &it), it.ssz, it.len);
@@ -225,7 +226,7 @@ newest(struct follower *f, struct why *why)
 	    f->store, it.ssz, it.len, (uint64_t)time(NULL), why);
 	if (c == BEACON_OK && f->took != NULL)
 		f->took(f->arg, BEACON_KIND_FINALITY, 0, it.ssz, it.len);
-	return c == BEACON_OK || c == BEACON_OLD ? DSTACK_OK : refused(c);
+	return c == BEACON_OK || c == BEACON_OLD ? DSTACK_OK : refused(f, c);
 }
 
 /* What is due. *more: there may be something else at once. */
@@ -269,12 +270,27 @@ follower_step(struct follower *f, bool *more, struct why *why)
 	if (beacon_finalized(f->store, &h) && h.slot > f->slot) {
 		f->slot = h.slot;
 		f->moved = now;
+		f->strangers = 0;
 	} else if (st == DSTACK_OK && f->nodes.count > 1 &&
 	    now > f->moved + STALE_EPOCHS * f->net->slots_per_epoch) {
 		fetch_turn(&f->nodes);
 		f->moved = now;
 	}
 	return st;
+}
+
+enum dstack_status
+follower_anew(struct follower *f, struct why *why)
+{
+	struct beacon_store *s = beacon_store_new(f->net);
+	if (s == NULL)
+		return why_set(why, DSTACK_E_NOMEM, "out of memory");
+	beacon_store_free(f->store);
+	f->store = s;
+	f->begun = false;
+	f->asked = f->slot = f->moved = 0;
+	f->strangers = 0;
+	return DSTACK_OK;
 }
 
 void

@@ -17,6 +17,9 @@ struct follower {
 	struct beacon_store *store;	  /* NULL: not yet made */
 	uint8_t root[32];
 	bool has_root, begun;
+	/* documents in a row, none of a new head between them, that were signed
+	 * by others than the store's committee */
+	unsigned strangers;
 	uint64_t asked; /* slot in which this period's update was asked for */
 	uint64_t slot;	/* of the finalized head that was newest */
 	uint64_t moved; /* slot, by the clock, in which it became that */
@@ -36,6 +39,12 @@ struct follower {
  */
 DSTACK_CHECKED enum dstack_status follower_step(
     struct follower *f, bool *more, struct why *why);
+/*
+ * Back to the trusted root, with the store empty: what it took may be a chain
+ * that nobody goes on with. DSTACK_E_NOMEM: it stays as it is.
+ */
+DSTACK_CHECKED enum dstack_status follower_anew(
+    struct follower *f, struct why *why);
 void follower_free(struct follower *f);
 
 /* Seconds to wait after the nth failure in a row (1, 2, ...). */

@@ -182,6 +182,47 @@ restore(struct source *s)
 	}
 }
 
+/*
+ * Everybody that is asked goes on with a chain that others sign than the store
+ * believes: the store may be on one that a beacon node of before made up by
+ * the keys of an old committee (THREATS T43). It decides nothing here, so it
+ * begins anew; the bootstrap is the checkpoint's and stays.
+ */
+static void
+anew(struct source *s)
+{
+	struct why why = { "" };
+	struct kept old = { NULL, 0 };
+	char name[48];
+	if (follower_anew(&s->f, &why) != DSTACK_OK)
+		return;
+	log_line("beacon: all that is said now is signed by others than what "
+		 "was believed; begins anew at the checkpoint");
+	(void)pthread_mutex_lock(&s->lock);
+	for (uint64_t i = 0; i < UPDATES_MAX; i++) {
+		if (s->update[i].p == NULL)
+			continue;
+		free(s->update[i].p);
+		s->update[i] = old;
+		name_of(s->first + i, name);
+		if (s->dir >= 0)
+			(void)unlinkat(s->dir, name, 0);
+	}
+	free(s->finality.p);
+	s->finality = old;
+	s->has_head = false;
+	s->sees = 0;
+	old = s->bootstrap;
+	s->bootstrap = (struct kept){ NULL, 0 };
+	(void)pthread_mutex_unlock(&s->lock);
+	if (old.p != NULL && beacon_bootstrap(s->f.store, s->root, old.p, old.n,
+				 NULL) == BEACON_OK) {
+		s->f.begun = true;
+		took(s, BEACON_KIND_BOOTSTRAP, 0, old.p, old.n);
+	}
+	free(old.p);
+}
+
 /* Under lock, for the status: how far, whom, and what stands in the way. */
 static void
 note(struct source *s, const char *trouble)
@@ -281,6 +322,9 @@ run(void *arg)
 			continue;
 		}
 		fetch_turn(&s->f.nodes);
+		/* twice round, and three times where there is one alone */
+		if (s->f.strangers > 2 * s->f.nodes.count)
+			anew(s);
 		wait_ms(s, follower_pause(&s->f, fails++) * 1000ull);
 	}
 	return NULL;

@@ -252,6 +252,44 @@ a_forged_chain_convinces_who_knows_only_the_checkpoint(void **state)
 	assert_null(chain_by_root(node.chain, h.root));
 }
 
+/* One reader is lied to, the others are not. */
+static void
+a_lie_before_the_path_is_told_to_who_asks_so(void **state)
+{
+	static const char head[] = "/eth/v1/beacon/headers/head";
+	char path[128];
+	(void)state;
+	begin(150);
+	struct beacon_answer honest, a;
+	node_get(&node, head, NULL, false, &honest);
+	for (unsigned l = 0; l < LIES; l++) {
+		(void)snprintf(path, sizeof(path), "/%s%s",
+		    sim_beacon_lies[l], head);
+		node_get(&node, path, NULL, false, &a);
+		if (l == LIE_404)
+			assert_int_equal(a.code, 404);
+		/* those that another block, or no block, is the answer to */
+		const bool differs = l == LIE_OLD_COMMITTEE ||
+		    l == LIE_GARBAGE || l == LIE_BACK || l == LIE_404;
+		assert_int_equal(differs, a.body.len != honest.body.len ||
+			memcmp(a.body.buf, honest.body.buf, a.body.len) != 0);
+		assert_int_equal(a.slow, l == LIE_SLOW);
+		wr_free(&a.body);
+		node_get(&node, head, NULL, false, &a);
+		assert_int_equal(a.body.len, honest.body.len);
+		assert_memory_equal(a.body.buf, honest.body.buf, a.body.len);
+		assert_false(a.slow);
+		wr_free(&a.body);
+	}
+	/* a chain that was believed once goes on for those readers */
+	grow(160);
+	node_get(&node, "/freeze/eth/v1/beacon/headers/head", NULL, false, &a);
+	assert_memory_equal(a.body.buf, honest.body.buf, a.body.len);
+	wr_free(&a.body);
+	wr_free(&honest.body);
+	assert_int_equal(finality(), BEACON_OK);
+}
+
 static void
 the_network_text_is_what_the_library_reads(void **state)
 {
@@ -302,6 +340,7 @@ main(void)
 		T(each_lie_is_refused_for_its_reason),
 		T(frozen_is_what_was_the_head_then),
 		T(a_forged_chain_convinces_who_knows_only_the_checkpoint),
+		T(a_lie_before_the_path_is_told_to_who_asks_so),
 		T(the_network_text_is_what_the_library_reads),
 		T(what_is_not_there_is_404),
 	};

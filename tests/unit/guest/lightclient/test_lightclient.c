@@ -206,6 +206,17 @@ a_tie_is_replicatoors_within_the_heads_of_this_boot_and_the_first(void **state)
 	wr_u64be(&cut, 5010);
 	assert_int_equal(asked(&v, ROLE_REPLICATOOR, LIGHTCLIENT_TIE, &cut,
 			     NULL), IPC_REFUSED);
+	/* and so is it to begin anew: no head, no tie */
+	assert_int_equal(asked(&v, ROLE_VERIFIER, LIGHTCLIENT_ANEW, NULL,
+			     NULL), IPC_REFUSED);
+	assert_int_equal(asked(&v, ROLE_REPLICATOOR, LIGHTCLIENT_ANEW, &cut,
+			     NULL), IPC_REFUSED);
+	assert_true(v.kept.any && v.kept.tied);
+	assert_int_equal(asked(&v, ROLE_REPLICATOOR, LIGHTCLIENT_ANEW, NULL,
+			     NULL), IPC_YES);
+	assert_false(v.kept.any || v.kept.tied);
+	h = block(1, 4000);
+	assert_int_equal(view_advance(&v, &h, &why), DSTACK_OK);
 }
 
 /* Who can end the role cannot have it begin with an older chain. */

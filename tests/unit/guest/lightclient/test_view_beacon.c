@@ -218,6 +218,60 @@ each_lie_is_refused_and_told_moves_nothing_and_passes(void **state)
 	}
 }
 
+/* As who was shown a made up chain at first, and now is shown the truth. */
+static void
+strangers(unsigned n)
+{
+	static struct mk m;
+	finalized(&m, 6 * MK_PERIOD + 9, 21);
+	m.signers_period += 1u << 20;
+	mk_sign(&m);
+	put_finality(&m);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(steps(), DSTACK_E_FORMAT);
+		assert_int_equal(v.refused, BEACON_SIGNATURE);
+	}
+}
+
+static void
+a_view_that_nobody_signs_for_begins_anew_while_nothing_hangs_on_it(void **state)
+{
+	(void)state;
+	at_head(20);
+	/* now and then one is nothing */
+	strangers(2);
+	goes_on(6 * MK_PERIOD + 10, 22);
+	strangers(2);
+	goes_on(6 * MK_PERIOD + 11, 23);
+	/* this boot was seen in a block: never back, whatever is shown */
+	v.kept.tied = true;
+	v.kept.tie_at = (uint64_t)(view_ms() / 1000);
+	v.kept.tie_time = mk_time(6 * MK_PERIOD + 30);
+	strangers(40);
+	assert_true(v.kept.any);
+	assert_int_equal(v.kept.head.number, 23);
+	v.kept.tied = false;
+	/* and else it is as at the start */
+	(void)steps();
+	assert_false(v.kept.any);
+	assert_true(v.strangers <= 1);
+	assert_non_null(strstr(v.said, "begins anew"));
+	goes_on(6 * MK_PERIOD + 12, 24);
+}
+
+static void
+a_view_that_began_anew_has_neither_head_nor_tie(void **state)
+{
+	(void)state;
+	at_head(20);
+	v.kept.tied = true;
+	assert_int_equal(view_anew(&v, &why), DSTACK_OK);
+	assert_false(v.kept.any);
+	assert_false(v.kept.tied);
+	/* what was signed before is of no other chain now */
+	goes_on(6 * MK_PERIOD + 8, 20);
+}
+
 static void
 what_is_no_answer_moves_nothing_and_passes(void **state)
 {
@@ -539,6 +593,9 @@ main(void)
 		T(other_checkpoints_are_refused),
 		T(before_a_tie_a_clock_that_is_some_seconds_behind_is_no_trouble),
 		T(each_lie_is_refused_and_told_moves_nothing_and_passes),
+		T(
+		    a_view_that_nobody_signs_for_begins_anew_while_nothing_hangs_on_it),
+		T(a_view_that_began_anew_has_neither_head_nor_tie),
 		T(what_is_no_answer_moves_nothing_and_passes),
 		T(an_older_finality_update_moves_nothing),
 		T(a_fork_that_is_not_known_is_named_and_ends_nothing),

@@ -24,12 +24,13 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "host/beacon/source.h"
+#include "sim/beacon_serve.h"
 #include "tests/unit/lib/beacon/beacon_bed.h"
 
 #define FIRST BEACON_DENEB
 #define ROOM (4u * MK_LEN)
 
-enum mode { GOOD, NONE, GARBAGE, FLIPPED, PAUSE, HANG, OTHER_HEADER };
+enum mode { SIM, GOOD, NONE, GARBAGE, FLIPPED, PAUSE, HANG, OTHER_HEADER };
 
 struct doc {
 	uint8_t p[ROOM];
@@ -48,6 +49,7 @@ struct server {
 	pthread_t thread;
 };
 static struct server a, b;
+static struct beacon_node made; /* what a server in mode SIM says; 150 slots */
 
 static void
 make_chain(void)
@@ -134,6 +136,27 @@ document(int fd, int mode, const struct doc *d)
 	    d->n);
 }
 
+/* "GET path?query HTTP/1.1..." */
+static void
+from_sim(int fd, char *q)
+{
+	struct beacon_answer r;
+	char *path = strchr(q, ' '), *end = NULL;
+	if (path != NULL)
+		end = strchr(++path, ' ');
+	if (end == NULL)
+		return;
+	*end = '\0';
+	char *query = strchr(path, '?');
+	if (query != NULL)
+		*query++ = '\0';
+	node_get(&made, path, query, true, &r);
+	say(fd, r.code == 200 ? "200 OK" : "404 Not Found",
+	    "Content-Type: application/octet-stream\r\n", r.body.buf,
+	    r.body.len);
+	wr_free(&r.body);
+}
+
 static void
 answer(struct server *s, int fd)
 {
@@ -150,6 +173,10 @@ answer(struct server *s, int fd)
 	q[n] = '\0';
 	s->asked++;
 	const int mode = s->mode;
+	if (mode == SIM) {
+		from_sim(fd, q);
+		return;
+	}
 	const char *header = strstr(q, "/eth/v1/beacon/headers/0x");
 	const char *from = strstr(q, "start_period=");
 	if (mode == NONE) {
@@ -411,6 +438,78 @@ what_was_kept_is_there_after_a_restart(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* The newest final block, once there is one of the wanted kind; 20 s. */
+static bool
+goes_on(struct source *s, bool forged)
+{
+	for (int i = 0; i < 400; i++) {
+		AUTO_WR struct wr w = wr_new(0);
+		struct lc_update u;
+		if (source_finality(s, &w, NULL) == DSTACK_OK &&
+		    ssz_update(chain_network(made.chain), true, w.buf, w.len,
+			&u, NULL) == BEACON_OK) {
+			uint8_t root[32];
+			header_root(&u.finalized.beacon, root);
+			if ((chain_by_root(made.chain, root) == NULL) == forged)
+				return true;
+		}
+		(void)usleep(50000);
+	}
+	return false;
+}
+
+/*
+ * A beacon node had an old committee's keys, and what it made up was kept. The
+ * operator turns to another one: the truth is believed, without his help.
+ */
+static void
+what_an_old_committee_made_up_is_given_up(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/test_source.XXXXXX", old[64], path[96];
+	const struct netcfg before = cfg;
+	assert_non_null(mkdtemp(dir));
+	memset(&made, 0, sizeof(made));
+	made.chain = chain_new((uint64_t)time(NULL) - 152, 1, BEACON_NEVER);
+	assert_non_null(made.chain);
+	made.finality = true;
+	for (uint64_t i = 1; i < 150; i++) {
+		struct chain_exec e = { .extra_len = 0 };
+		memset(e.hash, (int)i, 32);
+		assert_int_equal(chain_add(made.chain, i, &e, true), DSTACK_OK);
+	}
+	cfg.beacon = *chain_network(made.chain);
+	memcpy(cfg.checkpoint, chain_first(made.chain)->root, 32);
+	assert_int_equal(node_lie(&made, "old-committee", true), DSTACK_OK);
+	a.mode = SIM;
+	struct source *s = begin_at(dir, false);
+	assert_true(goes_on(s, true));
+	source_free(s);
+	assert_int_equal(node_lie(&made, "old-committee", false), DSTACK_OK);
+	/* what was kept is believed again, and then not any more */
+	s = begin_at(dir, false);
+	assert_true(goes_on(s, false));
+	source_free(s);
+	/* for good */
+	s = begin_at(dir, false);
+	assert_true(goes_on(s, false));
+	assert_int_equal(source_sees(s) > 0, true);
+	source_free(s);
+	cfg = before;
+	a.mode = GOOD;
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(
+		    path, sizeof(path), "%s/beacon-update-%d.ssz", dir, i);
+		(void)unlink(path);
+	}
+	hex_encode(chain_first(made.chain)->root, 8, old);
+	(void)snprintf(path, sizeof(path), "%s/beacon-%s.ssz", dir, old);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	chain_free(made.chain);
+	chain_free(made.forged);
+}
+
 static void
 headers_are_those_that_were_asked_for(void **state)
 {
@@ -467,6 +566,7 @@ main(void)
 		cmocka_unit_test(a_node_that_asks_for_a_pause_gets_it),
 		cmocka_unit_test(a_node_that_hangs_holds_nobody_up),
 		cmocka_unit_test(what_was_kept_is_there_after_a_restart),
+		cmocka_unit_test(what_an_old_committee_made_up_is_given_up),
 		cmocka_unit_test(headers_are_those_that_were_asked_for),
 		cmocka_unit_test(urls_are_judged_at_the_start),
 	};
