@@ -85,7 +85,7 @@ lie() { # NAME PATTERN: what is said of it; none: nothing is
 	wait $pid 2>/dev/null || :
 	echo "ok refused: $1"
 }
-lie old-committee 'the signature over slot [0-9]* is not that of the committee of period 2'
+lie old-committee 'the signature over slot [0-9]* is not that of the committee of period [0-9]*'
 lie other-network 'the signature over slot [0-9]* is not'
 lie mixed-forks 'neither JSON, nor SSZ of a known fork'
 lie few-signers '21 of 32 signed; two thirds are needed'
