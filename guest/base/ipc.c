@@ -134,6 +134,8 @@ recv_packet(int fd, uint8_t *buf, size_t cap, size_t *n, int *fds)
 	return DSTACK_OK;
 }
 
+static void serve_meanwhile(int fd);
+
 enum dstack_status
 ipc_call(int fd, uint8_t op, const struct wr *body, const int *fds, size_t nfds,
     struct wr *out, struct why *why)
@@ -158,6 +160,7 @@ ipc_call(int fd, uint8_t op, const struct wr *body, const int *fds, size_t nfds,
 	if (wr_status(&in) != DSTACK_OK)
 		return why_set(why, DSTACK_E_NOMEM, "out of memory");
 	size_t n = 0;
+	serve_meanwhile(fd);
 	st = recv_packet(fd, in.buf, IPC_MAX, &n, NULL);
 	if (st == DSTACK_OK && n == 0) {
 		errno = EPIPE;
@@ -343,55 +346,114 @@ ipc_serve(const enum role *from, size_t n, ipc_serve_fn *serve, void *ctx)
 	ipc_serve_idle(from, n, serve, NULL, ctx);
 }
 
-void
-ipc_serve_idle(const enum role *from, size_t n, ipc_serve_fn *serve,
-    ipc_idle_fn *idle, void *ctx)
+/*
+ * What a server has while it serves. One a process: a role is one server, and
+ * its asks (ipc_call) come from within its serve or idle function.
+ */
+struct server {
+	const enum role *from;
+	size_t n, open; /* edges, and those whose peer is there */
+	struct pollfd p[ROLE_COUNT + 1]; /* the last one: an answer waited for */
+	ipc_serve_fn *meanwhile;	 /* NULL: nobody is served then */
+	void *ctx;
+};
+static struct server *serving;
+
+/* One request of each edge that poll has found ready. */
+static void
+serve_ready(struct server *s, ipc_serve_fn *serve)
 {
-	struct pollfd p[ROLE_COUNT];
-	if (n > ROLE_COUNT)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		p[i].fd = FD_EDGE + (int)from[i];
-		p[i].events = POLLIN;
-		p[i].revents = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		struct pollfd *p = &s->p[i];
+		if (p->fd < 0 || p->revents == 0)
+			continue;
+		/* a request served within this one may look at it again */
+		p->revents = 0;
+		struct ipc_request q = {0};
+		bool eof = false;
+		enum dstack_status st = ipc_receive(p->fd, &q, &eof);
+		if (st == DSTACK_E_LIMIT)
+			continue;
+		if (st != DSTACK_OK || eof) {
+			ipc_request_free(&q);
+			p->fd = -1;
+			s->open--;
+			continue;
+		}
+		if (s->from[i] == ROLE_INIT && q.op == IPC_NEW_EDGE) {
+			size_t k = take_edge(s->from, s->n, &q);
+			/* It was counted out when the old end closed. */
+			if (k < s->n && s->p[k].fd < 0)
+				s->open++;
+			if (k < s->n) {
+				s->p[k].fd = FD_EDGE + (int)s->from[k];
+				s->p[k].revents = 0;
+			}
+		} else {
+			serve(s->ctx, s->from[i], p->fd, &q);
+		}
+		ipc_request_free(&q);
 	}
-	for (size_t open = n; open > 0;) {
-		if (poll(p, (nfds_t)n, idle != NULL ? idle(ctx) : -1) < 0) {
+}
+
+/*
+ * Until fd has something to be read, requests are served by meanwhile, which
+ * asks nobody; so this is never within itself. An edge that is found ready
+ * here has been read when the caller's loop comes to it, as its revents tell.
+ */
+static void
+serve_meanwhile(int fd)
+{
+	struct server *s = serving;
+
+	if (s == NULL || s->meanwhile == NULL)
+		return;
+	s->p[s->n] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	for (;;) {
+		if (poll(s->p, (nfds_t)s->n + 1, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return;
 		}
-		for (size_t i = 0; i < n; i++) {
-			if (p[i].fd < 0 || p[i].revents == 0)
-				continue;
-			struct ipc_request q = {0};
-			bool eof = false;
-			enum dstack_status st = ipc_receive(p[i].fd, &q, &eof);
-			if (st == DSTACK_E_LIMIT)
-				continue;
-			if (st != DSTACK_OK || eof) {
-				ipc_request_free(&q);
-				p[i].fd = -1;
-				open--;
-				continue;
-			}
-			if (from[i] == ROLE_INIT && q.op == IPC_NEW_EDGE) {
-				size_t k = take_edge(from, n, &q);
-				/*
-				 * It was counted out when the old end closed.
-				 */
-				if (k < n && p[k].fd < 0)
-					open++;
-				if (k < n) {
-					p[k].fd = FD_EDGE + (int)from[k];
-					p[k].revents = 0;
-				}
-			} else {
-				serve(ctx, from[i], p[i].fd, &q);
-			}
-			ipc_request_free(&q);
-		}
+		bool here = s->p[s->n].revents != 0;
+		serve_ready(s, s->meanwhile);
+		if (here)
+			return;
 	}
+}
+
+void
+ipc_serve_idle(const enum role *from, size_t n, ipc_serve_fn *serve,
+    ipc_idle_fn *idle, void *ctx)
+{
+	ipc_serve_meanwhile(from, n, serve, NULL, idle, ctx);
+}
+
+void
+ipc_serve_meanwhile(const enum role *from, size_t n, ipc_serve_fn *serve,
+    ipc_serve_fn *meanwhile, ipc_idle_fn *idle, void *ctx)
+{
+	struct server s = { .from = from, .n = n, .open = n,
+		.meanwhile = meanwhile, .ctx = ctx };
+	if (n > ROLE_COUNT)
+		return;
+	for (size_t i = 0; i < n; i++)
+		s.p[i] = (struct pollfd){
+			.fd = FD_EDGE + (int)from[i], .events = POLLIN };
+	serving = &s;
+	while (s.open > 0) {
+		/* idle may serve, so it is over before poll has the edges */
+		const int wait = idle != NULL ? idle(ctx) : -1;
+		if (s.open == 0)
+			break;
+		if (poll(s.p, (nfds_t)n, wait) < 0) {
+			if (errno == EINTR)
+				continue;
+			break;
+		}
+		serve_ready(&s, serve);
+	}
+	serving = NULL;
 }
 
 /*

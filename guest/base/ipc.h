@@ -76,6 +76,16 @@ void ipc_serve_idle(const enum role *from, size_t n, ipc_serve_fn *serve,
     ipc_idle_fn *idle, void *ctx);
 
 /*
+ * The same for a server that asks others in turn (ipc_call) and must not let
+ * its own askers wait for their answers: meanwhile serves until such an answer
+ * is here. It must answer at once, from what there is, and ask nobody; serve or
+ * idle is still under way then, so it must not touch what those go by. NULL:
+ * requests wait.
+ */
+void ipc_serve_meanwhile(const enum role *from, size_t n, ipc_serve_fn *serve,
+    ipc_serve_fn *meanwhile, ipc_idle_fn *idle, void *ctx);
+
+/*
  * init's way to give a server a new edge to role r, whose process started
  * anew: one packet with the descriptor, no answer. ipc_serve takes it where
  * ROLE_INIT is among the roles it serves; the old edge ends.

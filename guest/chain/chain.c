@@ -109,8 +109,8 @@ chain_anew(struct chain *c, struct why *why)
 {
 	memset(&c->head, 0, sizeof(c->head));
 	memset(&c->known, 0, sizeof(c->known));
-	return ipc_call(
-	    c->view_edge, LIGHTCLIENT_ANEW, NULL, NULL, 0, NULL, why);
+	return ipc_call_wait(
+	    c->view_edge, LIGHTCLIENT_ANEW, NULL, NULL, why);
 }
 
 enum dstack_status

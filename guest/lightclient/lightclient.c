@@ -40,8 +40,8 @@ lightclient_main(void)
 		return 1;
 	}
 	ipc_ready();
-	ipc_serve_idle(askers, sizeof(askers) / sizeof(askers[0]), view_serve,
-	    idle, &v);
+	ipc_serve_meanwhile(askers, sizeof(askers) / sizeof(askers[0]),
+	    view_serve, view_serve_at_once, idle, &v);
 	view_close(&v);
 	return 0;
 }

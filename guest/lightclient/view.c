@@ -212,8 +212,10 @@ view_advance(struct view *v, const struct view_head *h, struct why *why)
 
 /* --- requests --- */
 
+/* at_once: the host is not asked; what was believed last stands. */
 static enum dstack_status
-head(struct view *v, struct rd *q, struct wr *out, struct why *why)
+head(struct view *v, bool at_once, struct rd *q, struct wr *out,
+    struct why *why)
 {
 	if (rd_end(q) != DSTACK_OK)
 		return why_set(why, DSTACK_E_REJECTED, "malformed HEAD");
@@ -222,7 +224,10 @@ head(struct view *v, struct rd *q, struct wr *out, struct why *why)
 		    v->said[0] != '\0' ? v->said
 				       : "the beacon chain is being followed "
 					 "to its head");
-	if (v->store == NULL && (v->looked == 0 ||
+	if (at_once && !v->kept.any)
+		return why_set(why, DSTACK_E_MISSING,
+		    "the host has not answered yet");
+	if (v->store == NULL && !at_once && (v->looked == 0 ||
 	    view_ms() - v->looked >= FRESH_MS)) {
 		enum dstack_status st = view_rpc(v, why);
 		v->looked = st == DSTACK_OK ? view_ms() : 0;
@@ -234,8 +239,10 @@ head(struct view *v, struct rd *q, struct wr *out, struct why *why)
 	return wr_status(out);
 }
 
+/* at_once: not yet, since the walk may be what the host is being asked for. */
 static enum dstack_status
-contains(struct view *v, struct rd *q, struct wr *out, struct why *why)
+contains(struct view *v, bool at_once, struct rd *q, struct wr *out,
+    struct why *why)
 {
 	static const uint8_t zero[32];
 	uint8_t root[32], committee[32];
@@ -247,7 +254,9 @@ contains(struct view *v, struct rd *q, struct wr *out, struct why *why)
 	    rd_copy(q, committee, 32) != DSTACK_OK || rd_end(q) != DSTACK_OK)
 		return why_set(why, DSTACK_E_REJECTED, "malformed CONTAINS");
 	enum dstack_status st = DSTACK_OK;
-	if (v->store != NULL)
+	if (v->store != NULL && at_once)
+		is = LIGHTCLIENT_NOT_YET;
+	else if (v->store != NULL)
 		st = view_beacon_contains(v, slot, root, committee, &is, why);
 	/* by RPC no beacon block is: a network's nodes have all one netcfg */
 	else if (slot == 0 && memcmp(root, zero, 32) == 0 &&
@@ -313,18 +322,18 @@ view_say(struct view *v, const char *text)
 	log_line("not now: %s", text);
 }
 
-void
-view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
+static void
+answer(struct view *v, bool at_once, enum role from, int fd,
+    struct ipc_request *q)
 {
-	struct view *v = ctx;
 	struct why why = { "" };
 	AUTO_WR struct wr out = wr_new(IPC_MAX);
 	enum dstack_status st;
 
 	if (q->op == LIGHTCLIENT_HEAD)
-		st = head(v, &q->body, &out, &why);
+		st = head(v, at_once, &q->body, &out, &why);
 	else if (q->op == LIGHTCLIENT_CONTAINS)
-		st = contains(v, &q->body, &out, &why);
+		st = contains(v, at_once, &q->body, &out, &why);
 	else if (q->op == LIGHTCLIENT_TIE && from == ROLE_REPLICATOOR)
 		st = tie(v, &q->body, &why);
 	else if (q->op == LIGHTCLIENT_ANEW && from == ROLE_REPLICATOOR)
@@ -334,7 +343,7 @@ view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	else
 		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
 	if (st == DSTACK_OK) {
-		if (q->op == LIGHTCLIENT_HEAD && v->store == NULL)
+		if (q->op == LIGHTCLIENT_HEAD && v->store == NULL && !at_once)
 			v->said[0] = '\0';
 		if (ipc_answer(fd, &out) != DSTACK_OK)
 			log_line("%s is gone", role_name(from));
@@ -342,9 +351,28 @@ view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	}
 	/* whatever the host's answer was: it is none, and never a last word */
 	if (st != DSTACK_E_REJECTED) {
-		if (q->op != LIGHTCLIENT_HEAD || v->store == NULL)
+		if (!at_once && (q->op != LIGHTCLIENT_HEAD ||
+			v->store == NULL))
 			view_say(v, why.text);
 		st = DSTACK_E_MISSING;
 	}
 	ipc_answer_why(fd, st, &why);
+}
+
+void
+view_serve(void *ctx, enum role from, int fd, struct ipc_request *q)
+{
+	answer(ctx, false, from, fd, q);
+}
+
+/*
+ * A host that is silent is given up by hostlink after two minutes. Nobody but
+ * the role whose question it was waits for that: the others are told what is
+ * believed, which is whole at any time, as the host's answers become one
+ * (view_advance) or nothing.
+ */
+void
+view_serve_at_once(void *ctx, enum role from, int fd, struct ipc_request *q)
+{
+	answer(ctx, true, from, fd, q);
 }

@@ -76,6 +76,9 @@ DSTACK_CHECKED enum dstack_status view_open(struct view *v, int hostlink_edge,
 void view_close(struct view *v);
 /* Answers one request; an ipc_serve_fn, ctx is the view. */
 void view_serve(void *ctx, enum role from, int fd, struct ipc_request *q);
+/* The same while the host is being asked: from what there is, asking nobody. */
+void view_serve_at_once(
+    void *ctx, enum role from, int fd, struct ipc_request *q);
 
 /* A newer head, or the same; DSTACK_E_MISSING: it goes back, or is another. */
 DSTACK_CHECKED enum dstack_status view_advance(
