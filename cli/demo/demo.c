@@ -194,7 +194,11 @@ look(struct demo *d, struct why *why)
 	return DSTACK_OK;
 }
 
-/* The first node bootstraps; the others need its record to join. */
+/*
+ * The first node bootstraps; the others need its record to join. They start
+ * once it has begun to: until the chain has its record it has nothing to do, and
+ * a machine of theirs takes longer to start than that.
+ */
 static enum dstack_status
 bring_up(struct demo *d, unsigned timeout_s, struct why *why)
 {
@@ -205,7 +209,7 @@ bring_up(struct demo *d, unsigned timeout_s, struct why *why)
 	while (st == DSTACK_OK && !ended) {
 		st = look(d, why);
 		if (st == DSTACK_OK && !others &&
-		    (reached(&d->node[0], "onboarded") ||
+		    (reached(&d->node[0], "bootstrap") ||
 		        reached(&d->node[0], "serving"))) {
 			others = true;
 			for (unsigned i = 1; i < d->count && st == DSTACK_OK;

@@ -293,6 +293,19 @@ view_beacon_step(struct view *v, struct why *why)
 	return st;
 }
 
+/*
+ * Until finality is asked for again. The host is near and has the answer, so
+ * half a slot is often enough where a slot is 12 s and a head is new once an
+ * epoch. Where slots are short, as in tests and demos, each wait for the chain
+ * is a few of them, and half a slot of asking late is much of it.
+ */
+static int64_t
+look_ms(const struct beacon_network *n)
+{
+	const int64_t slot = 1000 * (int64_t)n->seconds_per_slot;
+	return n->seconds_per_slot < 4 ? slot / 8 : slot / 2;
+}
+
 /* Milliseconds until the next step is due; it is done when it is. */
 int
 view_beacon_idle(struct view *v)
@@ -306,14 +319,14 @@ view_beacon_idle(struct view *v)
 	enum dstack_status st = view_beacon_step(v, &why);
 	if (st == DSTACK_OK) {
 		view_save(v);
-		int64_t half = 500 * (int64_t)v->cfg.beacon.seconds_per_slot;
+		int64_t rest = look_ms(&v->cfg.beacon);
 		/* a head that was just proven has its header asked for first */
 		bool more = v->wants_update || (v->caught_up && proven(v, &b) &&
 		    (!v->kept.any || b.slot > v->kept.head.slot) &&
 		    memcmp(b.root, v->asked_root, 32) != 0);
 		if (v->rests)
 			v->pause = 0;
-		v->step_at = view_ms() + (v->rests && !more ? half : 0);
+		v->step_at = view_ms() + (v->rests && !more ? rest : 0);
 		if (v->rests && v->kept.any && !more)
 			v->said[0] = '\0';
 	} else {

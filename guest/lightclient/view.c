@@ -336,7 +336,13 @@ answer(struct view *v, bool at_once, enum role from, int fd,
 		st = contains(v, at_once, &q->body, &out, &why);
 	else if (q->op == LIGHTCLIENT_TIE && from == ROLE_REPLICATOOR)
 		st = tie(v, &q->body, &why);
-	else if (q->op == LIGHTCLIENT_ANEW && from == ROLE_REPLICATOOR)
+	else if (q->op == LIGHTCLIENT_ANEW && from == ROLE_REPLICATOOR &&
+	    at_once) {
+		/* the store may be what the answer is for: in a moment */
+		(void)why_set(&why, DSTACK_E_BUSY, "the host is being asked");
+		ipc_answer_why(fd, DSTACK_E_BUSY, &why);
+		return;
+	} else if (q->op == LIGHTCLIENT_ANEW && from == ROLE_REPLICATOOR)
 		st = rd_end(&q->body) == DSTACK_OK
 		    ? view_anew(v, &why)
 		    : why_set(&why, DSTACK_E_REJECTED, "malformed ANEW");

@@ -267,8 +267,9 @@ wait_ms(struct source *s, uint64_t ms)
 
 /*
  * A finalized head is new once an epoch, so an eighth of one is often enough;
- * an attested one is new each slot. Chains of short slots are for tests, where
- * somebody waits.
+ * an attested one is new each slot. Chains of short slots are for tests and demos,
+ * where somebody waits, and whatever is seen on the chain is seen that much later:
+ * there a tenth of a slot is waited, and a node on the same machine is asked.
  */
 static uint64_t
 step_ms(const struct source *s)
@@ -277,7 +278,7 @@ step_ms(const struct source *s)
 	if (s->attested || slots == 0)
 		slots = 1;
 	const uint64_t ms = slots * s->net.seconds_per_slot * 1000;
-	return s->net.seconds_per_slot < 4 ? ms / 2 : ms;
+	return s->net.seconds_per_slot < 4 ? ms / 10 : ms;
 }
 
 /*
