@@ -243,10 +243,7 @@ note(struct source *s, const char *trouble)
 	(void)snprintf(s->said.text, sizeof(s->said.text), "%s", trouble);
 }
 
-/*
- * Until then, or until the end: by the monotonic clock, since the other one may
- * jump by hours.
- */
+/* Until then or the end, by the monotonic clock: the other may jump by hours. */
 static void
 wait_ms(struct source *s, uint64_t ms)
 {
@@ -267,16 +264,14 @@ wait_ms(struct source *s, uint64_t ms)
 
 /*
  * A finalized head is new once an epoch, so an eighth of one is often enough;
- * an attested one is new each slot. Chains of short slots are for tests and demos,
- * where somebody waits, and whatever is seen on the chain is seen that much later:
- * there a tenth of a slot is waited, and a node on the same machine is asked.
+ * an attested one is new each slot. Chains of short slots are for tests and
+ * demos, where somebody waits for each: a tenth of a slot.
  */
 static uint64_t
 step_ms(const struct source *s)
 {
-	uint64_t slots = s->net.slots_per_epoch / 8;
-	if (s->attested || slots == 0)
-		slots = 1;
+	const uint64_t few = s->net.slots_per_epoch / 8;
+	const uint64_t slots = s->attested || few == 0 ? 1 : few;
 	const uint64_t ms = slots * s->net.seconds_per_slot * 1000;
 	return s->net.seconds_per_slot < 4 ? ms / 10 : ms;
 }

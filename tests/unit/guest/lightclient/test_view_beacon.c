@@ -531,26 +531,6 @@ a_block_is_in_the_chain_that_the_head_stands_on(void **state)
 	    contains(4 * MK_PERIOD + 9, other, past), LIGHTCLIENT_NO);
 }
 
-/* finality=attested: what two thirds signed, without waiting for the rest. */
-static void
-an_attested_head_counts_where_netcfg_says_so(void **state)
-{
-	(void)state;
-	static struct mk m;
-	cfg.finality = v.cfg.finality = NETCFG_ATTESTED;
-	update_of(4);
-	update_of(5);
-	execution_block(30, mk_named_hash);
-	mk_named_slot = 6 * MK_PERIOD + 24;
-	mk_update(&m, &cfg.beacon, 6 * MK_PERIOD + 8, 6 * MK_PERIOD + 24,
-	    6 * MK_PERIOD + 25);
-	mk_named_slot = 0;
-	put_finality(&m);
-	(void)steps();
-	assert_int_equal(v.kept.head.number, 30);
-	assert_int_equal(v.kept.head.slot, 6 * MK_PERIOD + 24);
-}
-
 /* Pauses grow, requests are answered in between, and the first success ends it. */
 static void
 a_host_that_fails_is_asked_ever_more_slowly_and_at_once_after(void **state)
@@ -602,7 +582,6 @@ main(void)
 		T(the_execution_block_is_the_one_that_was_proven_or_none),
 		T(the_next_life_goes_on_from_the_proven_store),
 		T(a_block_is_in_the_chain_that_the_head_stands_on),
-		T(an_attested_head_counts_where_netcfg_says_so),
 		T(a_host_that_fails_is_asked_ever_more_slowly_and_at_once_after),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
