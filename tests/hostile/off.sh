@@ -12,7 +12,7 @@ without() {
 	# links: whatever is written anew is a file of its own
 	cp -al Makefile Makefile.* include lib guest host sim cli "$off/"
 	cp -al tools/blst tools/fetch-blst tools/package*.json "$off/tools/"
-	for o in obj bin lib gen; do
+	for o in obj bin lib gen contracts; do
 		[ ! -d "${B:-build}/$o" ] || cp -al "${B:-build}/$o" "$off/build/"
 	done
 	sed "$3" "$file" >"$off/$file.off"

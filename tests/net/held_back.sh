@@ -16,27 +16,7 @@ age=20
 strict "$age"
 one=$net/one
 next_port=$((next_port + 10))
-# while the file is there, the newest block is the one of when it came
-node -e 'let block = null
-const fs = require("fs")
-const [port, rpc, file] = process.argv.slice(1)
-require("http").createServer((q, a) => {
-	const parts = []
-	q.on("data", (d) => parts.push(d)).on("end", async () => {
-		const body = Buffer.concat(parts)
-		let ask = null
-		try { ask = JSON.parse(body) } catch {}
-		const newest = ask?.method === "eth_getBlockByNumber" && ask.params[0] === "latest"
-		const held = fs.existsSync(file)
-		if (newest && held && block)
-			return a.end(JSON.stringify({ jsonrpc: "2.0", id: ask.id, result: block }))
-		const r = await fetch(rpc, { method: "POST", body, headers: { "content-type": "application/json" } })
-		const text = await r.text()
-		if (newest)
-			block = JSON.parse(text).result
-		a.end(text)
-	})
-}).listen(+port, "127.0.0.1")' "$next_port" "$rpc" "$net/held" &
+node tests/net/held.mjs "$next_port" "$rpc" "$net/held" &
 pids+=($!)
 rm -f "$net/held"
 until_true 20 bash -c "exec 3<>/dev/tcp/127.0.0.1/$next_port" || fail "no proxy"
