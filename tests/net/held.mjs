@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An RPC that holds back: while FILE is there, the newest block is the one of
-// when it came; all else is answered. node held.mjs PORT RPC FILE
+// An RPC that holds back: while FILE is there, the newest block is the one that
+// was the newest when it was first asked for; all else is answered. node held.mjs PORT RPC FILE
 import fs from "node:fs"
 import http from "node:http"
 let block = null
@@ -18,7 +18,7 @@ http.createServer((q, a) => {
 		const r = await fetch(rpc, { method: "POST", body, headers: { "content-type": "application/json" } })
 		const text = await r.text()
 		if (newest)
-			block = JSON.parse(text).result
+			block = held ? JSON.parse(text).result : null
 		a.end(text)
 	})
 }).listen(+port, "127.0.0.1")
