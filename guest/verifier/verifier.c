@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -40,6 +41,7 @@
 struct verifier {
 	struct chain chain;
 	uint8_t netcfg_sha384[48];
+	char said[256]; /* the last "not now"; "": another word since */
 };
 
 /* The child: no edge but the one to hostlink, and the pipe. */
@@ -196,13 +198,19 @@ serve(void *ctx, enum role from, int fd, struct ipc_request *q)
 	else
 		st = why_set(&why, DSTACK_E_REJECTED, "no such request");
 	if (st != DSTACK_OK) {
-		if (st != DSTACK_E_BUSY)
-			log_line("%s: %s",
-			    st == DSTACK_E_MISSING ? "not now" : "refused",
+		/* asked several times a second while a request gets final: the
+		 * same "not now" is said once, a refusal each time */
+		const bool later = st == DSTACK_E_MISSING;
+		if (st != DSTACK_E_BUSY &&
+		    (!later || strcmp(v->said, why.text) != 0))
+			log_line("%s: %s", later ? "not now" : "refused",
 			    why.text);
+		(void)snprintf(v->said, sizeof(v->said), "%s",
+		    later ? why.text : "");
 		ipc_answer_why(fd, st, &why);
 		return;
 	}
+	v->said[0] = '\0';
 	log_line("onboarded a node");
 	if (ipc_answer(fd, &out) != DSTACK_OK)
 		log_line("guest-service is gone");

@@ -58,6 +58,12 @@ pulse_free(struct pulse *p)
 	(void)pthread_mutex_destroy(&p->lock);
 }
 
+void
+rpc_hasten(struct rpc *r)
+{
+	pulse_hasten(&r->pulse);
+}
+
 /* The question for the newest header, as guests ask it, too. */
 static enum dstack_status
 question(struct wr *w)

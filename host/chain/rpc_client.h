@@ -89,6 +89,8 @@ DSTACK_CHECKED enum dstack_status rpc_block_number(
  */
 DSTACK_CHECKED enum dstack_status rpc_newest(struct rpc *r, uint64_t *number,
     uint8_t *hash, struct why *why);
+/* There is word of another block: the next who wants the newest one asks. */
+void rpc_hasten(struct rpc *r);
 /*
  * As rpc_pass, for questions whose answer does not change before the next
  * block: the same bytes are asked once a block. Not for what an endpoint may

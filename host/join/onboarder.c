@@ -178,6 +178,8 @@ on_line(void *arg, const char *line, size_t len)
 		if (!o->pending[i].used)
 			e = &o->pending[i];
 	if (e != NULL && !known(o, id)) {
+		/* it is in a block already, as its host says */
+		rpc_hasten(o->rpc);
 		memset(e, 0, sizeof(*e));
 		memcpy(e->id, id, 32);
 		e->body = (char *)wr_steal(&body, &e->len);

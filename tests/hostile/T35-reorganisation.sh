@@ -17,6 +17,9 @@ own_net "$PWD/tests/hostile/T35-reorganisation.sh"
 honest=$bin
 
 final() { curl -sSf -o /dev/null -d "{\"on\":$1}" "$beacon/sim/finality"; }
+slot() { # head|finalized
+	curl -sSf "$beacon/eth/v1/beacon/headers/$1" | jq -r .data.header.message.slot
+}
 asks() { # how many requests the chain has
 	"$cast" logs --rpc-url "$rpc" --address "$contract" --from-block 0 --json \
 		'Requested(bytes32,address)' | jq length
@@ -29,9 +32,13 @@ scene() {
 	base "T35-$1" --view beacon
 	beacon=$(jq -r .beacon "$net/network.json")
 	make_node asker
-	final false
 	# what lies before is final for all, and has the asker's money
-	sleep 5
+	local now
+	now=$(slot head)
+	past() { [ "$(slot finalized)" -gt $((now + 1)) ]; }
+	until_true 60 past || fail "the chain does not finalize" "$net/beacon.log"
+	final false
+	sleep 3
 	before=$(curl -sS -H 'content-type: application/json' "$rpc" \
 		-d '{"jsonrpc":"2.0","id":1,"method":"evm_snapshot","params":[]}' | jq -r .result)
 	start_node

@@ -18,7 +18,7 @@ says "$d/console.log" "no answer to our request: this node is not what the epoch
 sleep 1
 once "$d/console.log" 'no answer to our request'
 once "$net/node0/node.log" 'MRCONFIGID is not'
-once "$net/node0/console.log" 'verifier: '
+once "$net/node0/console.log" 'verifier: refused'
 if grep -q 'phase onboarded' "$d/console.log"; then fail "onboarded"; fi
 gone "$node_pid"
 cp "$net/node0/host_volume/netcfg" "$d/hv/netcfg"
