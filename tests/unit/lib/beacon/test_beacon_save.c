@@ -26,7 +26,11 @@ a_store_that_comes_back_goes_on_as_the_one_that_was_saved(void **state)
 	AUTO_WR struct wr none = wr_new(0), w = wr_new(0), x = wr_new(0);
 	store_save(t, &none); /* of one without a bootstrap */
 	assert_int_equal(none.len, 0);
-	assert_false(store_committee(t, 4, root));
+	for (uint64_t p = 0; p <= 5; p++)
+		assert_false(store_committee(t, p, root));
+	/* one that knows its own committee and not the next */
+	assert_true(store_committee(s, 4, root));
+	assert_false(store_committee(s, 5, root));
 	mk_update(&m, &n, 4 * MK_PERIOD + 16, 4 * MK_PERIOD + 32,
 	    4 * MK_PERIOD + 33);
 	assert_int_equal(bed_feed(s, &m, false, 4000), BEACON_OK);
@@ -83,6 +87,12 @@ what_is_cut_or_of_another_shape_is_not_taken_up(void **state)
 		assert_false(store_load(t, w.buf, w.len));
 		w.buf[at[i]] = was;
 	}
+	/* nobody saves a store that has no committee */
+	AUTO_WR struct wr bare = wr_new(0);
+	wr_put(&bare, w.buf, 5 + 2 * 73);
+	wr_u8(&bare, 0);
+	wr_u8(&bare, 0);
+	assert_false(store_load(t, bare.buf, bare.len));
 	wr_u8(&w, 0);
 	assert_false(store_load(t, w.buf, w.len));
 	assert_false(beacon_finalized(t, &h));
@@ -125,6 +135,8 @@ headers_lead_down_to_an_ancestor_and_to_no_other(void **state)
 #define WALK(slot, want, n) \
 	(memcpy(next, head, 32), headers_walk(p, n, slot, want, next))
 	assert_int_equal(WALK(15, root[0], sizeof(p)), WALK_YES);
+	/* cut behind the one that is asked for */
+	assert_int_equal(WALK(15, root[0], sizeof(p) - 1), WALK_BAD);
 	assert_int_equal(WALK(12, root[1], sizeof(p)), WALK_YES);
 	assert_int_equal(WALK(10, root[2], sizeof(p)), WALK_YES);
 	assert_int_equal(WALK(12, root[2], sizeof(p)), WALK_NO);
