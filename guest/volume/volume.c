@@ -516,8 +516,11 @@ open_volume(struct vol *v, struct why *why)
 		 * Of before there was a wrapped key: it keeps the key that it
 		 * has. The other copy, of version 1, opens until then.
 		 */
-		if (v->record.version == 1)
+		if (v->record.version == 1) {
+			log_line("the volume's key is wrapped: images of "
+				 "before no longer open it");
 			st = wrap_key(v);
+		}
 		if (st == DSTACK_OK)
 			st = write_record(v, why);
 		if (st == DSTACK_OK && back)

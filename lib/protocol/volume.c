@@ -384,6 +384,11 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 		v.grown_sectors < v.data_sectors ||
 		v.grown_sectors >= v.grown_bytes / SECTOR))
 		return DSTACK_E_FORMAT;
+	/* Nothing beside: what a later version says there is not passed over. */
+	uint8_t again[MAC_AT];
+	put_fields(&v, again);
+	if (memcmp(again, block, MAC_AT) != 0)
+		return DSTACK_E_FORMAT;
 	*out = v;
 	return DSTACK_OK;
 }

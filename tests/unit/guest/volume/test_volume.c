@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "base/hex.h"
+#include "crypto/hash.h"
 #include "protocol/volume.h"
 
 static const struct secret32 key = { { 7 } };
@@ -379,6 +381,16 @@ a_wrapped_record_comes_back_as_it_was(void **state)
 	struct secret32 other = { { 8 } };
 	struct volume_hint h;
 	uint8_t b[VOLUME_BLOCK];
+	/* computed apart from this code: uuid 16 of aa, volumeId 32 of bb */
+	static const char known[] =
+	    "fe6d5be8cda1bf10bfacb1da84587a20775613aaf136cd4e6b33a7fa31dd4d8f"
+	    "7247800aaf5cdf9b5e33c7b2ce39d7bd888d7c602be0a807eba02a4bb126f92c"
+	    "3eacabc7c2d81cbcd4fb0d2c126791c28cfac828881e9ff5df7714c14b45619d"
+	    "321da37fbcabc640b1814365d9e18946";
+	uint8_t want[sizeof(r.wrapped)];
+	assert_int_equal(hex_decode(known, 2 * sizeof(want), want,
+	    sizeof(want)), DSTACK_OK);
+	assert_memory_equal(r.wrapped, want, sizeof(want));
 	volume_encode(&r, &key, b);
 	assert_memory_equal(b, "dstack2/volume/2", 16);
 	assert_int_equal(volume_decode(b, &key, &got), DSTACK_OK);
@@ -398,6 +410,12 @@ a_wrapped_record_comes_back_as_it_was(void **state)
 		assert_memory_not_equal(b + i, a_data_key().mac.b, 32);
 	r.key_epoch_plus_1 = 0;
 	volume_encode(&r, &key, b);
+	assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_FORMAT);
+	/* fields of version 2 in a record of version 1, under a good MAC */
+	r = wrapped();
+	volume_encode(&r, &key, b);
+	b[15] = '1';
+	hmac_sha256(key.b, 32, b, VOLUME_BLOCK - 32, b + VOLUME_BLOCK - 32);
 	assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_FORMAT);
 }
 

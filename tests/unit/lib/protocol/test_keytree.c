@@ -89,6 +89,8 @@ a_volumes_keys_match_the_known_answers(void **state)
 	    "242ee5082398fb17b6f0471840d605c807b22776367499a317a144db298ebc3b");
 	assert_hex(hdr.b, 32,
 	    "522f07c73a39136e0afc35670d6a17e944e7da5070ffbf809ae20b1697dd9645");
+	assert_hex(wrap.b, 32,
+	    "1506430960451e57305e8f717883c860546687188c040ac221fbe7e1f776bdd8");
 }
 
 static void
