@@ -308,15 +308,13 @@ keyd_volume_keys(
 	AUTO_WIPE64 struct secret64 xts = { { 0 } };
 	AUTO_WIPE32 struct secret32 mac = { { 0 } };
 	AUTO_WIPE32 struct secret32 hdr = { { 0 } };
-	AUTO_WIPE32 struct secret32 wrap = { { 0 } };
 	if (rd_copy(body, app, sizeof(app)) != DSTACK_OK ||
 	    rd_copy(body, uuid, sizeof(uuid)) != DSTACK_OK ||
 	    rd_end(body) != DSTACK_OK)
 		return keyd_no(why, "a VOLUME_KEYS is appId and uuid");
 	enum dstack_status st = keyd_app_ok(k, app, why);
 	if (st == DSTACK_OK)
-		st = keytree_volume(
-		    &k->tree, app, uuid, &xts, &mac, &hdr, &wrap);
+		st = keytree_volume(&k->tree, app, uuid, &xts, &mac, &hdr);
 	if (st != DSTACK_OK)
 		return st;
 	/* From here on this VM is of one app (app_ok). */
@@ -324,7 +322,6 @@ keyd_volume_keys(
 	wr_put(out, xts.b, sizeof(xts.b));
 	wr_put(out, mac.b, sizeof(mac.b));
 	wr_put(out, hdr.b, sizeof(hdr.b));
-	wr_put(out, wrap.b, sizeof(wrap.b));
 	return DSTACK_OK;
 }
 

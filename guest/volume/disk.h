@@ -22,7 +22,6 @@ struct volume_keys {
 	struct secret64 xts;
 	struct secret32 mac;
 	struct secret32 hdr;
-	struct secret32 wrap; /* of the data key, which xts and mac are */
 };
 static inline void
 volume_keys_wipe(struct volume_keys *k)

@@ -208,39 +208,9 @@ get_keys(struct vol *v, const uint8_t uuid[static 16], struct why *why)
 	if ((st = rd_copy(&r, v->keys.xts.b, 64)) != DSTACK_OK ||
 	    (st = rd_copy(&r, v->keys.mac.b, 32)) != DSTACK_OK ||
 	    (st = rd_copy(&r, v->keys.hdr.b, 32)) != DSTACK_OK ||
-	    (st = rd_copy(&r, v->keys.wrap.b, 32)) != DSTACK_OK ||
 	    (st = rd_end(&r)) != DSTACK_OK)
 		return why_set(why, st, "keyd: bad answer");
 	return DSTACK_OK;
-}
-
-/*
- * The data key of an authentic record into v->keys. Of version 1, the keys
- * that keyd has derived are it.
- */
-static enum dstack_status
-data_key(struct vol *v, const struct volume_record *r)
-{
-	AUTO_DATA_KEY struct volume_data_key k = { { { 0 } }, { { 0 } } };
-	if (r->version == 1)
-		return DSTACK_OK;
-	enum dstack_status st = volume_unwrap(r, &v->keys.wrap, v->epoch, &k);
-	if (st == DSTACK_OK) {
-		v->keys.xts = k.xts;
-		v->keys.mac = k.mac;
-	}
-	return st;
-}
-
-/* The data key in v->keys into v->record, under this epoch's key. */
-static enum dstack_status
-wrap_key(struct vol *v)
-{
-	AUTO_DATA_KEY struct volume_data_key k = { v->keys.xts, v->keys.mac };
-	uint8_t nonce[AEAD_NONCE];
-	if (getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce))
-		return DSTACK_E_SYS;
-	return volume_wrap(&v->record, &k, &v->keys.wrap, v->epoch, nonce);
 }
 
 /*
@@ -273,8 +243,7 @@ read_record(struct vol *v, bool *found, bool *blank, struct why *why)
 		if (st != DSTACK_OK)
 			return st;
 		if (volume_decode(block, &v->keys.hdr, &r) == DSTACK_OK &&
-		    (!*found || r.generation > v->record.generation) &&
-		    data_key(v, &r) == DSTACK_OK) {
+		    (!*found || r.generation > v->record.generation)) {
 			v->record = r;
 			*found = true;
 		} else {
@@ -311,13 +280,6 @@ format(struct vol *v, struct why *why)
 	r->epoch_plus_1 = v->epoch + 1;
 	r->device_bytes = v->bytes;
 	enum dstack_status st = get_keys(v, r->uuid, why);
-	/* The volume's own key, for all epochs: not the one that is derived. */
-	if (st == DSTACK_OK &&
-	    (getrandom(v->keys.xts.b, 64, 0) != 64 ||
-		getrandom(v->keys.mac.b, 32, 0) != 32))
-		st = DSTACK_E_SYS;
-	if (st == DSTACK_OK)
-		st = wrap_key(v);
 	if (st == DSTACK_OK && !v->directory)
 		st = volume_disk_format(PATH_DISK, &v->keys, r, why);
 	if (st == DSTACK_OK)
@@ -512,17 +474,7 @@ open_volume(struct vol *v, struct why *why)
 		back = restored(v);
 		v->record.generation = volume_next(
 		    v->record.generation, on_chain.generation, back);
-		/*
-		 * Of before there was a wrapped key: it keeps the key that it
-		 * has. The other copy, of version 1, opens until then.
-		 */
-		if (v->record.version == 1) {
-			log_line("the volume's key is wrapped: images of "
-				 "before no longer open it");
-			st = wrap_key(v);
-		}
-		if (st == DSTACK_OK)
-			st = write_record(v, why);
+		st = write_record(v, why);
 		if (st == DSTACK_OK && back)
 			st = anchor_restored(v, why);
 		break;

@@ -194,7 +194,7 @@ keytree_acme(const struct keytree *t, const char *ca, const char *domain,
 enum dstack_status
 keytree_volume(const struct keytree *t, const uint8_t app[static 32],
     const uint8_t uuid[static 16], struct secret64 *xts, struct secret32 *mac,
-    struct secret32 *hdr, struct secret32 *wrap)
+    struct secret32 *hdr)
 {
 	const struct piece c[] = { { app, 32 }, { uuid, 16 } };
 	enum dstack_status st =
@@ -203,14 +203,10 @@ keytree_volume(const struct keytree *t, const uint8_t app[static 32],
 		st = keytree_derive(t, "vol/mac", c, 2, mac->b, sizeof(mac->b));
 	if (st == DSTACK_OK)
 		st = keytree_derive(t, "vol/hdr", c, 2, hdr->b, sizeof(hdr->b));
-	if (st == DSTACK_OK)
-		st = keytree_derive(
-		    t, "vol/wrap", c, 2, wrap->b, sizeof(wrap->b));
 	if (st != DSTACK_OK) {
 		secret64_wipe(xts);
 		secret32_wipe(mac);
 		secret32_wipe(hdr);
-		secret32_wipe(wrap);
 	}
 	return st;
 }

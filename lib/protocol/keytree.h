@@ -64,11 +64,10 @@ DSTACK_CHECKED enum dstack_status keytree_tls(
 /* "acme/p256" (ca, domain): a P-256 scalar. */
 DSTACK_CHECKED enum dstack_status keytree_acme(const struct keytree *t,
     const char *ca, const char *domain, struct secret32 *key);
-/* "vol/xts", "vol/mac", "vol/hdr", "vol/wrap" (appId, uuid). */
+/* "vol/xts", "vol/mac", "vol/hdr" (appId, uuid). */
 DSTACK_CHECKED enum dstack_status keytree_volume(const struct keytree *t,
     const uint8_t app[static 32], const uint8_t uuid[static 16],
-    struct secret64 *xts, struct secret32 *mac, struct secret32 *hdr,
-    struct secret32 *wrap);
+    struct secret64 *xts, struct secret32 *mac, struct secret32 *hdr);
 /* "prev-epoch": wraps the secret of the epoch before. */
 DSTACK_CHECKED enum dstack_status keytree_prev_epoch(
     const struct keytree *t, struct secret32 *key);

@@ -12,8 +12,7 @@
  * that shows an empty disk gets a refusal, not a new volume.
  *
  * The root that is anchored leaves out the generation, which moves at every
- * opening, the wrapped data key, which moves with the epoch, and how far the
- * volume has grown, so that an anchor stays true for
+ * opening, and how far the volume has grown, so that an anchor stays true for
  * the life of the volume. It grows only up: what a record says that is in use
  * must be on the disk.
  */
@@ -25,8 +24,7 @@
 #include "base/wr.h"
 #include "crypto/hash.h"
 
-#define MAGIC_1 "dstack2/volume/1"
-#define MAGIC_2 "dstack2/volume/2"
+#define MAGIC "dstack2/volume/1"
 #define MAGIC_LEN 16
 #define MAC_AT (VOLUME_BLOCK - 32)
 #define SECTOR 512u
@@ -69,15 +67,6 @@ volume_owner_digest(uint64_t chain_id, const uint8_t contract[static 20],
 	keccak256v(v, 6, out);
 }
 
-/* 1 or 2; 0: no record. */
-static uint32_t
-version_of(const uint8_t *block)
-{
-	if (memcmp(block, MAGIC_1, MAGIC_LEN) == 0)
-		return 1;
-	return memcmp(block, MAGIC_2, MAGIC_LEN) == 0 ? 2 : 0;
-}
-
 static uint8_t *
 put_u64(uint8_t *p, uint64_t v)
 {
@@ -91,7 +80,7 @@ put_fields(const struct volume_record *r, uint8_t out[static MAC_AT])
 {
 	uint8_t *p = out;
 	memset(out, 0, MAC_AT);
-	memcpy(p, r->version == 2 ? MAGIC_2 : MAGIC_1, MAGIC_LEN);
+	memcpy(p, MAGIC, MAGIC_LEN);
 	memcpy(p += MAGIC_LEN, r->uuid, 16);
 	memcpy(p += 16, r->volume_id, 32);
 	p = put_u64(p + 32, r->generation);
@@ -100,86 +89,7 @@ put_fields(const struct volume_record *r, uint8_t out[static MAC_AT])
 	memcpy(p, r->integrity_sb, VOLUME_INTEGRITY_SB);
 	p = put_u64(p + VOLUME_INTEGRITY_SB, r->epoch_plus_1);
 	p = put_u64(p, r->grown_bytes);
-	p = put_u64(p, r->grown_sectors);
-	if (r->version != 2)
-		return; /* all zero, as these always were */
-	p = put_u64(p, r->key_epoch_plus_1);
-	memcpy(p, r->nonce, sizeof(r->nonce));
-	memcpy(p + sizeof(r->nonce), r->wrapped, sizeof(r->wrapped));
-}
-
-#define AAD_LEN (21u + 16u + 32u + 8u)
-
-/* Which volume's key it is, and of which epoch: a wrap serves nowhere else. */
-static void
-wrap_aad(const struct volume_record *r, uint64_t epoch_plus_1,
-    uint8_t aad[static AAD_LEN])
-{
-	memcpy(aad, "dstack2/volume-key/v1", 21);
-	memcpy(aad + 21, r->uuid, 16);
-	memcpy(aad + 37, r->volume_id, 32);
-	u64be(epoch_plus_1, aad + 69);
-}
-
-enum dstack_status
-volume_wrap(struct volume_record *r, const struct volume_data_key *key,
-    const struct secret32 *wrap_key, uint64_t epoch,
-    const uint8_t nonce[static AEAD_NONCE])
-{
-	struct secret128 plain = { { 0 } };
-	struct volume_record w = *r;
-	uint8_t aad[AAD_LEN];
-
-	if (epoch == UINT64_MAX)
-		return DSTACK_E_LIMIT;
-	w.version = 2;
-	w.key_epoch_plus_1 = epoch + 1;
-	memcpy(w.nonce, nonce, sizeof(w.nonce));
-	wrap_aad(&w, w.key_epoch_plus_1, aad);
-	memcpy(plain.b, key->xts.b, 64);
-	memcpy(plain.b + 64, key->mac.b, 32);
-	enum dstack_status st = aead_seal(wrap_key, nonce, aad, sizeof(aad),
-	    plain.b, VOLUME_DATA_KEY, w.wrapped);
-	secret128_wipe(&plain);
-	if (st == DSTACK_OK)
-		*r = w;
-	return st;
-}
-
-enum dstack_status
-volume_unwrap(const struct volume_record *r, const struct secret32 *wrap_key,
-    uint64_t epoch, struct volume_data_key *out)
-{
-	struct secret128 plain = { { 0 } };
-	uint8_t aad[AAD_LEN];
-	enum dstack_status st = DSTACK_E_REJECTED;
-
-	/* the caller's epoch, and not what the record calls itself */
-	wrap_aad(r, epoch + 1, aad);
-	if (r->version == 2 && epoch != UINT64_MAX &&
-	    r->key_epoch_plus_1 == epoch + 1)
-		st = aead_open(wrap_key, r->nonce, aad, sizeof(aad),
-		    r->wrapped, VOLUME_DATA_KEY, plain.b);
-	memcpy(out->xts.b, plain.b, 64);
-	memcpy(out->mac.b, plain.b + 64, 32);
-	secret128_wipe(&plain);
-	return st;
-}
-
-enum dstack_status
-volume_rewrap(struct volume_record *r, const struct secret32 *from_key,
-    uint64_t from_epoch, const struct secret32 *to_key, uint64_t to_epoch,
-    const uint8_t nonce[static AEAD_NONCE])
-{
-	AUTO_DATA_KEY struct volume_data_key key = { { { 0 } }, { { 0 } } };
-
-	/* Back is no way: the later epoch may be there since e was stolen. */
-	if (to_epoch <= from_epoch)
-		return DSTACK_E_REJECTED;
-	enum dstack_status st = volume_unwrap(r, from_key, from_epoch, &key);
-	return st != DSTACK_OK
-	    ? st
-	    : volume_wrap(r, &key, to_key, to_epoch, nonce);
+	(void)put_u64(p, r->grown_sectors);
 }
 
 uint64_t
@@ -211,7 +121,6 @@ volume_root(const struct volume_record *r, uint8_t out[static 32])
 {
 	uint8_t fields[MAC_AT];
 	struct volume_record born = *r;
-	born.version = 1;
 	born.generation = 0;
 	born.grown_bytes = 0;
 	born.grown_sectors = 0;
@@ -231,7 +140,7 @@ volume_encode(const struct volume_record *r, const struct secret32 *header_key,
 bool
 volume_uuid(const uint8_t block[static VOLUME_BLOCK], uint8_t uuid[static 16])
 {
-	if (version_of(block) == 0)
+	if (memcmp(block, MAGIC, MAGIC_LEN) != 0)
 		return false;
 	memcpy(uuid, block + MAGIC_LEN, 16);
 	return true;
@@ -243,16 +152,12 @@ volume_peek(const uint8_t block[static VOLUME_BLOCK], struct volume_hint *out)
 	struct rd r = rd_over(block, MAC_AT);
 	struct volume_hint h = { .blank = ct_is_zero(block, VOLUME_BLOCK) };
 
-	h.volume = version_of(block) != 0 &&
+	h.volume = memcmp(block, MAGIC, MAGIC_LEN) == 0 &&
 	    rd_skip(&r, MAGIC_LEN + 16) == DSTACK_OK &&
 	    rd_copy(&r, h.volume_id, 32) == DSTACK_OK &&
 	    rd_u64be(&r, &h.generation) == DSTACK_OK &&
 	    rd_skip(&r, 2 * 8 + VOLUME_INTEGRITY_SB) == DSTACK_OK &&
-	    rd_u64be(&r, &h.epoch_plus_1) == DSTACK_OK &&
-	    /* of version 2, the key's epoch is what counts */
-	    (version_of(block) == 1 ||
-		(rd_skip(&r, 2 * 8) == DSTACK_OK &&
-		    rd_u64be(&r, &h.epoch_plus_1) == DSTACK_OK));
+	    rd_u64be(&r, &h.epoch_plus_1) == DSTACK_OK;
 	*out = h;
 }
 
@@ -334,9 +239,9 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 	uint8_t mac[32];
 	hmac_sha256(header_key->b, sizeof(header_key->b), block, MAC_AT, mac);
 	if (!ct_equal(mac, block + MAC_AT, sizeof(mac)) ||
-	    version_of(block) == 0)
+	    memcmp(block, MAGIC, MAGIC_LEN) != 0)
 		return DSTACK_E_REJECTED;
-	struct volume_record v = { .version = version_of(block) };
+	struct volume_record v;
 	struct rd r = rd_over(block, MAC_AT);
 	enum dstack_status st = rd_skip(&r, MAGIC_LEN);
 	if (st == DSTACK_OK)
@@ -357,17 +262,10 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 		st = rd_u64be(&r, &v.grown_bytes);
 	if (st == DSTACK_OK)
 		st = rd_u64be(&r, &v.grown_sectors);
-	if (st == DSTACK_OK && v.version == 2)
-		st = rd_u64be(&r, &v.key_epoch_plus_1);
-	if (st == DSTACK_OK && v.version == 2)
-		st = rd_copy(&r, v.nonce, sizeof(v.nonce));
-	if (st == DSTACK_OK && v.version == 2)
-		st = rd_copy(&r, v.wrapped, sizeof(v.wrapped));
 	if (st != DSTACK_OK)
 		return st;
 	/* ours, since the MAC holds; still never trust a size blindly */
-	if (v.generation == 0 || (v.version == 2 && v.key_epoch_plus_1 == 0) ||
-	    v.device_bytes < VOLUME_MIN_BYTES ||
+	if (v.generation == 0 || v.device_bytes < VOLUME_MIN_BYTES ||
 	    v.device_bytes % VOLUME_BLOCK != 0 ||
 	    /*
 	     * dm-integrity's tags need room: data as large as the disk is no
@@ -383,11 +281,6 @@ volume_decode(const uint8_t block[static VOLUME_BLOCK],
 		v.grown_bytes % VOLUME_BLOCK != 0 ||
 		v.grown_sectors < v.data_sectors ||
 		v.grown_sectors >= v.grown_bytes / SECTOR))
-		return DSTACK_E_FORMAT;
-	/* Nothing beside: what a later version says there is not passed over. */
-	uint8_t again[MAC_AT];
-	put_fields(&v, again);
-	if (memcmp(again, block, MAC_AT) != 0)
 		return DSTACK_E_FORMAT;
 	*out = v;
 	return DSTACK_OK;

@@ -6,19 +6,11 @@
  *
  * Two copies, blocks 0 and 1 of 4096 bytes, written in turn, so that a write
  * cut short never costs the volume. Layout, integers big-endian:
- *   "dstack2/volume/2" 16 || uuid 16 || volumeId 32 || generation u64 ||
+ *   "dstack2/volume/1" 16 || uuid 16 || volumeId 32 || generation u64 ||
  *   device bytes u64 || data sectors u64 || integrity superblock 512 ||
  *   epoch + 1 u64 (0: written before there was this field) ||
  *   grown bytes u64 || grown sectors u64 (both 0: as it was formatted) ||
- *   key epoch + 1 u64 || nonce 12 || wrapped data key 96 + 16 ||
  *   zeros to 4064 || HMAC-SHA-256 (key "vol/hdr") of what comes before
- * The data key is random, made at format: 64 bytes for XTS, 32 for the sectors'
- * MAC. It is wrapped (AES-256-GCM, key "vol/wrap") under the secret of the key
- * epoch, whose "vol/hdr" makes the MAC, too: another epoch's secret reads the
- * volume after volume_rewrap, and nothing is encrypted again.
- * Version 1 ("dstack2/volume/1") ends with grown sectors: its data keys are
- * "vol/xts" and "vol/mac" of its epoch. Such a volume is wrapped as it is when
- * it is next opened.
  */
 #ifndef PROTOCOL_VOLUME_H
 #define PROTOCOL_VOLUME_H
@@ -28,7 +20,6 @@
 
 #include "base/secret.h"
 #include "base/status.h"
-#include "crypto/aead.h"
 
 #define VOLUME_BLOCK 4096u           /* bytes of one copy */
 #define VOLUME_DATA_AT (1u << 20)    /* byte where dm-integrity's part starts */
@@ -39,7 +30,6 @@
  * memory, and may be a lie.
  */
 #define VOLUME_MAX_BYTES ((uint64_t)1 << 40)
-#define VOLUME_DATA_KEY 96u /* bytes: XTS 64, MAC of the sectors 32 */
 #define VOLUME_GROW_LEAST ((uint64_t)1 << 20) /* less room is left alone */
 
 struct volume_record {
@@ -49,53 +39,10 @@ struct volume_record {
 	uint64_t device_bytes; /* of the disk when it was formatted */
 	uint64_t data_sectors; /* 512 bytes each, that dm-integrity provides */
 	uint8_t integrity_sb[VOLUME_INTEGRITY_SB];
-	uint64_t epoch_plus_1; /* when it was formatted; 0: not said */
+	uint64_t epoch_plus_1; /* under whose secret it opens; 0: not said */
 	uint64_t grown_bytes;  /* of the disk since it grew; 0: it never did */
 	uint64_t grown_sectors; /* that dm-integrity provides since then */
-	uint64_t key_epoch_plus_1; /* under whose secret it opens; version 2 */
-	uint8_t nonce[AEAD_NONCE];
-	uint32_t version; /* 1: the data key is derived, 2: wrapped */
-	uint8_t wrapped[VOLUME_DATA_KEY + AEAD_TAG];
 };
-
-/* Of version 2, random at format. */
-struct volume_data_key {
-	struct secret64 xts;
-	struct secret32 mac;
-};
-static inline void
-volume_data_key_wipe(struct volume_data_key *k)
-{
-	explicit_bzero(k, sizeof(*k));
-}
-#define AUTO_DATA_KEY OWN_CLEANUP(volume_data_key_wipe)
-
-/*
- * The data key into the record under epoch's wrap key ("vol/wrap"): r becomes
- * version 2. nonce: random, used once. Bound to uuid, volumeId and epoch.
- */
-DSTACK_CHECKED enum dstack_status volume_wrap(struct volume_record *r,
-    const struct volume_data_key *key, const struct secret32 *wrap_key,
-    uint64_t epoch, const uint8_t nonce[static AEAD_NONCE]);
-
-/*
- * DSTACK_E_REJECTED: of version 1, of another epoch, or another wrap key; out
- * is wiped.
- */
-DSTACK_CHECKED enum dstack_status volume_unwrap(const struct volume_record *r,
-    const struct secret32 *wrap_key, uint64_t epoch,
-    struct volume_data_key *out);
-
-/*
- * Carry a record over from one epoch to a later one: the data key and the root
- * stay. The caller sets the next generation and writes it under the header key
- * of to_epoch. r is left as it was on every failure. DSTACK_E_REJECTED: as for
- * volume_unwrap, or to_epoch is not later.
- */
-DSTACK_CHECKED enum dstack_status volume_rewrap(struct volume_record *r,
-    const struct secret32 *from_key, uint64_t from_epoch,
-    const struct secret32 *to_key, uint64_t to_epoch,
-    const uint8_t nonce[static AEAD_NONCE]);
 
 /* What of the disk is in use, in bytes, and how many sectors that provides. */
 uint64_t volume_bytes(const struct volume_record *r);
@@ -126,8 +73,7 @@ void volume_owner_digest(uint64_t chain_id, const uint8_t contract[static 20],
 
 /*
  * What the contract anchors as root: keccak256 over the fields that never
- * change (all but generation, growth and wrap, in the layout of version
- * 1, so that an anchor outlives epochs and the step to version 2). Another disk has another root.
+ * change (all but generation and growth). Another disk has another root.
  */
 void volume_root(const struct volume_record *r, uint8_t out[static 32]);
 
@@ -151,7 +97,7 @@ struct volume_hint {
 	bool volume; /* it begins as one of ours */
 	uint8_t volume_id[32];
 	uint64_t generation;
-	uint64_t epoch_plus_1; /* under whose secret it opens; 0: not said */
+	uint64_t epoch_plus_1;
 };
 void volume_peek(
     const uint8_t block[static VOLUME_BLOCK], struct volume_hint *out);

@@ -293,7 +293,7 @@ an_active_keyd_answers_each_role_and_signs_by_the_networks_key(void **state)
 	signed_by(a.buf, digest, rec.xpub);
 
 	request(&q, KEYD_OP_VOLUME_KEYS, &n);
-	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 160, &a);
+	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 128, &a);
 
 	struct secret32 scalar;
 	EVP_PKEY *key = NULL;
@@ -412,7 +412,7 @@ once_a_volume_is_open_its_app_is_the_only_one(void **state)
 	wr_free(&q);
 	wr_put(&q, app_a, 32);
 	wr_zero(&q, 16);
-	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 160, &a);
+	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 128, &a);
 	for (size_t i = 0; i < 2; i++) {
 		wr_free(&q);
 		wr_put(&q, i == 0 ? app_a : app_b, 32);

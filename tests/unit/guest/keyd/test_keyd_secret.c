@@ -120,7 +120,7 @@ another_apps_and_another_epochs_value_is_not_opened(void **state)
 	wr_free(&q);
 	wr_put(&q, app_a, 32);
 	wr_zero(&q, 16);
-	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 160, &a);
+	granted(&b, ROLE_VOLUME, KEYD_OP_VOLUME_KEYS, &q, 128, &a);
 	seal(&q, app_b, EPOCH, pub_b);
 	refused(&b, ROLE_GUEST_SERVICE, KEYD_OP_SECRET_OPEN, &q);
 	wr_free(&q);

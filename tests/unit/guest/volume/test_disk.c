@@ -149,8 +149,7 @@ killed_after(size_t left)
 static void
 a_volume_opens_whatever_a_killed_role_has_left(void **state)
 {
-	struct volume_keys keys = { { { 1 } }, { { 2 } }, { { 3 } },
-		{ { 4 } } };
+	struct volume_keys keys = { { { 1 } }, { { 2 } }, { { 3 } } };
 	struct volume_record r = { .device_bytes = 64u << 20,
 		.data_sectors = 1000 };
 
@@ -173,8 +172,7 @@ a_volume_opens_whatever_a_killed_role_has_left(void **state)
 static void
 a_format_begins_from_nothing_and_leaves_nothing(void **state)
 {
-	struct volume_keys keys = { { { 1 } }, { { 2 } }, { { 3 } },
-		{ { 4 } } };
+	struct volume_keys keys = { { { 1 } }, { { 2 } }, { { 3 } } };
 
 	(void)state;
 	for (size_t left = 0; left <= STACK; left++) {

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "base/hex.h"
-#include "crypto/hash.h"
 #include "protocol/volume.h"
 
 static const struct secret32 key = { { 7 } };
@@ -21,7 +19,6 @@ sample(void)
 	memset(&r, 0, sizeof(r));
 	memset(r.uuid, 0xaa, sizeof(r.uuid));
 	memset(r.volume_id, 0xbb, sizeof(r.volume_id));
-	r.version = 1;
 	r.generation = 3;
 	r.device_bytes = 64u << 20;
 	r.data_sectors = 100000;
@@ -337,182 +334,6 @@ a_restored_volume_is_above_all_copies_of_before(void **state)
 	assert_int_equal(volume_next(UINT64_MAX - 5, 1, true), UINT64_MAX - 4);
 }
 
-static const struct secret32 wrap_e = { { 21 } }, wrap_f = { { 22 } };
-static const uint8_t nonce_e[AEAD_NONCE] = { 31 }, nonce_f[AEAD_NONCE] = { 32 };
-
-static struct volume_data_key
-a_data_key(void)
-{
-	struct volume_data_key k;
-	memset(k.xts.b, 5, 32);
-	memset(k.xts.b + 32, 6, 32);
-	memset(k.mac.b, 7, 32);
-	return k;
-}
-
-/* A record of version 2 whose data key is wrapped under epoch 4. */
-static struct volume_record
-wrapped(void)
-{
-	struct volume_record r = sample();
-	const struct volume_data_key k = a_data_key();
-	r.epoch_plus_1 = 5;
-	assert_int_equal(
-	    volume_wrap(&r, &k, &wrap_e, 4, nonce_e), DSTACK_OK);
-	return r;
-}
-
-static enum dstack_status
-unwrap(const struct volume_record *r, const struct secret32 *by, uint64_t epoch)
-{
-	const struct volume_data_key k = a_data_key();
-	static const struct volume_data_key none;
-	struct volume_data_key got;
-	enum dstack_status st = volume_unwrap(r, by, epoch, &got);
-	assert_memory_equal(&got, st == DSTACK_OK ? &k : &none, sizeof(got));
-	return st;
-}
-
-static void
-a_wrapped_record_comes_back_as_it_was(void **state)
-{
-	(void)state;
-	struct volume_record r = wrapped(), got;
-	struct secret32 other = { { 8 } };
-	struct volume_hint h;
-	uint8_t b[VOLUME_BLOCK];
-	/* computed apart from this code: uuid 16 of aa, volumeId 32 of bb */
-	static const char known[] =
-	    "fe6d5be8cda1bf10bfacb1da84587a20775613aaf136cd4e6b33a7fa31dd4d8f"
-	    "7247800aaf5cdf9b5e33c7b2ce39d7bd888d7c602be0a807eba02a4bb126f92c"
-	    "3eacabc7c2d81cbcd4fb0d2c126791c28cfac828881e9ff5df7714c14b45619d"
-	    "321da37fbcabc640b1814365d9e18946";
-	uint8_t want[sizeof(r.wrapped)];
-	assert_int_equal(hex_decode(known, 2 * sizeof(want), want,
-	    sizeof(want)), DSTACK_OK);
-	assert_memory_equal(r.wrapped, want, sizeof(want));
-	volume_encode(&r, &key, b);
-	assert_memory_equal(b, "dstack2/volume/2", 16);
-	assert_int_equal(volume_decode(b, &key, &got), DSTACK_OK);
-	assert_memory_equal(&got, &r, sizeof(r));
-	assert_int_equal(unwrap(&got, &wrap_e, 4), DSTACK_OK);
-	for (size_t i = 0; i < sizeof(b); i++) {
-		b[i] ^= 1;
-		assert_int_equal(
-		    volume_decode(b, &key, &got), DSTACK_E_REJECTED);
-		b[i] ^= 1;
-	}
-	assert_int_equal(volume_decode(b, &other, &got), DSTACK_E_REJECTED);
-	volume_peek(b, &h);
-	assert_true(h.volume && h.epoch_plus_1 == 5);
-	/* the key itself is nowhere in it */
-	for (size_t i = 0; i + 32 <= sizeof(b); i++)
-		assert_memory_not_equal(b + i, a_data_key().mac.b, 32);
-	r.key_epoch_plus_1 = 0;
-	volume_encode(&r, &key, b);
-	assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_FORMAT);
-	/* fields of version 2 in a record of version 1, under a good MAC */
-	r = wrapped();
-	volume_encode(&r, &key, b);
-	b[15] = '1';
-	hmac_sha256(key.b, 32, b, VOLUME_BLOCK - 32, b + VOLUME_BLOCK - 32);
-	assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_FORMAT);
-}
-
-static void
-a_wrap_opens_for_its_volume_and_epoch_alone(void **state)
-{
-	(void)state;
-	struct volume_record r = wrapped();
-	assert_int_equal(unwrap(&r, &wrap_f, 4), DSTACK_E_REJECTED);
-	assert_int_equal(unwrap(&r, &wrap_e, 3), DSTACK_E_REJECTED);
-	assert_int_equal(unwrap(&r, &wrap_e, UINT64_MAX), DSTACK_E_REJECTED);
-	/* called another epoch's, under the same key */
-	r.key_epoch_plus_1 = 6;
-	assert_int_equal(unwrap(&r, &wrap_e, 5), DSTACK_E_REJECTED);
-	assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-	r = wrapped();
-	r.uuid[15] ^= 1;
-	assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-	r = wrapped();
-	r.volume_id[31] ^= 1;
-	assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-	r = wrapped();
-	r.version = 1;
-	assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-	r = wrapped();
-	for (size_t i = 0; i < sizeof(r.wrapped); i++) {
-		r.wrapped[i] ^= 1;
-		assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-		r.wrapped[i] ^= 1;
-	}
-	for (size_t i = 0; i < sizeof(r.nonce); i++) {
-		r.nonce[i] ^= 1;
-		assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-		r.nonce[i] ^= 1;
-	}
-	assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_OK);
-}
-
-/* The anchor of version 1, of epoch 4 and of all later ones is one. */
-static void
-a_volume_is_carried_to_a_later_epoch_with_its_key_and_anchor(void **state)
-{
-	(void)state;
-	struct volume_record old = wrapped(), r = wrapped(), got;
-	struct secret32 header_f = { { 9 } };
-	uint8_t b[VOLUME_BLOCK], ra[32], rb[32];
-	struct volume_record first = sample();
-	first.epoch_plus_1 = 5;
-	volume_root(&first, ra);
-	volume_root(&old, rb);
-	assert_memory_equal(ra, rb, 32);
-	assert_int_equal(volume_rewrap(&r, &wrap_f, 4, &wrap_f, 5, nonce_f),
-	    DSTACK_E_REJECTED);
-	assert_int_equal(volume_rewrap(&r, &wrap_e, 3, &wrap_f, 5, nonce_f),
-	    DSTACK_E_REJECTED);
-	/* not to itself, and not back */
-	assert_int_equal(volume_rewrap(&r, &wrap_e, 4, &wrap_f, 4, nonce_f),
-	    DSTACK_E_REJECTED);
-	assert_int_equal(volume_rewrap(&r, &wrap_e, 4, &wrap_f, 3, nonce_f),
-	    DSTACK_E_REJECTED);
-	assert_memory_equal(&r, &old, sizeof(r));
-	assert_int_equal(volume_rewrap(&r, &wrap_e, 4, &wrap_f, 5, nonce_f),
-	    DSTACK_OK);
-	assert_int_equal(unwrap(&r, &wrap_f, 5), DSTACK_OK);
-	assert_int_equal(unwrap(&r, &wrap_e, 4), DSTACK_E_REJECTED);
-	assert_int_equal(unwrap(&r, &wrap_e, 5), DSTACK_E_REJECTED);
-	volume_root(&r, rb);
-	assert_memory_equal(ra, rb, 32);
-	/* the record of e is none under the header key of e+1 */
-	volume_encode(&r, &header_f, b);
-	assert_int_equal(volume_decode(b, &key, &got), DSTACK_E_REJECTED);
-	assert_int_equal(volume_decode(b, &header_f, &got), DSTACK_OK);
-	volume_encode(&old, &key, b);
-	assert_int_equal(volume_decode(b, &header_f, &got), DSTACK_E_REJECTED);
-	/* history deeper than one epoch */
-	old = wrapped();
-	assert_int_equal(volume_rewrap(&old, &wrap_e, 4, &wrap_f, 9, nonce_f),
-	    DSTACK_OK);
-	assert_int_equal(unwrap(&old, &wrap_f, 9), DSTACK_OK);
-}
-
-/* Who cannot open a disk is told before he has a secret: by the key's epoch. */
-static void
-a_carried_volume_is_foreseen_by_its_keys_epoch(void **state)
-{
-	(void)state;
-	struct volume_record r = wrapped();
-	uint8_t id[32];
-	memcpy(id, r.volume_id, 32);
-	assert_int_equal(foresee(&r, NULL, id, 3, 4, NULL), DSTACK_OK);
-	assert_int_equal(volume_rewrap(&r, &wrap_e, 4, &wrap_f, 5, nonce_f),
-	    DSTACK_OK);
-	assert_int_equal(foresee(&r, NULL, id, 3, 5, NULL), DSTACK_OK);
-	assert_int_equal(foresee(&r, NULL, id, 3, 4, "of epoch 5 and does not "
-	    "open in epoch 4"), DSTACK_E_REJECTED);
-}
-
 int
 main(void)
 {
@@ -529,11 +350,6 @@ main(void)
 		cmocka_unit_test(format_only_where_the_chain_says_generation_zero),
 		cmocka_unit_test(only_the_anchored_volume_at_its_generation_opens),
 		cmocka_unit_test(a_restored_volume_is_above_all_copies_of_before),
-		cmocka_unit_test(a_wrapped_record_comes_back_as_it_was),
-		cmocka_unit_test(a_wrap_opens_for_its_volume_and_epoch_alone),
-		cmocka_unit_test(
-		    a_volume_is_carried_to_a_later_epoch_with_its_key_and_anchor),
-		cmocka_unit_test(a_carried_volume_is_foreseen_by_its_keys_epoch),
 		cmocka_unit_test(each_node_and_app_has_its_own_id),
 		cmocka_unit_test(
 		    an_anchor_of_another_volume_is_not_taken_for_ours),

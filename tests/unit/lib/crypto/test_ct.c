@@ -47,7 +47,7 @@ derive(struct secret32 *s)
 	keytree_init(&t, 1, contract, 0, s);
 	if (keytree_tls(&t, "a.test", &k) != DSTACK_OK ||
 	    keytree_net_sign(&t, &k, NULL) != DSTACK_OK ||
-	    keytree_volume(&t, id, uuid, &xts, &mac, &k, &k) != DSTACK_OK ||
+	    keytree_volume(&t, id, uuid, &xts, &mac, &k) != DSTACK_OK ||
 	    keytree_app(&t, id, &app) != DSTACK_OK ||
 	    keytree_getkey(&app, "tag", &k) != DSTACK_OK)
 		abort();
